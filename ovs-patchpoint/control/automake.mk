@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Control, ovs-patchpointd: one line a file.  All but main() is a library, so
+# that unit tests can link it.
+
+noinst_LIBRARIES += ovs-patchpoint/control/libpp-control.a
+ovs_patchpoint_control_libpp_control_a_SOURCES = \
+	ovs-patchpoint/control/pp-control.h \
+	ovs-patchpoint/control/pp-discovery.c \
+	ovs-patchpoint/control/pp-discovery.h \
+	ovs-patchpoint/control/pp-engine-proc.c \
+	ovs-patchpoint/control/pp-engine-proc.h \
+	ovs-patchpoint/control/pp-events.c \
+	ovs-patchpoint/control/pp-events.h \
+	ovs-patchpoint/control/pp-flows.c \
+	ovs-patchpoint/control/pp-flows.h \
+	ovs-patchpoint/control/pp-ofconn.c \
+	ovs-patchpoint/control/pp-ofconn.h \
+	ovs-patchpoint/control/pp-oftable.c \
+	ovs-patchpoint/control/pp-oftable.h \
+	ovs-patchpoint/control/pp-patches.c \
+	ovs-patchpoint/control/pp-patches.h \
+	ovs-patchpoint/control/pp-policy.c \
+	ovs-patchpoint/control/pp-policy.h \
+	ovs-patchpoint/control/pp-slots.c \
+	ovs-patchpoint/control/pp-slots.h \
+	ovs-patchpoint/control/pp-snapshot-build.c \
+	ovs-patchpoint/control/pp-snapshot-build.h \
+	ovs-patchpoint/control/pp-status.c \
+	ovs-patchpoint/control/pp-status.h \
+	ovs-patchpoint/control/pp-tap.c \
+	ovs-patchpoint/control/pp-tap.h \
+	ovs-patchpoint/control/pp-unixctl.c \
+	ovs-patchpoint/control/pp-unixctl.h
+
+sbin_PROGRAMS += ovs-patchpoint/control/ovs-patchpointd
+ovs_patchpoint_control_ovs_patchpointd_SOURCES = \
+	ovs-patchpoint/control/ovs-patchpointd.c
+ovs_patchpoint_control_ovs_patchpointd_LDFLAGS = $(PP_HARDENED)
+ovs_patchpoint_control_ovs_patchpointd_LDADD = \
+	$(PP_CONTROL) $(CAPNG_LIBS) $(OVS_LIBS)
+
+# Its manual page; to be switched on when it exists:
+#
+# dist_man_MANS += ovs-patchpoint/control/ovs-patchpointd.8

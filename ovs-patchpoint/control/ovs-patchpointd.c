@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovs-patchpointd: control.
+ *
+ * Learns VMs and policy from the Open_vSwitch database, compiles patches,
+ * starts and watches the engine, and puts into the switch the flows that lead
+ * protected traffic through it.  See ovs-patchpointd(8) for its use, and
+ * pp-control.h for how its parts hang together.
+ *
+ * This file is the process: options, the main loop, the way out. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command-line.h"
+#include "daemon.h"
+#include "dirs.h"
+#include "fatal-signal.h"
+#include "lib/vswitch-idl.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vconn.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "pp-control.h"
+#include "pp-discovery.h"
+#include "pp-engine-proc.h"
+#include "pp-events.h"
+#include "pp-ofconn.h"
+#include "pp-patches.h"
+#include "pp-policy.h"
+#include "pp-slots.h"
+#include "pp-snapshot-build.h"
+#include "pp-status.h"
+#include "pp-tap.h"
+#include "pp-unixctl.h"
+#include "registry.h"
+#include "stream-ssl.h"
+#include "stream.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ovs_patchpointd);
+
+/* The one that holds it looks after this host's bridges. */
+#define LOCK_NAME "ovs_patchpoint"
+
+/* Exit codes; also in the manual. */
+#define EXIT_CANNOT 1           /* Options, engine, user, files. */
+#define EXIT_SECOND 3           /* Another one is at work on this host. */
+
+/* How long the way out may take. */
+#define EXIT_MS 8000
+
+/* How long another's lock is waited for, for one that is just ending. */
+#define LOCK_MS 5000
+
+static char *db_remote;
+static char *engine_path;
+static char *engine_user;
+static char *events_file;
+static char *unixctl_path;
+static bool no_events;
+static struct pp_control ctl;
+static struct pp_exit ex;
+
+static void parse_options(int argc, char *argv[]);
+
+static void
+want_exit(int sig OVS_UNUSED)
+{
+    ex.asked = true;
+}
+
+/* SIGTERM and the like lead to the orderly way out; poll() returns on
+ * them. */
+static void
+catch_signals(void)
+{
+    static const int sigs[] = { SIGTERM, SIGINT, SIGHUP };
+
+    for (size_t i = 0; i < ARRAY_SIZE(sigs); i++) {
+        struct sigaction sa = { .sa_handler = want_exit };
+
+        sigaction(sigs[i], &sa, NULL);
+    }
+}
+
+/* One pass over what has changed. */
+static void
+update(void)
+{
+    unsigned int seqno = ovsdb_idl_get_seqno(ctl.idl);
+    struct pp_bridge *br;
+
+    if (seqno != ctl.idl_seqno) {
+        ctl.idl_seqno = seqno;
+        ctl.dirty = true;
+    }
+    if (!ovsdb_idl_has_ever_connected(ctl.idl)
+        || !ovsdb_idl_has_lock(ctl.idl)) {
+        /* What was made of the database last stays, but its rows are not to
+         * be written to. */
+        ctl.txn = NULL;
+    }
+
+    for (int i = 0; i < 3 && ctl.dirty; i++) {
+        ctl.dirty = false;
+        pp_discovery_run(&ctl);
+        if (ctl.ovs) {
+            pp_policy_run(&ctl);
+        }
+        HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
+            if (br->row) {
+                pp_slots_run(br);
+            }
+        }
+        pp_snapshot_build_run(&ctl);
+    }
+    pp_tap_run(&ctl);
+    pp_engine_run(&ctl);
+    pp_ofconn_run(&ctl);
+    pp_status_run(&ctl);
+    pp_discovery_forget(&ctl);
+}
+
+static bool
+is_all_gone(void)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
+        if (br->tap || pp_ofconn_has_flows(br->ofconn)) {
+            return false;
+        }
+    }
+    return pp_engine_is_stopped(ctl.engine) && !pp_status_any(&ctl);
+}
+
+/* Without the database's lock, another one is at work.  Returns true when it
+ * is time to give up. */
+static bool
+is_second(long long int start)
+{
+    static bool ever;
+
+    if (ovsdb_idl_has_lock(ctl.idl)) {
+        ever = true;
+        return false;
+    }
+    return !ever && ovsdb_idl_is_lock_contended(ctl.idl)
+           && time_msec() - start > LOCK_MS;
+}
+
+static int
+run(struct unixctl_server *unixctl)
+{
+    struct ovsdb_idl_loop loop = OVSDB_IDL_LOOP_INITIALIZER(ctl.idl);
+    long long int start = time_msec(), deadline = 0;
+    bool said_waiting = false;
+    int code = 0;
+
+    for (;;) {
+        ctl.txn = ovsdb_idl_loop_run(&loop);
+        unixctl_server_run(unixctl);
+
+        if (ex.asked && ex.restart) {
+            VLOG_INFO("exiting; switch and engine go on by themselves");
+            break;
+        }
+        if (ex.asked && !ctl.exiting) {
+            VLOG_INFO("exiting: taking the redirect out of the switch");
+            ctl.exiting = ctl.dirty = true;
+            deadline = time_msec() + EXIT_MS;
+        }
+        if (ovsdb_idl_has_ever_connected(ctl.idl)) {
+            if (is_second(start)) {
+                VLOG_FATAL("another ovs-patchpointd looks after this host's "
+                           "Open vSwitch (it holds the lock \""LOCK_NAME"\" "
+                           "of %s): stop that one first", db_remote);
+            }
+            if (ovsdb_idl_has_lock(ctl.idl) || ctl.ovs) {
+                update();
+            }
+        } else if (!said_waiting && time_msec() - start > 1000) {
+            VLOG_WARN("no database at %s yet (%s): waiting for it",
+                      db_remote, ovs_strerror(
+                          ovsdb_idl_get_last_error(ctl.idl)));
+            said_waiting = true;
+        }
+
+        if (ctl.exiting && (is_all_gone() || !ctl.ovs)) {
+            if (!loop.committing_txn) {
+                break;
+            }
+        }
+        if (ctl.exiting && time_msec() > deadline) {
+            VLOG_WARN("exiting without having taken all away: switch or "
+                      "database do not answer; the next start will find it");
+            code = EXIT_CANNOT;
+            break;
+        }
+
+        ovsdb_idl_loop_commit_and_wait(&loop);
+        unixctl_server_wait(unixctl);
+        pp_tap_wait(&ctl);
+        pp_engine_wait(&ctl);
+        pp_ofconn_wait(&ctl);
+        if (ctl.dirty) {
+            poll_immediate_wake();
+        }
+        if (ctl.exiting) {
+            poll_timer_wait_until(MIN(deadline, time_msec() + 100));
+        } else if (!ovsdb_idl_has_ever_connected(ctl.idl)
+                   || !ovsdb_idl_has_lock(ctl.idl)) {
+            poll_timer_wait(1000);
+        }
+        poll_block();
+    }
+    ctl.txn = NULL;
+    ovsdb_idl_txn_destroy(loop.open_txn);
+    loop.open_txn = NULL;
+    ovsdb_idl_loop_destroy(&loop);
+    ctl.idl = NULL;
+    return code;
+}
+
+int
+main(int argc, char *argv[])
+{
+    struct unixctl_server *unixctl;
+    const char *wrong;
+    char *error;
+    int code;
+
+    ovs_set_program_name(argv[0], PACKAGE_VERSION);
+    service_start(&argc, &argv);
+    parse_options(argc, argv);
+    ovs_cmdl_proctitle_init(argc, argv);
+
+    wrong = pp_proxies_check();
+    if (wrong) {
+        ovs_fatal(0, "this build is broken: %s", wrong);
+    }
+    hmap_init(&ctl.bridges);
+    ctl.rundir = ovs_rundir();
+    ctl.engine = pp_engine_create(engine_path, engine_user, &error);
+    if (!ctl.engine) {
+        ovs_fatal(0, "%s", error);
+    }
+
+    daemonize_start(false);
+    if (unixctl_server_create(unixctl_path, &unixctl)) {
+        exit(EXIT_CANNOT);
+    }
+    pp_unixctl_init(&ctl, &ex);
+    signal(SIGPIPE, SIG_IGN);
+
+    if (!no_events) {
+        pp_events_set_file(events_file);
+    }
+    pp_patches_load(&ctl);
+
+    ctl.idl = ovsdb_idl_create(db_remote, &ovsrec_idl_class, false, true);
+    pp_discovery_register(ctl.idl);
+    ovsdb_idl_set_lock(ctl.idl, LOCK_NAME);
+
+    daemonize_complete();
+    catch_signals();
+    VLOG_INFO("%s %s", program_name, PACKAGE_VERSION);
+
+    code = run(unixctl);
+
+    pp_discovery_destroy(&ctl);
+    pp_engine_destroy(ctl.engine, ex.restart);
+    pp_snapshot_build_destroy();
+    pp_policy_destroy();
+    pp_patches_destroy(&ctl);
+    pp_events_set_file(NULL);
+    if (ex.conn) {
+        unixctl_command_reply(ex.conn, NULL);
+    }
+    unixctl_server_destroy(unixctl);
+    free(ctl.patch_paths);
+    free(engine_path);
+    free(engine_user);
+    free(events_file);
+    free(db_remote);
+    free(unixctl_path);
+    service_stop();
+    exit(code);
+}
+
+static void OVS_NO_RETURN
+usage(void)
+{
+    printf("%s: inline patches for the VMs of this host's Open vSwitch\n"
+           "usage: %s [OPTIONS] [DATABASE]\n"
+           "where DATABASE is a socket on which ovsdb-server is listening\n"
+           "      (default: \"unix:%s/db.sock\").\n",
+           program_name, program_name, ovs_rundir());
+    stream_usage("DATABASE", true, false, false);
+    daemon_usage();
+    vlog_usage();
+    printf("\nPatchPoint options:\n"
+           "  --patches=PATH       patch file, or directory searched for "
+           "patches;\n"
+           "                       may be given several times\n"
+           "                       (default: %s/patches and\n"
+           "                       /etc/ovs-patchpoint/patches.d)\n"
+           "  --engine=PROGRAM     the engine (default: %s)\n"
+           "  --engine-user=USER   whom the engine runs as (default: "
+           "patchpoint)\n"
+           "  --events=FILE        corrections, as lines of JSON (default:\n"
+           "                       %s/ovs-patchpoint-events.jsonl)\n"
+           "  --no-events          write no such file\n"
+           "\nOther options:\n"
+           "  --unixctl=SOCKET     override default control socket name\n"
+           "  -h, --help           display this help message\n"
+           "  -V, --version        display version information\n",
+           PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
+           ovs_logdir());
+    exit(EXIT_SUCCESS);
+}
+
+static void
+add_patch_path(const char *path)
+{
+    ctl.patch_paths = xrealloc(ctl.patch_paths, (ctl.n_patch_paths + 1)
+                               * sizeof *ctl.patch_paths);
+    ctl.patch_paths[ctl.n_patch_paths++] = path;
+}
+
+static void
+default_options(void)
+{
+    static const char *const paths[] = {
+        PP_PKGDATADIR "/patches", "/etc/ovs-patchpoint/patches.d",
+    };
+
+    /* Those that are there: neither has to be. */
+    for (size_t i = 0; !ctl.patch_paths && i < ARRAY_SIZE(paths); i++) {
+        if (!access(paths[i], F_OK)) {
+            add_patch_path(paths[i]);
+        }
+    }
+    if (!access(paths[1], F_OK) && ctl.n_patch_paths == 1
+        && ctl.patch_paths[0] == paths[0]) {
+        add_patch_path(paths[1]);
+    }
+    if (!engine_path) {
+        engine_path = xstrdup(PP_PKGLIBEXECDIR "/ovs-patchpoint-engine");
+    }
+    if (!engine_user && !geteuid()) {
+        engine_user = xstrdup("patchpoint");
+    }
+    if (!events_file) {
+        events_file = xasprintf("%s/ovs-patchpoint-events.jsonl",
+                                ovs_logdir());
+    }
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+    enum {
+        OPT_PATCHES = UCHAR_MAX + 1,
+        OPT_ENGINE,
+        OPT_ENGINE_USER,
+        OPT_EVENTS,
+        OPT_NO_EVENTS,
+        OPT_UNIXCTL,
+        VLOG_OPTION_ENUMS,
+        DAEMON_OPTION_ENUMS,
+        SSL_OPTION_ENUMS,
+    };
+    static const struct option long_options[] = {
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        {"patches", required_argument, NULL, OPT_PATCHES},
+        {"engine", required_argument, NULL, OPT_ENGINE},
+        {"engine-user", required_argument, NULL, OPT_ENGINE_USER},
+        {"events", required_argument, NULL, OPT_EVENTS},
+        {"no-events", no_argument, NULL, OPT_NO_EVENTS},
+        {"unixctl", required_argument, NULL, OPT_UNIXCTL},
+        DAEMON_LONG_OPTIONS,
+        VLOG_LONG_OPTIONS,
+        STREAM_SSL_LONG_OPTIONS,
+        {NULL, 0, NULL, 0},
+    };
+    char *short_options = ovs_cmdl_long_options_to_short_options(long_options);
+
+    for (;;) {
+        int c = getopt_long(argc, argv, short_options, long_options, NULL);
+
+        if (c == -1) {
+            break;
+        }
+        switch (c) {
+        case 'h':
+            usage();
+        case 'V':
+            ovs_print_version(OFP13_VERSION, OFP15_VERSION);
+            exit(EXIT_SUCCESS);
+        case OPT_PATCHES:
+            if (access(optarg, F_OK)) {
+                ovs_fatal(errno, "--patches=%s", optarg);
+            }
+            add_patch_path(optarg);
+            break;
+        case OPT_ENGINE:
+            free(engine_path);
+            engine_path = abs_file_name(NULL, optarg);
+            break;
+        case OPT_ENGINE_USER:
+            free(engine_user);
+            engine_user = xstrdup(optarg);
+            break;
+        case OPT_EVENTS:
+            free(events_file);
+            events_file = abs_file_name(NULL, optarg);
+            break;
+        case OPT_NO_EVENTS:
+            no_events = true;
+            break;
+        case OPT_UNIXCTL:
+            free(unixctl_path);
+            unixctl_path = xstrdup(optarg);
+            break;
+        VLOG_OPTION_HANDLERS
+        DAEMON_OPTION_HANDLERS
+        STREAM_SSL_OPTION_HANDLERS
+        case '?':
+            exit(EXIT_CANNOT);
+        default:
+            abort();
+        }
+    }
+    free(short_options);
+
+    argc -= optind;
+    argv += optind;
+    if (argc > 1) {
+        ovs_fatal(0, "at most one non-option argument, the database, is "
+                  "taken; use --help for usage");
+    }
+    db_remote = argc ? xstrdup(argv[0])
+                : xasprintf("unix:%s/db.sock", ovs_rundir());
+    default_options();
+}

@@ -1,0 +1,927 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The engine as a process.
+ *
+ * In: the snapshot, the taps; what the engine says (engine/pp-ipc.h).  Out: a
+ * running engine with the newest snapshot and a queue of every tap; its
+ * counters, events and log lines.
+ *
+ * The engine handles hostile bytes.  It is given two descriptors and nothing
+ * else, and nothing that it says is believed unchecked: a message with a wrong
+ * length, type or index ends it, and another one is started.  So is one whose
+ * heartbeat stands still.
+ *
+ * Runs in control's main loop.  Owns the process, the socket pair and the
+ * counters' memory, which goes on through restarts. */
+
+#include <config.h>
+
+#include "pp-engine-proc.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "patch/pp-program.h"
+#include "pp-control.h"
+#include "pp-events.h"
+#include "pp-tap.h"
+#include "registry.h"
+#include "socket-util.h"
+#include "timeval.h"
+#include "unixctl.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
+
+#define HELLO_MS 10000          /* To say hello in. */
+#define HUNG_MS 2000            /* Without a heartbeat: hung. */
+#define END_MS 2000             /* To exit in, when told to. */
+#define LOOK_MS 500             /* How often to look. */
+#define WELL_MS 5000            /* Lived that long: no backoff. */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 10000
+#define FLOWS_WAIT_MS 1000
+#define LIST_MS 3000
+
+/* The descriptors as the engine sees them. */
+#define ENGINE_SOCKET_FD 3
+#define ENGINE_COUNTERS_FD 4
+
+#define MESSAGES_PER_RUN 500
+
+struct pp_engine {
+    char *path;
+    char *user;
+
+    enum pp_engine_state state;
+    pid_t pid;
+    int pidfd;                  /* Readable when it has died. */
+    int sock;
+    long long int since;        /* When the state began. */
+    long long int started;
+    long long int next_start;
+    long long int backoff;
+    unsigned int n_starts;
+    char *error;
+
+    int counters_fd;
+    const struct pp_counters *counters;
+    uint64_t heartbeat;
+    long long int heartbeat_time;
+
+    int snapshot_fd;            /* -1: none yet. */
+    uint64_t serial;            /* Newest. */
+    uint64_t sent_serial;       /* To this engine. */
+    uint64_t acked_serial;      /* In force in this engine. */
+    long long int snapshot_time;
+    bool want_out;              /* Something waits for room in the socket. */
+
+    /* conn/list under way. */
+    struct unixctl_conn *list_conn;
+    struct ds list;
+    uint32_t list_request;
+    long long int list_deadline;
+};
+
+static void engine_failed(struct pp_control *, char *why);
+
+static void
+set_state(struct pp_engine *e, enum pp_engine_state state)
+{
+    e->state = state;
+    e->since = time_msec();
+}
+
+/* A memfd that can neither grow nor shrink, so that reading it is safe
+ * whatever the engine does. */
+static int
+make_counters(struct pp_engine *e, char **error)
+{
+    void *p;
+
+    e->counters_fd = memfd_create("ovs-patchpoint-counters",
+                                  MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (e->counters_fd < 0
+        || ftruncate(e->counters_fd, PP_COUNTERS_SIZE)
+        || fcntl(e->counters_fd, F_ADD_SEALS,
+                 F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+        *error = xasprintf("cannot make shared memory: %s",
+                           ovs_strerror(errno));
+        return -1;
+    }
+    p = mmap(NULL, PP_COUNTERS_SIZE, PROT_READ, MAP_SHARED, e->counters_fd,
+             0);
+    if (p == MAP_FAILED) {
+        *error = xasprintf("cannot map shared memory: %s",
+                           ovs_strerror(errno));
+        return -1;
+    }
+    e->counters = p;
+    return 0;
+}
+
+struct pp_engine *
+pp_engine_create(const char *path, const char *user, char **error)
+{
+    struct pp_engine *e;
+
+    *error = NULL;
+    if (access(path, X_OK)) {
+        *error = xasprintf("%s: the engine cannot be run: %s; say with "
+                           "--engine where it is", path,
+                           ovs_strerror(errno));
+        return NULL;
+    }
+    if (user && !getpwnam(user)) {
+        *error = xasprintf("the engine's user \"%s\" does not exist: make it "
+                           "(adduser --system --group %s), or name another "
+                           "unprivileged one with --engine-user", user, user);
+        return NULL;
+    }
+
+    e = xzalloc(sizeof *e);
+    e->path = xstrdup(path);
+    e->user = nullable_xstrdup(user);
+    e->pid = -1;
+    e->pidfd = e->sock = e->snapshot_fd = -1;
+    e->backoff = BACKOFF_MIN_MS;
+    ds_init(&e->list);
+    if (make_counters(e, error)) {
+        free(e->path);
+        free(e->user);
+        free(e);
+        return NULL;
+    }
+    return e;
+}
+
+/* In the child.  Only what is safe between fork and exec. */
+static void OVS_NO_RETURN
+exec_engine(const struct pp_engine *e, int sock, char *const argv[])
+{
+    sigset_t none;
+    int fds[2];
+
+    /* Out of the way of the numbers they are to have. */
+    fds[0] = fcntl(sock, F_DUPFD, 10);
+    fds[1] = fcntl(e->counters_fd, F_DUPFD, 10);
+    dup2(fds[0], ENGINE_SOCKET_FD);
+    dup2(fds[1], ENGINE_COUNTERS_FD);
+    syscall(SYS_close_range, ENGINE_COUNTERS_FD + 1, ~0u, 0);
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int sig = 1; sig < NSIG; sig++) {
+        signal(sig, SIG_DFL);
+    }
+    /* Not with control's terminal: ^C is for control, which ends us. */
+    setsid();
+    execv(e->path, argv);
+    _exit(127);
+}
+
+static char *
+pid_file(const struct pp_control *ctl)
+{
+    return xasprintf("%s/ovs-patchpoint-engine.pid", ctl->rundir);
+}
+
+/* An engine that outlived the control before us still has the taps.  Ours is
+ * ready: end that one. */
+static void
+end_predecessor(const struct pp_control *ctl)
+{
+    const struct pp_engine *e = ctl->engine;
+    char *name = pid_file(ctl), *exe, *path;
+    struct stat a, b;
+    long int pid = 0;
+    FILE *f = fopen(name, "r");
+
+    if (f) {
+        if (fscanf(f, "%ld", &pid) != 1) {
+            pid = 0;
+        }
+        fclose(f);
+    }
+    exe = xasprintf("/proc/%ld/exe", pid);
+    path = xstrdup(e->path);
+    if (pid > 1 && pid != e->pid && !stat(exe, &a) && !stat(path, &b)
+        && a.st_ino == b.st_ino && a.st_dev == b.st_dev) {
+        VLOG_INFO("ending the engine that was left over (pid %ld)", pid);
+        kill((pid_t) pid, SIGKILL);
+        for (int i = 0; i < 100 && !kill((pid_t) pid, 0); i++) {
+            xnanosleep(1000 * 1000);
+        }
+    }
+    free(exe);
+    free(path);
+
+    f = fopen(name, "w");
+    if (f) {
+        fprintf(f, "%d\n", (int) e->pid);
+        fclose(f);
+    }
+    free(name);
+}
+
+static void
+engine_start(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+    char *argv[6];
+    int socks[2];
+    int n = 0;
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                   socks)) {
+        engine_failed(ctl, xasprintf("cannot make a socket pair: %s",
+                                     ovs_strerror(errno)));
+        return;
+    }
+    argv[n++] = e->path;
+    argv[n++] = xasprintf("--socket=%d", ENGINE_SOCKET_FD);
+    argv[n++] = xasprintf("--counters=%d", ENGINE_COUNTERS_FD);
+    if (e->user) {
+        argv[n++] = xasprintf("--user=%s", e->user);
+    }
+    argv[n] = NULL;
+
+    pid = fork();
+    if (!pid) {
+        exec_engine(e, socks[1], argv);
+    }
+    close(socks[1]);
+    for (int i = 1; i < n; i++) {
+        free(argv[i]);
+    }
+    if (pid < 0) {
+        close(socks[0]);
+        engine_failed(ctl, xasprintf("cannot fork: %s",
+                                     ovs_strerror(errno)));
+        return;
+    }
+    e->pid = pid;
+    e->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
+    e->sock = socks[0];
+    e->sent_serial = e->acked_serial = 0;
+    e->heartbeat = 0;
+    e->heartbeat_time = e->started = time_msec();
+    e->n_starts++;
+    e->want_out = false;
+    set_state(e, PP_ENGINE_STARTING);
+    VLOG_DBG("started %s, pid %d", e->path, (int) pid);
+}
+
+/* Forgets the process, which has ended. */
+static void
+engine_clear(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+    struct pp_bridge *br;
+
+    if (e->pidfd >= 0) {
+        close(e->pidfd);
+    }
+    if (e->sock >= 0) {
+        close(e->sock);
+    }
+    e->pidfd = e->sock = -1;
+    e->pid = -1;
+    e->sent_serial = e->acked_serial = 0;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->tap) {
+            br->tap->attached = false;
+        }
+    }
+    if (e->list_conn) {
+        unixctl_command_reply_error(e->list_conn, "the engine has ended");
+        e->list_conn = NULL;
+    }
+    ctl->dirty = true;
+}
+
+/* Ends the process now, if there is one. */
+static void
+engine_kill(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+
+    if (e->pid > 0) {
+        int status;
+
+        kill(e->pid, SIGKILL);
+        while (waitpid(e->pid, &status, 0) < 0 && errno == EINTR) {
+            continue;
+        }
+    }
+    engine_clear(ctl);
+}
+
+/* Something went wrong: the engine is ended and will be started again.  Takes
+ * over 'why'. */
+static void
+engine_failed(struct pp_control *ctl, char *why)
+{
+    struct pp_engine *e = ctl->engine;
+    bool was_well = (e->state == PP_ENGINE_READY
+                     && time_msec() - e->started >= WELL_MS);
+
+    engine_kill(ctl);
+    e->backoff = was_well ? 0 : MAX(BACKOFF_MIN_MS,
+                                    MIN(BACKOFF_MAX_MS, e->backoff * 2));
+    VLOG_ERR("engine: %s; starting it again in %lld ms", why, e->backoff);
+    free(e->error);
+    e->error = why;
+    e->next_start = time_msec() + e->backoff;
+    set_state(e, PP_ENGINE_WAITING);
+}
+
+/* Sends a message, with descriptor 'fd' unless it is -1.  Returns 0 or an
+ * errno value; EAGAIN: no room now. */
+static int
+engine_send(struct pp_engine *e, const void *data, size_t len, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { CONST_CAST(void *, data), len };
+    struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+    if (fd >= 0) {
+        struct cmsghdr *c;
+
+        memset(&control, 0, sizeof control);
+        msg.msg_control = &control;
+        msg.msg_controllen = sizeof control.space;
+        c = CMSG_FIRSTHDR(&msg);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof fd);
+        memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    }
+    if (e->sock < 0) {
+        return ENOTCONN;
+    }
+    if (sendmsg(e->sock, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        int error = errno == ENOBUFS ? EAGAIN : errno;
+
+        e->want_out |= error == EAGAIN;
+        return error;
+    }
+    return 0;
+}
+
+void
+pp_engine_set_snapshot(struct pp_engine *e, int fd, uint64_t serial,
+                       uint32_t n_patches OVS_UNUSED)
+{
+    if (e->snapshot_fd >= 0) {
+        close(e->snapshot_fd);
+    }
+    e->snapshot_fd = fd;
+    e->serial = serial;
+    e->snapshot_time = time_msec();
+}
+
+static void
+send_snapshot(struct pp_engine *e)
+{
+    struct pp_ipc_snapshot msg = {
+        .hdr = { PP_IPC_SNAPSHOT, sizeof msg }, .serial = e->serial,
+    };
+
+    if (e->snapshot_fd >= 0 && e->sent_serial != e->serial
+        && !engine_send(e, &msg, sizeof msg, e->snapshot_fd)) {
+        e->sent_serial = e->serial;
+    }
+}
+
+static void
+send_taps(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+    struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        struct pp_tap *tap = br->tap;
+        struct pp_ipc_tap msg = {
+            .hdr = { PP_IPC_TAP, sizeof msg }, .bridge = br->number,
+        };
+        int fd, error;
+
+        if (!tap || !tap->made || tap->attached || tap->removing) {
+            continue;
+        }
+        fd = pp_tap_open(tap);
+        if (fd < 0) {
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+            VLOG_WARN_RL(&rl, "bridge %s: cannot open tap %s: %s",
+                         br->name, tap->name, ovs_strerror(-fd));
+            continue;
+        }
+        ovs_strlcpy(msg.name, tap->name, sizeof msg.name);
+        error = engine_send(e, &msg, sizeof msg, fd);
+        close(fd);
+        if (!error) {
+            tap->attached = true;
+            ctl->dirty = true;
+        }
+    }
+}
+
+void
+pp_engine_detach(struct pp_control *ctl, uint32_t bridge, const char *tap)
+{
+    struct pp_ipc_tap msg = {
+        .hdr = { PP_IPC_TAP_DEL, sizeof msg }, .bridge = bridge,
+    };
+
+    ovs_strlcpy(msg.name, tap, sizeof msg.name);
+    engine_send(ctl->engine, &msg, sizeof msg, -1);
+}
+
+/* Printable ASCII only, and no longer than 'n'. */
+static char *
+clean_text(const char *s, size_t n)
+{
+    char *clean = xmemdup0(s, strnlen(s, n));
+
+    for (char *p = clean; *p; p++) {
+        if (!isprint((unsigned char) *p)) {
+            *p = '?';
+        }
+    }
+    return clean;
+}
+
+static void
+handle_log(const char *p, size_t n)
+{
+    /* The engine's levels are vlog's. */
+    unsigned int level = n ? (unsigned char) p[0] : 0;
+    char *text;
+
+    if (n < 1) {
+        return;
+    }
+    text = clean_text(p + 1, n - 1);
+    if (level >= VLL_DBG) {
+        VLOG_DBG("engine: %s", text);
+    } else if (level == VLL_INFO) {
+        VLOG_INFO("engine: %s", text);
+    } else if (level == VLL_WARN) {
+        VLOG_WARN("engine: %s", text);
+    } else {
+        VLOG_ERR("engine: %s", text);
+    }
+    free(text);
+}
+
+static const char *
+conn_state_name(uint32_t state)
+{
+    static const char *const names[] = {
+        [PP_CONN_OPENING] = "opening",
+        [PP_CONN_INSPECTED] = "inspected",
+        [PP_CONN_OPAQUE] = "opaque",
+        [PP_CONN_UNINSPECTED] = "uninspected",
+        [PP_CONN_CLOSING] = "closing",
+        [PP_CONN_CLOSED] = "closed",
+    };
+
+    return state < ARRAY_SIZE(names) ? names[state] : NULL;
+}
+
+static const char *
+handle_conn(struct pp_control *ctl, const struct pp_ipc_conn *row)
+{
+    struct pp_engine *e = ctl->engine;
+    const char *state = conn_state_name(row->state);
+    const char *server;
+
+    if (!state || row->proxy >= pp_events_n_proxies()) {
+        return "connection row with a bad state or proxy";
+    }
+    if (!e->list_conn || row->request != e->list_request) {
+        return NULL;
+    }
+    server = pp_events_server_name(ctl, row->server);
+    pp_events_format_addr(&row->client, &e->list);
+    ds_put_cstr(&e->list, " -> ");
+    pp_events_format_addr(&row->service, &e->list);
+    ds_put_format(&e->list, " server=%s proxy=%s state=%s"
+                  " bytes=%"PRIu64"/%"PRIu64" edits=%"PRIu32"/%"PRIu32
+                  " held=%"PRIu32" corrections=%"PRIu32
+                  " idle=%"PRIu32".%03"PRIu32"s\n",
+                  server ? server : "?", pp_proxies[row->proxy]->name, state,
+                  row->bytes[0], row->bytes[1], row->edits[0], row->edits[1],
+                  row->held, row->corrections,
+                  row->idle_ms / 1000, row->idle_ms % 1000);
+    return NULL;
+}
+
+static void
+handle_snapshot_done(struct pp_control *ctl,
+                     const struct pp_ipc_snapshot_done *done)
+{
+    struct pp_engine *e = ctl->engine;
+
+    if (done->ok) {
+        bool first = !e->acked_serial;
+
+        e->acked_serial = done->serial;
+        free(e->error);
+        e->error = NULL;
+        if (first) {
+            end_predecessor(ctl);
+            VLOG_INFO("engine is ready, pid %d", (int) e->pid);
+        }
+    } else {
+        free(e->error);
+        char *words = clean_text(done->error, sizeof done->error);
+
+        e->error = xasprintf("refused the snapshot: %s", words);
+        free(words);
+        VLOG_ERR("engine: %s", e->error);
+    }
+    ctl->dirty = true;
+}
+
+/* Returns NULL, or what is wrong with the message. */
+static const char *
+handle_message(struct pp_control *ctl, const void *data, size_t n)
+{
+    struct pp_engine *e = ctl->engine;
+    const struct pp_ipc_hdr *hdr = data;
+
+    if (n < sizeof *hdr || hdr->len != n) {
+        return "message with a bad length";
+    }
+    if (hdr->type == PP_IPC_HELLO) {
+        const struct pp_ipc_hello *hello = data;
+
+        if (n != sizeof *hello || e->state != PP_ENGINE_STARTING) {
+            return "hello out of turn";
+        } else if (hello->version != PP_IPC_VERSION) {
+            return "of another version than ovs-patchpointd";
+        }
+        set_state(e, PP_ENGINE_READY);
+        ctl->dirty = true;
+        return NULL;
+    } else if (hdr->type == PP_IPC_LOG) {
+        handle_log((const char *) (hdr + 1), n - sizeof *hdr);
+        return NULL;
+    } else if (e->state != PP_ENGINE_READY) {
+        return e->state == PP_ENGINE_ENDING ? NULL : "message before hello";
+    } else if (hdr->type == PP_IPC_SNAPSHOT_DONE) {
+        const struct pp_ipc_snapshot_done *done = data;
+
+        if (n != sizeof *done || !done->serial
+            || done->serial > e->sent_serial) {
+            return "answer about a snapshot that it was not given";
+        }
+        handle_snapshot_done(ctl, done);
+        return NULL;
+    } else if (hdr->type == PP_IPC_EVENT) {
+        if (n != sizeof(struct pp_ipc_event)) {
+            return "event with a bad length";
+        }
+        return pp_events_handle(ctl, data);
+    } else if (hdr->type == PP_IPC_CONN) {
+        if (n != sizeof(struct pp_ipc_conn)) {
+            return "connection row with a bad length";
+        }
+        return handle_conn(ctl, data);
+    } else if (hdr->type == PP_IPC_CONN_END) {
+        const struct pp_ipc_conn_list *end = data;
+
+        if (n != sizeof *end) {
+            return "end of a list with a bad length";
+        }
+        if (e->list_conn && end->request == e->list_request) {
+            ds_put_format(&e->list, "%"PRIu32" connections\n", end->total);
+            unixctl_command_reply(e->list_conn, ds_cstr(&e->list));
+            e->list_conn = NULL;
+        }
+        return NULL;
+    }
+    return "message of an unknown type";
+}
+
+static void
+engine_receive(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+
+    for (int i = 0; i < MESSAGES_PER_RUN && e->sock >= 0; i++) {
+        union {
+            struct pp_ipc_hdr hdr;
+            uint64_t align;
+            char bytes[PP_IPC_MAX];
+        } buf;
+        ssize_t n = recv(e->sock, &buf, sizeof buf,
+                         MSG_DONTWAIT | MSG_TRUNC);
+        const char *wrong;
+
+        if (n <= 0) {
+            break;              /* Its death, if any, comes by the pidfd. */
+        }
+        wrong = ((size_t) n > sizeof buf ? "message too long"
+                 : handle_message(ctl, &buf, (size_t) n));
+        if (wrong) {
+            engine_failed(ctl, xasprintf("said what makes no sense: %s",
+                                         wrong));
+            return;
+        }
+    }
+}
+
+/* Has it ended by itself? */
+static void
+engine_reap(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+    int status;
+    char *s;
+
+    if (e->pid <= 0 || waitpid(e->pid, &status, WNOHANG) != e->pid) {
+        return;
+    }
+    engine_receive(ctl);        /* Its last words. */
+    if (e->pid <= 0) {
+        return;
+    }
+    e->pid = -1;
+    if (e->state == PP_ENGINE_ENDING) {
+        engine_clear(ctl);
+        set_state(e, PP_ENGINE_STOPPED);
+        return;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
+        s = xasprintf("%s could not be run", e->path);
+    } else if (WIFEXITED(status)) {
+        s = xasprintf("exited with status %d", WEXITSTATUS(status));
+    } else {
+        s = xasprintf("was killed by signal %d (%s)", WTERMSIG(status),
+                      strsignal(WTERMSIG(status)));
+    }
+    engine_failed(ctl, s);
+}
+
+static void
+engine_watch(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+    long long int now = time_msec();
+    uint64_t heartbeat = e->counters->heartbeat;
+
+    if (heartbeat != e->heartbeat) {
+        e->heartbeat = heartbeat;
+        e->heartbeat_time = now;
+    }
+    if (e->state == PP_ENGINE_STARTING && now - e->since > HELLO_MS) {
+        engine_failed(ctl, xasprintf("has not said hello within %d s",
+                                     HELLO_MS / 1000));
+    } else if (e->state == PP_ENGINE_READY
+               && now - MAX(e->heartbeat_time, e->since) > HUNG_MS) {
+        engine_failed(ctl, xasprintf("hangs: no heartbeat for %d ms",
+                                     HUNG_MS));
+    } else if (e->state == PP_ENGINE_ENDING && now - e->since > END_MS) {
+        VLOG_WARN("engine: does not end when told to; killing it");
+        engine_kill(ctl);
+        set_state(e, PP_ENGINE_STOPPED);
+    }
+}
+
+static bool
+is_wanted(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->tap || (br->n_protected && !ctl->exiting)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+pp_engine_run(struct pp_control *ctl)
+{
+    struct pp_engine *e = ctl->engine;
+    bool wanted = is_wanted(ctl);
+
+    engine_receive(ctl);
+    engine_reap(ctl);
+    engine_watch(ctl);
+
+    if (e->list_conn && time_msec() > e->list_deadline) {
+        unixctl_command_reply_error(e->list_conn,
+                                    "the engine does not answer");
+        e->list_conn = NULL;
+    }
+
+    switch (e->state) {
+    case PP_ENGINE_STOPPED:
+        if (wanted && e->snapshot_fd >= 0) {
+            engine_start(ctl);
+        }
+        break;
+    case PP_ENGINE_WAITING:
+        if (!wanted) {
+            set_state(e, PP_ENGINE_STOPPED);
+        } else if (time_msec() >= e->next_start) {
+            engine_start(ctl);
+        }
+        break;
+    case PP_ENGINE_STARTING:
+    case PP_ENGINE_READY:
+        if (!wanted) {
+            struct pp_ipc_hdr hdr = { PP_IPC_EXIT, sizeof hdr };
+
+            engine_send(e, &hdr, sizeof hdr, -1);
+            set_state(e, PP_ENGINE_ENDING);
+        } else if (e->state == PP_ENGINE_READY) {
+            e->want_out = false;
+            send_snapshot(e);
+            if (e->acked_serial) {
+                send_taps(ctl);
+            }
+        }
+        break;
+    case PP_ENGINE_ENDING:
+    default:
+        break;
+    }
+}
+
+void
+pp_engine_wait(struct pp_control *ctl)
+{
+    const struct pp_engine *e = ctl->engine;
+
+    if (e->pidfd >= 0) {
+        poll_fd_wait(e->pidfd, POLLIN);
+    }
+    if (e->sock >= 0) {
+        poll_fd_wait(e->sock, POLLIN | (e->want_out ? POLLOUT : 0));
+    }
+    if (e->state == PP_ENGINE_WAITING) {
+        poll_timer_wait_until(e->next_start);
+    } else if (e->state != PP_ENGINE_STOPPED) {
+        poll_timer_wait(LOOK_MS);
+    } else if (is_wanted(ctl) && e->snapshot_fd >= 0) {
+        poll_immediate_wake();
+    }
+}
+
+void
+pp_engine_destroy(struct pp_engine *e, bool keep)
+{
+    if (!e) {
+        return;
+    }
+    if (e->pid > 0 && !keep) {
+        kill(e->pid, SIGKILL);
+        waitpid(e->pid, NULL, 0);
+    }
+    if (e->sock >= 0) {
+        close(e->sock);
+    }
+    if (e->pidfd >= 0) {
+        close(e->pidfd);
+    }
+    if (e->snapshot_fd >= 0) {
+        close(e->snapshot_fd);
+    }
+    munmap(CONST_CAST(struct pp_counters *, e->counters), PP_COUNTERS_SIZE);
+    close(e->counters_fd);
+    ds_destroy(&e->list);
+    free(e->error);
+    free(e->path);
+    free(e->user);
+    free(e);
+}
+
+bool
+pp_engine_in_force(const struct pp_engine *e)
+{
+    return (e->state == PP_ENGINE_READY && e->serial
+            && e->acked_serial == e->serial);
+}
+
+bool
+pp_engine_holds_flows(const struct pp_engine *e)
+{
+    return (!pp_engine_in_force(e) && e->state != PP_ENGINE_WAITING
+            && !e->error && time_msec() - e->snapshot_time < FLOWS_WAIT_MS);
+}
+
+enum pp_engine_state
+pp_engine_state(const struct pp_engine *e)
+{
+    return e->state;
+}
+
+const char *
+pp_engine_error(const struct pp_engine *e)
+{
+    return e->error;
+}
+
+bool
+pp_engine_is_stopped(const struct pp_engine *e)
+{
+    return e->state == PP_ENGINE_STOPPED && e->pid <= 0;
+}
+
+const struct pp_counters *
+pp_engine_counters(const struct pp_engine *e)
+{
+    return e->counters;
+}
+
+void
+pp_engine_list_conns(struct pp_control *ctl, struct unixctl_conn *conn)
+{
+    struct pp_engine *e = ctl->engine;
+    struct pp_ipc_conn_list msg = {
+        .hdr = { PP_IPC_CONN_LIST, sizeof msg },
+        .request = e->list_request + 1,
+    };
+    int error;
+
+    if (e->state != PP_ENGINE_READY) {
+        unixctl_command_reply_error(conn, "the engine is not running");
+        return;
+    } else if (e->list_conn) {
+        unixctl_command_reply_error(conn, "another conn/list is under way");
+        return;
+    }
+    error = engine_send(e, &msg, sizeof msg, -1);
+    if (error) {
+        unixctl_command_reply_error(conn, ovs_strerror(error));
+        return;
+    }
+    e->list_request++;
+    e->list_conn = conn;
+    e->list_deadline = time_msec() + LIST_MS;
+    ds_clear(&e->list);
+}
+
+int
+pp_engine_set_log(struct pp_engine *e, const char *spec)
+{
+    char buf[PP_IPC_MAX];
+    struct pp_ipc_hdr hdr = { .type = PP_IPC_LOG_LEVEL };
+    size_t n = strlen(spec) + 1;
+
+    if (n > sizeof buf - sizeof hdr) {
+        return EMSGSIZE;
+    }
+    hdr.len = (uint32_t) (sizeof hdr + n);
+    memcpy(buf, &hdr, sizeof hdr);
+    memcpy(buf + sizeof hdr, spec, n);
+    return engine_send(e, buf, hdr.len, -1);
+}
+
+void
+pp_engine_format(const struct pp_engine *e, struct ds *ds)
+{
+    static const char *const states[] = {
+        [PP_ENGINE_STOPPED] = "stopped (nothing to protect)",
+        [PP_ENGINE_WAITING] = "died, to be started again",
+        [PP_ENGINE_STARTING] = "starting",
+        [PP_ENGINE_READY] = "running",
+        [PP_ENGINE_ENDING] = "ending",
+    };
+
+    ds_put_cstr(ds, states[e->state]);
+    if (e->pid > 0) {
+        ds_put_format(ds, ", pid %d, for %lld s", (int) e->pid,
+                      (time_msec() - e->started) / 1000);
+    }
+    ds_put_format(ds, ", started %u times, snapshot %"PRIu64" of %"PRIu64,
+                  e->n_starts, e->acked_serial, e->serial);
+    if (e->error) {
+        ds_put_format(ds, "; last error: %s", e->error);
+    }
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The redirect, as OpenFlow flows and groups.
+ *
+ * In: a bridge's interfaces with their policies, its slots, its tap's port
+ * number.  Out: text, one line a flow or group; what the tables are for is in
+ * pp-flows.h.  pp-ofconn.c puts it into the switch.
+ *
+ * Runs in control's main loop.  Owns nothing. */
+
+#include <config.h>
+
+#include "pp-flows.h"
+
+#include <stdio.h>
+
+#include "flow.h"
+#include "lib/vswitch-idl.h"
+#include "openvswitch/dynamic-string.h"
+#include "packets.h"
+#include "pp-control.h"
+#include "pp-policy.h"
+#include "pp-proxy.h"
+#include "pp-slots.h"
+#include "pp-tap.h"
+#include "svec.h"
+#include "util.h"
+
+/* Priorities in table 0: above what others use. */
+#define PRIO_RETURN 65503
+#define PRIO_TO_VM 65502
+#define PRIO_FROM_VM 65501
+
+#define UNGUARDED "reg10=0/0x80000000"
+#define SET_GUARD "load:1->NXM_NX_REG10[31]"
+#define CLEAR_REGS "load:0->NXM_NX_REG11[],load:0->NXM_NX_REG12[]," \
+                   "load:0->NXM_NX_REG13[]"
+
+static void OVS_PRINTF_FORMAT(2, 3)
+put(struct svec *lines, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    svec_add_nocopy(lines, xvasprintf(format, args));
+    va_end(args);
+}
+
+/* As a match has it. */
+static const char *
+port_name(uint16_t ofport, char buf[8])
+{
+    if (ofport == ofp_to_u16(OFPP_LOCAL)) {
+        return "LOCAL";
+    }
+    snprintf(buf, 8, "%u", ofport);
+    return buf;
+}
+
+#define FLOW "cookie=0x%"PRIx64","
+
+static uint32_t
+policy_reg(const struct pp_policy *policy)
+{
+    uint32_t reg = policy->number;
+
+    for (size_t i = 0; i < policy->n_services; i++) {
+        reg |= (policy->services[i].transport == PP_TCP ? PP_REG_TCP
+                : PP_REG_UDP);
+    }
+    return reg | (policy->fail == PP_FAIL_CLOSED ? PP_REG_CLOSED : 0);
+}
+
+static uint32_t
+policy_group(const struct pp_policy *policy)
+{
+    return (policy->fail == PP_FAIL_CLOSED ? PP_GROUP_CLOSED
+            : PP_GROUP_OPEN);
+}
+
+/* Table 0. */
+static void
+put_classify(const struct pp_bridge *br, struct svec *flows)
+{
+    const struct pp_iface *iface;
+    char buf[8];
+
+    put(flows, FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
+        PP_COOKIE, PRIO_RETURN, br->tap->ofport, PP_TABLE_RETURN);
+    PP_FOR_EACH_IFACE (iface, br) {
+        if (!iface->policy) {
+            continue;
+        }
+        put(flows, FLOW"table=0,priority=%d,"UNGUARDED
+            ",dl_dst="ETH_ADDR_FMT
+            " actions=load:%#x->NXM_NX_REG11[],resubmit(,%d)",
+            PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
+            policy_reg(iface->policy), PP_TABLE_INGRESS);
+        if (iface->ofport) {
+            put(flows, FLOW"table=0,priority=%d,"UNGUARDED
+                ",in_port=%s actions=load:%#x->NXM_NX_REG12[],"
+                "resubmit(,%d)",
+                PP_COOKIE, PRIO_FROM_VM, port_name(iface->ofport, buf),
+                policy_reg(iface->policy), PP_TABLE_INGRESS);
+        }
+    }
+}
+
+static const struct pp_iface *
+slot_iface(const struct pp_bridge *br, const struct pp_slot *slot)
+{
+    const struct pp_iface *iface;
+
+    PP_FOR_EACH_IFACE (iface, br) {
+        if (!strcmp(iface->name, slot->ifname)) {
+            return iface;
+        }
+    }
+    return NULL;
+}
+
+/* Tables 200 and 203: there and back. */
+static void
+put_slots(const struct pp_bridge *br, struct svec *flows)
+{
+    const struct pp_slot *s;
+
+    HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
+        const struct pp_iface *iface = slot_iface(br, s);
+        struct ds match = DS_EMPTY_INITIALIZER;
+        struct ds from = DS_EMPTY_INITIALIZER;
+        char buf[8];
+
+        if (s->vlan == PP_UNTAGGED) {
+            ds_put_cstr(&match, "vlan_tci=0/0x1000");
+        } else {
+            ds_put_format(&match, "vlan_tci=%#x/0x1fff", 0x1000 | s->vlan);
+        }
+        if (iface && iface->policy) {
+            ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
+                          policy_reg(iface->policy));
+        }
+        put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
+            "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
+            PP_COOKIE, PP_TABLE_INGRESS, port_name(s->ofport, buf),
+            ds_cstr(&match),
+            ds_cstr(&from), s->vid, PP_TABLE_POLICY);
+        ds_destroy(&match);
+        ds_destroy(&from);
+
+        if (s->vlan == PP_UNTAGGED) {
+            put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+                "actions=pop_vlan,load:%#x->NXM_OF_IN_PORT[],"SET_GUARD
+                ",resubmit(,0)",
+                PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid, s->ofport);
+        } else {
+            put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+                "actions=load:%#x->NXM_OF_VLAN_TCI[0..11],"
+                "load:%#x->NXM_OF_IN_PORT[],"SET_GUARD",resubmit(,0)",
+                PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
+                s->vlan, s->ofport);
+        }
+    }
+    put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
+        PP_COOKIE, PP_TABLE_INGRESS, PP_TABLE_POLICY);
+    put(flows, FLOW"table=%d,priority=0 actions=drop",
+        PP_COOKIE, PP_TABLE_RETURN);
+}
+
+/* Table 201: the L4 ports of one policy, both address families, both
+ * directions. */
+static void
+put_policy(const struct pp_policy *policy, struct svec *flows)
+{
+    uint32_t reg = policy_reg(policy);
+
+    for (size_t i = 0; i < policy->n_services; i++) {
+        const struct pp_service *s = &policy->services[i];
+        const char *l4 = s->transport == PP_TCP ? "tcp" : "udp";
+
+        for (int v6 = 0; v6 < 2; v6++) {
+            put(flows, FLOW"table=%d,priority=30,%s%s,reg11=%#x,tp_dst=%u "
+                "actions=group:%u", PP_COOKIE, PP_TABLE_POLICY, l4,
+                v6 ? "6" : "", reg, s->port, policy_group(policy));
+            put(flows, FLOW"table=%d,priority=20,%s%s,reg12=%#x,tp_src=%u "
+                "actions=group:%u", PP_COOKIE, PP_TABLE_POLICY, l4,
+                v6 ? "6" : "", reg, s->port, policy_group(policy));
+        }
+    }
+}
+
+/* Table 201: fragments, which but for the first have no ports.  All of one
+ * IPv4 packet say the same protocol; of an IPv6 packet the first one's word
+ * counts (RFC 8200 section 4.5), so there all have to go.  'regs' has the
+ * bits of all policies on the bridge. */
+static void
+put_fragments(uint32_t regs, struct svec *flows)
+{
+    for (int udp = 0; udp < 2; udp++) {
+        uint32_t bit = udp ? PP_REG_UDP : PP_REG_TCP;
+
+        for (int i = 0; regs & bit && i < 8; i++) {
+            bool from = i & 1, closed = i & 2, v6 = i & 4;
+
+            put(flows, FLOW"table=%d,priority=%d,%s,ip_frag=yes,"
+                "reg%d=%#x/%#x actions=group:%u",
+                PP_COOKIE, PP_TABLE_POLICY, (from ? 41 : 43) - udp,
+                v6 ? "ipv6" : udp ? "udp" : "tcp", from ? 12 : 11,
+                bit | (closed ? PP_REG_CLOSED : 0), bit | PP_REG_CLOSED,
+                closed ? PP_GROUP_CLOSED : PP_GROUP_OPEN);
+        }
+    }
+}
+
+/* Tables 202, 204 and 205. */
+static void
+put_fixed(const struct pp_bridge *br, struct svec *flows)
+{
+    uint16_t pp = br->tap->ofport;
+
+    put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
+        PP_COOKIE, PP_TABLE_POLICY, PP_TABLE_GO_ON);
+
+    /* No slot: a VLAN that nobody expected on that port.  Control gives it
+     * one; until then the fail mode decides. */
+    put(flows, FLOW"table=%d,priority=20,reg13=0 "
+        "actions=controller(id=%u,max_len=64),resubmit(,%d)",
+        PP_COOKIE, PP_TABLE_OUT, PP_CONTROLLER_ID, PP_TABLE_BYPASS);
+    put(flows, FLOW"table=%d,priority=20,reg13=%#x "
+        "actions=controller(id=%u,max_len=64)",
+        PP_COOKIE, PP_TABLE_OUT, PP_REG_CLOSED, PP_CONTROLLER_ID);
+    put(flows, FLOW"table=%d,priority=10,vlan_tci=0/0x1000 "
+        "actions=push_vlan:0x8100,"
+        "move:NXM_NX_REG13[0..11]->NXM_OF_VLAN_TCI[0..11],output:%u",
+        PP_COOKIE, PP_TABLE_OUT, pp);
+    put(flows, FLOW"table=%d,priority=10,vlan_tci=0x1000/0x1000 "
+        "actions=move:NXM_NX_REG13[0..11]->NXM_OF_VLAN_TCI[0..11],output:%u",
+        PP_COOKIE, PP_TABLE_OUT, pp);
+
+    put(flows, FLOW"table=%d,priority=0 actions="CLEAR_REGS","SET_GUARD
+        ",resubmit(,0)", PP_COOKIE, PP_TABLE_BYPASS);
+    put(flows, FLOW"table=%d,priority=0 actions="CLEAR_REGS","SET_GUARD
+        ",resubmit(,0)", PP_COOKIE, PP_TABLE_GO_ON);
+}
+
+static void
+put_groups(const struct pp_bridge *br, struct svec *groups)
+{
+    uint16_t pp = br->tap->ofport;
+
+    put(groups, "group_id=%u,type=all,bucket=actions=resubmit(,%d)",
+        PP_GROUP_BYPASS, PP_TABLE_BYPASS);
+    /* The second bucket watches a group that never dies, so that it does not
+     * hang on any port. */
+    put(groups, "group_id=%u,type=ff,"
+        "bucket=watch_port:%u,actions=resubmit(,%d),"
+        "bucket=watch_group:%u,actions=resubmit(,%d)",
+        PP_GROUP_OPEN, pp, PP_TABLE_OUT, PP_GROUP_BYPASS, PP_TABLE_BYPASS);
+    put(groups, "group_id=%u,type=ff,bucket=watch_port:%u,actions="
+        "load:1->NXM_NX_REG13[18],resubmit(,%d)",
+        PP_GROUP_CLOSED, pp, PP_TABLE_OUT);
+}
+
+void
+pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
+                 const struct pp_bridge *br, struct svec *flows,
+                 struct svec *groups)
+{
+    const struct pp_policy *policy;
+    const struct pp_iface *iface;
+    uint32_t regs = 0;
+
+    if (!br->row || !br->n_protected || !br->tap || !br->tap->ofport
+        || br->tap->removing || !br->slots) {
+        return;
+    }
+    put_classify(br, flows);
+    put_slots(br, flows);
+    PP_FOR_EACH_POLICY (policy) {
+        bool here = false;
+
+        PP_FOR_EACH_IFACE (iface, br) {
+            here |= iface->policy == policy;
+        }
+        if (here) {
+            regs |= policy_reg(policy);
+            put_policy(policy, flows);
+        }
+    }
+    put_fragments(regs, flows);
+    put_fixed(br, flows);
+    put_groups(br, groups);
+    svec_sort(flows);
+    svec_sort(groups);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_FLOWS_H
+#define PP_FLOWS_H 1
+
+/* The redirect, as OpenFlow flows and groups.
+ *
+ *   table  0  classifies, and no more: frames to a protected VM (by its MAC
+ *             address) or from one (by its port) go to table 200, frames
+ *             from the engine to table 203.  All other frames go on as if
+ *             there were no ovs-patchpoint.
+ *   table 200 ingress: slot of the port and VLAN, policy of the sender.
+ *   table 201 policy: ports of the policies, and IP fragments, to a group.
+ *             What else there is goes to table 205.
+ *   table 202 out: the slot's tag is put on, or in place of the frame's own,
+ *             and the frame goes to the tap.
+ *   table 203 return: the slot says which port and VLAN to restore.
+ *   table 204 bypass: what cannot be inspected now, where it may pass.
+ *   table 205 go on: back to table 0, with the guard set.
+ *
+ * Registers, 0 outside of these tables but for the guard:
+ *
+ *   reg10[31]     the guard: "has been here"
+ *   reg11, reg12  policies of the receiver and of the sender: their number,
+ *                 and PP_REG_* bits
+ *   reg13         the slot, and PP_REG_CLOSED
+ *
+ * A frame that goes back to table 0 is as it was when it came, but for the
+ * guard.
+ *
+ * With N VMs, P (policy, port) pairs and S slots there are at most
+ * 4 N + 4 P + 2 S flows and some 20 fixed ones (a VM's own slot is among its
+ * four). */
+
+struct pp_bridge;
+struct pp_control;
+struct svec;
+
+#define PP_TABLE_INGRESS 200
+#define PP_TABLE_POLICY 201
+#define PP_TABLE_OUT 202
+#define PP_TABLE_RETURN 203
+#define PP_TABLE_BYPASS 204
+#define PP_TABLE_GO_ON 205
+#define PP_TABLE_FIRST PP_TABLE_INGRESS
+#define PP_TABLE_LAST PP_TABLE_GO_ON
+
+/* "PatchPoi"; all our flows have it and none else does. */
+#define PP_COOKIE UINT64_C(0x5061746368506f69)
+
+/* Groups: an id that says "PP". */
+#define PP_GROUP_BYPASS 0x50500001u     /* Always alive. */
+#define PP_GROUP_OPEN 0x50500002u       /* The engine, or else bypass. */
+#define PP_GROUP_CLOSED 0x50500003u     /* The engine, or else nothing. */
+
+/* Controller id, for frames without a slot. */
+#define PP_CONTROLLER_ID 0x5050
+
+/* Bits of reg11, reg12 and reg13. */
+#define PP_REG_TCP (1u << 16)           /* Has TCP services. */
+#define PP_REG_UDP (1u << 17)           /* Has UDP services. */
+#define PP_REG_CLOSED (1u << 18)        /* Fails closed. */
+
+/* Writes the flows and the groups that 'br' should have, as ovs-ofctl takes
+ * them, sorted. */
+void pp_flows_compute(const struct pp_control *, const struct pp_bridge *br,
+                      struct svec *flows, struct svec *groups);
+
+#endif /* pp-flows.h */

@@ -1,0 +1,819 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The connection to a bridge's OpenFlow management socket.
+ *
+ * In: what should be in the switch (pp-flows.c), what the switch says is in
+ * it.  Out: the messages that make the difference, in an order in which no
+ * frame meets half of a change: groups, then the private tables, then table
+ * 0; deletions the other way round.
+ *
+ * Only "<bridge>.mgmt" is used, and only flows with our cookie and groups
+ * with our ids are touched.  Others may delete ours: a flow monitor tells so
+ * at once, and the difference is put back.  The monitor pauses when it has
+ * too much to say, so its resuming counts as an alarm too; and every
+ * CHECK_MS, flows and groups are compared in any case.
+ *
+ * Runs in control's main loop.  Owns the connection and the knowledge of what
+ * is in the switch. */
+
+#include <config.h>
+
+#include "pp-ofconn.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dirs.h"
+#include "flow.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-connection.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-monitor.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-print.h"
+#include "openvswitch/ofp-switch.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/rconn.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "pp-control.h"
+#include "pp-engine-proc.h"
+#include "pp-flows.h"
+#include "pp-oftable.h"
+#include "pp-slots.h"
+#include "pp-tap.h"
+#include "socket-util.h"
+#include "svec.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(pp_ofconn);
+
+#define OF_VERSIONS ((1u << OFP13_VERSION) | (1u << OFP14_VERSION) \
+                     | (1u << OFP15_VERSION))
+
+#define PROBE_SECS 5
+#define MAX_BACKOFF_SECS 1      /* A Unix socket on this host. */
+#define CHECK_MS 10000
+#define RETRY_MS 1000           /* After the switch has refused something. */
+#define MONITOR_ID 0x5050
+
+enum ofconn_state {
+    CONNECTING,                 /* Or the version is not agreed yet. */
+    DUMPING,                    /* Waits for what is in the switch. */
+    SETTLED,                    /* 'installed' is right. */
+};
+
+struct pp_ofconn {
+    char *bridge;
+    struct rconn *rconn;
+    unsigned int seqno;         /* Of the connection that all is about. */
+    enum ofconn_state state;
+    enum ofputil_protocol protocol;
+
+    /* What should be there: as text, and, in the connection's protocol, as
+     * sets. */
+    struct svec flow_text, group_text;
+    struct pp_oftable desired;
+    bool parsed;                /* 'desired' is what the text says. */
+
+    struct pp_oftable installed;
+
+    /* State DUMPING. */
+    struct pp_oftable dumped;
+    ovs_be32 flows_xid, groups_xid;
+    bool flows_done, groups_done;
+
+    bool barrier_pending;
+    ovs_be32 barrier_xid;
+    bool confirmed;             /* 'installed' as of the last barrier. */
+
+    bool alarm;                 /* Somebody touched ours: look again. */
+    long long int alarm_since;
+    unsigned int n_lost;        /* Flows deleted or changed since then. */
+    unsigned int n_put_back;    /* In all. */
+    unsigned int n_checks;
+    long long int next_check;
+    long long int next_try;     /* Not before, after an error. */
+    char *error;
+};
+
+static void
+set_error(struct pp_ofconn *oc, char *error)
+{
+    if (error && (!oc->error || strcmp(error, oc->error))) {
+        VLOG_ERR("bridge %s: %s", oc->bridge, error);
+    }
+    free(oc->error);
+    oc->error = error;
+}
+
+/* Of a connection that is up. */
+static enum ofp_version
+of_version(const struct pp_ofconn *oc)
+{
+    int version = rconn_get_version(oc->rconn);
+
+    return version < 0 ? OFP13_VERSION : (enum ofp_version) version;
+}
+
+static ovs_be32
+send_msg(struct pp_ofconn *oc, struct ofpbuf *msg)
+{
+    const struct ofp_header *oh = msg->data;
+    ovs_be32 xid = oh->xid;
+
+    rconn_send(oc->rconn, msg, NULL);
+    return xid;
+}
+
+static struct pp_ofconn *
+ofconn_create(const struct pp_control *ctl, const struct pp_bridge *br)
+{
+    struct pp_ofconn *oc = xzalloc(sizeof *oc);
+    char *target = xasprintf("unix:%s/%s.mgmt", ctl->rundir, br->name);
+
+    oc->bridge = xstrdup(br->name);
+    oc->rconn = rconn_create(PROBE_SECS, MAX_BACKOFF_SECS, DSCP_DEFAULT,
+                             OF_VERSIONS);
+    rconn_connect(oc->rconn, target, target);
+    free(target);
+    svec_init(&oc->flow_text);
+    svec_init(&oc->group_text);
+    pp_oftable_init(&oc->desired);
+    pp_oftable_init(&oc->installed);
+    pp_oftable_init(&oc->dumped);
+    return oc;
+}
+
+void
+pp_ofconn_destroy(struct pp_ofconn *oc)
+{
+    if (oc) {
+        rconn_destroy(oc->rconn);
+        svec_destroy(&oc->flow_text);
+        svec_destroy(&oc->group_text);
+        pp_oftable_destroy(&oc->desired);
+        pp_oftable_destroy(&oc->installed);
+        pp_oftable_destroy(&oc->dumped);
+        free(oc->error);
+        free(oc->bridge);
+        free(oc);
+    }
+}
+
+/* Asks to be told when others change flows: in table 0, where others' flows
+ * are too, and in our own tables.  Our own changes come as an xid only. */
+static void
+send_monitor(struct pp_ofconn *oc)
+{
+    struct ofpbuf *msg = NULL;
+
+    for (int i = 0; i <= PP_TABLE_LAST - PP_TABLE_FIRST + 1; i++) {
+        struct ofputil_flow_monitor_request rq = {
+            .id = MONITOR_ID + (uint32_t) i,
+            .command = OFPFMC_ADD,
+            .flags = OFPFMF_REMOVED | OFPFMF_MODIFY | OFPFMF_ADD,
+            .out_port = OFPP_NONE,
+            .out_group = OFPG_ANY,
+            .table_id = (uint8_t) (i ? PP_TABLE_FIRST + i - 1 : 0),
+        };
+
+        match_init_catchall(&rq.match);
+        if (!msg) {
+            enum ofp_version version = of_version(oc);
+            enum ofpraw raw = (version >= OFP14_VERSION
+                               ? OFPRAW_OFPST14_FLOW_MONITOR_REQUEST
+                               : OFPRAW_ONFST13_FLOW_MONITOR_REQUEST);
+
+            msg = ofpraw_alloc(raw, version, 0);
+        }
+        ofputil_append_flow_monitor_request(&rq, msg, oc->protocol);
+    }
+    send_msg(oc, msg);
+}
+
+/* Frames without a slot are to come by this connection. */
+static void
+send_packet_in_setup(struct pp_ofconn *oc)
+{
+    enum ofp_version version = of_version(oc);
+    struct ofputil_switch_config config = {
+        .frag = OFPUTIL_FRAG_NORMAL, .miss_send_len = 128,
+        .invalid_ttl_to_controller = -1,
+    };
+    struct ofputil_async_cfg async;
+    struct nx_controller_id *id;
+    struct ofpbuf *msg;
+
+    send_msg(oc, ofputil_encode_set_config(&config, version));
+
+    msg = ofpraw_alloc(OFPRAW_NXT_SET_CONTROLLER_ID, version, 0);
+    id = ofpbuf_put_zeros(msg, sizeof *id);
+    id->controller_id = htons(PP_CONTROLLER_ID);
+    send_msg(oc, msg);
+
+    memset(&async, 0, sizeof async);
+    async.primary[OAM_PACKET_IN] = async.secondary[OAM_PACKET_IN]
+        = (1u << OFPR_ACTION) | (1u << OFPR_EXPLICIT_MISS)
+          | (1u << OFPR_GROUP) | (1u << OFPR_ACTION_SET);
+    msg = ofputil_encode_set_async_config(&async, (1u << OAM_PACKET_IN),
+                                          version);
+    if (msg) {
+        send_msg(oc, msg);
+    }
+}
+
+static void
+send_dump(struct pp_ofconn *oc)
+{
+    struct ofputil_flow_stats_request rq = {
+        .cookie = htonll(PP_COOKIE),
+        .cookie_mask = OVS_BE64_MAX,
+        .table_id = 0xff,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+    enum ofp_version version = of_version(oc);
+
+    match_init_catchall(&rq.match);
+    pp_oftable_clear(&oc->dumped);
+    oc->flows_done = oc->groups_done = false;
+    oc->flows_xid = send_msg(
+        oc, ofputil_encode_flow_stats_request(&rq, oc->protocol));
+    oc->groups_xid = send_msg(
+        oc, ofputil_encode_group_desc_request(version, OFPG_ALL));
+    oc->state = DUMPING;
+    oc->alarm = false;
+    oc->confirmed = false;
+    oc->next_check = time_msec() + CHECK_MS;
+    oc->n_checks++;
+}
+
+static void
+start(struct pp_ofconn *oc)
+{
+    enum ofputil_protocol protocol = ofputil_protocol_from_ofp_version(
+        of_version(oc));
+
+    if (protocol != oc->protocol) {
+        oc->protocol = protocol;
+        oc->parsed = false;
+    }
+    oc->barrier_pending = false;
+    oc->n_lost = 0;
+    oc->alarm_since = 0;
+    set_error(oc, NULL);
+    send_monitor(oc);
+    send_packet_in_setup(oc);
+    send_dump(oc);
+}
+
+static void
+update_desired(const struct pp_control *ctl, struct pp_ofconn *oc,
+               const struct pp_bridge *br)
+{
+    struct svec flows = SVEC_EMPTY_INITIALIZER;
+    struct svec groups = SVEC_EMPTY_INITIALIZER;
+
+    if (br->n_protected && pp_engine_holds_flows(ctl->engine)) {
+        return;
+    }
+    pp_flows_compute(ctl, br, &flows, &groups);
+    if (!svec_equal(&flows, &oc->flow_text)
+        || !svec_equal(&groups, &oc->group_text)) {
+        svec_swap(&flows, &oc->flow_text);
+        svec_swap(&groups, &oc->group_text);
+        oc->parsed = false;
+    }
+    svec_destroy(&flows);
+    svec_destroy(&groups);
+}
+
+static void
+parse_desired(struct pp_ofconn *oc)
+{
+    const char *s;
+    size_t i;
+
+    pp_oftable_clear(&oc->desired);
+    SVEC_FOR_EACH (i, s, &oc->flow_text) {
+        char *error = pp_oftable_add_flow_text(&oc->desired, s,
+                                               oc->protocol);
+        if (error) {
+            VLOG_ERR("bridge %s: BUG: flow \"%s\": %s",
+                     oc->bridge, s, error);
+            free(error);
+        }
+    }
+    SVEC_FOR_EACH (i, s, &oc->group_text) {
+        char *error = pp_oftable_add_group_text(&oc->desired, s,
+                                                oc->protocol);
+        if (error) {
+            VLOG_ERR("bridge %s: BUG: group \"%s\": %s",
+                     oc->bridge, s, error);
+            free(error);
+        }
+    }
+    oc->parsed = true;
+}
+
+/* Private tables come before table 0. */
+static int
+compare_flows(const void *a_, const void *b_)
+{
+    const struct pp_oflow *const *a = a_, *const *b = b_;
+
+    return (int) (*b)->table - (int) (*a)->table;
+}
+
+static int
+compare_groups(const void *a_, const void *b_)
+{
+    const struct pp_ogroup *const *a = a_, *const *b = b_;
+
+    return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
+}
+
+static const struct pp_ogroup **
+sorted_groups(const struct pp_oftable *t)
+{
+    const struct pp_ogroup **list = xcalloc(hmap_count(&t->groups) + 1,
+                                            sizeof *list);
+    const struct pp_ogroup *g;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (g, hmap_node, &t->groups) {
+        list[n++] = g;
+    }
+    qsort(list, n, sizeof *list, compare_groups);
+    return list;
+}
+
+static const struct pp_oflow **
+sorted_flows(const struct pp_oftable *t)
+{
+    const struct pp_oflow **list = xcalloc(hmap_count(&t->flows) + 1,
+                                           sizeof *list);
+    const struct pp_oflow *f;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (f, hmap_node, &t->flows) {
+        list[n++] = f;
+    }
+    qsort(list, n, sizeof *list, compare_flows);
+    return list;
+}
+
+/* Sends what makes 'installed' into 'desired'. */
+static void
+send_difference(struct pp_ofconn *oc)
+{
+    const struct pp_ogroup **want_g = sorted_groups(&oc->desired);
+    const struct pp_ogroup **have_g = sorted_groups(&oc->installed);
+    const struct pp_oflow **want_f = sorted_flows(&oc->desired);
+    const struct pp_oflow **have_f = sorted_flows(&oc->installed);
+    size_t n_have_g = hmap_count(&oc->installed.groups);
+    size_t n_have_f = hmap_count(&oc->installed.flows);
+    unsigned int n_added = 0, n_changed = 0, n_deleted = 0;
+
+    for (size_t i = 0; want_g[i]; i++) {
+        const struct pp_ogroup *have
+            = pp_oftable_find_group(&oc->installed, want_g[i]->id);
+
+        if (!have || !pp_ogroup_equal(have, want_g[i])) {
+            send_msg(oc, pp_ogroup_encode(want_g[i], have ? OFPGC11_MODIFY
+                                          : OFPGC11_ADD, oc->protocol));
+        }
+    }
+    for (size_t i = 0; want_f[i]; i++) {
+        const struct pp_oflow *have
+            = pp_oftable_find_flow(&oc->installed, want_f[i]);
+
+        if (!have || !pp_oflow_equal_actions(have, want_f[i])) {
+            /* Adding replaces what has the same match. */
+            send_msg(oc, pp_oflow_encode(want_f[i], OFPFC_ADD,
+                                         oc->protocol));
+            n_added += !have;
+            n_changed += have != NULL;
+        }
+    }
+    for (size_t i = n_have_f; i-- > 0; ) {
+        if (!pp_oftable_find_flow(&oc->desired, have_f[i])) {
+            send_msg(oc, pp_oflow_encode(have_f[i], OFPFC_DELETE_STRICT,
+                                         oc->protocol));
+            n_deleted++;
+        }
+    }
+    for (size_t i = n_have_g; i-- > 0; ) {
+        if (!pp_oftable_find_group(&oc->desired, have_g[i]->id)) {
+            send_msg(oc, pp_ogroup_encode(have_g[i], OFPGC11_DELETE,
+                                          oc->protocol));
+        }
+    }
+    free(want_g);
+    free(have_g);
+    free(want_f);
+    free(have_f);
+
+    if (n_added || n_changed || n_deleted) {
+        VLOG_DBG("bridge %s: %u flows added, %u changed, %u deleted",
+                 oc->bridge, n_added, n_changed, n_deleted);
+    }
+    if (oc->n_lost) {
+        oc->n_put_back += n_added + n_changed;
+    }
+    pp_oftable_copy(&oc->installed, &oc->desired);
+    oc->barrier_xid = send_msg(oc, ofputil_encode_barrier_request(
+        of_version(oc)));
+    oc->barrier_pending = true;
+    oc->confirmed = false;
+}
+
+static bool
+differs(const struct pp_oftable *a, const struct pp_oftable *b)
+{
+    const struct pp_oflow *f;
+    const struct pp_ogroup *g;
+
+    if (hmap_count(&a->flows) != hmap_count(&b->flows)
+        || hmap_count(&a->groups) != hmap_count(&b->groups)) {
+        return true;
+    }
+    HMAP_FOR_EACH (f, hmap_node, &a->flows) {
+        const struct pp_oflow *other = pp_oftable_find_flow(b, f);
+
+        if (!other || !pp_oflow_equal_actions(f, other)) {
+            return true;
+        }
+    }
+    HMAP_FOR_EACH (g, hmap_node, &a->groups) {
+        const struct pp_ogroup *other = pp_oftable_find_group(b, g->id);
+
+        if (!other || !pp_ogroup_equal(g, other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+handle_flow_stats(struct pp_ofconn *oc, const struct ofp_header *oh)
+{
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    bool more = ofpmp_more(oh);
+    struct ofpbuf ofpacts;
+
+    if (oc->state != DUMPING || oh->xid != oc->flows_xid) {
+        return;
+    }
+    ofpbuf_init(&ofpacts, 0);
+    for (;;) {
+        struct ofputil_flow_stats fs;
+        int retval = ofputil_decode_flow_stats_reply(&fs, &msg, true,
+                                                     &ofpacts);
+
+        if (retval) {
+            if (retval != EOF) {
+                VLOG_WARN("bridge %s: bad flow dump: %s", oc->bridge,
+                          ofperr_to_string((enum ofperr) retval));
+            }
+            break;
+        }
+        pp_oftable_add_flow_stats(&oc->dumped, &fs);
+    }
+    ofpbuf_uninit(&ofpacts);
+    oc->flows_done = !more;
+}
+
+static void
+handle_group_desc(struct pp_ofconn *oc, const struct ofp_header *oh)
+{
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    bool more = ofpmp_more(oh);
+
+    if (oc->state != DUMPING || oh->xid != oc->groups_xid) {
+        return;
+    }
+    for (;;) {
+        struct ofputil_group_desc gd;
+
+        if (ofputil_decode_group_desc_reply(&gd, &msg, oh->version)) {
+            break;
+        }
+        if (gd.group_id >= PP_GROUP_BYPASS
+            && gd.group_id <= PP_GROUP_CLOSED) {
+            pp_oftable_add_group_desc(&oc->dumped, &gd);
+        }
+        ofputil_uninit_group_desc(&gd);
+    }
+    oc->groups_done = !more;
+}
+
+static void
+raise_alarm(struct pp_ofconn *oc)
+{
+    if (!oc->alarm_since) {
+        oc->alarm_since = time_msec();
+    }
+    oc->alarm = true;
+}
+
+static void
+handle_monitor(struct pp_ofconn *oc, const struct ofp_header *oh)
+{
+    struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofpbuf ofpacts;
+
+    ofpbuf_init(&ofpacts, 0);
+    for (;;) {
+        struct ofputil_flow_update fu;
+        int retval = ofputil_decode_flow_update(&fu, &msg, &ofpacts);
+
+        if (retval) {
+            if (retval != EOF) {
+                raise_alarm(oc);
+            }
+            break;
+        }
+        if (fu.event == OFPFME_RESUMED || fu.event == OFPFME_PAUSED) {
+            /* OpenFlow 1.4 says it here. */
+            raise_alarm(oc);
+        } else if (fu.event == OFPFME_REMOVED
+                   || fu.event == OFPFME_MODIFIED
+                   || fu.event == OFPFME_ADDED) {
+            bool ours = fu.cookie == htonll(PP_COOKIE);
+
+            if (!ours && fu.event != OFPFME_REMOVED) {
+                /* In place of one of ours? */
+                struct pp_oflow like = {
+                    .table = fu.table_id, .priority = fu.priority,
+                };
+
+                minimatch_init(&like.match, &fu.match);
+                ours = pp_oftable_find_flow(&oc->installed, &like) != NULL;
+                minimatch_destroy(&like.match);
+            }
+            if (ours) {
+                oc->n_lost++;
+                raise_alarm(oc);
+            }
+        }
+    }
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* Returns true when a slot was made. */
+static bool
+handle_packet_in(struct pp_ofconn *oc, struct pp_bridge *br,
+                 const struct ofp_header *oh)
+{
+    struct ofputil_packet_in pin;
+    const struct eth_header *eth;
+    const ovs_be16 *tci;
+    uint16_t in_port;
+    int vlan;
+
+    if (ofputil_decode_packet_in(oh, false, NULL, NULL, &pin, NULL, NULL,
+                                 NULL)) {
+        return false;
+    }
+    in_port = ofp_to_u16(pin.flow_metadata.flow.in_port.ofp_port);
+    if (pin.packet_len < sizeof *eth + 4) {
+        return false;
+    }
+    eth = pin.packet;
+    if (eth->eth_type != htons(ETH_TYPE_VLAN)
+        && eth->eth_type != htons(ETH_TYPE_VLAN_8021AD)) {
+        vlan = PP_UNTAGGED;
+    } else {
+        tci = (const ovs_be16 *) (eth + 1);
+        vlan = vlan_tci_to_vid(*tci);
+    }
+    VLOG_DBG("bridge %s: frame without a slot, port %u, VLAN %d",
+             oc->bridge, in_port, vlan);
+    return pp_slots_learn(br, in_port, vlan);
+}
+
+static void
+handle_error(struct pp_ofconn *oc, const struct ofp_header *oh)
+{
+    struct ofpbuf payload;
+    enum ofperr ofperr = ofperr_decode_msg(oh, &payload);
+    char *s = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
+
+    s[strcspn(s, "\n")] = '\0';
+    set_error(oc, xasprintf("the switch refused a message: %s: %s",
+                            ofperr_to_string(ofperr), s));
+    free(s);
+    ofpbuf_uninit(&payload);
+    oc->next_try = time_msec() + RETRY_MS;
+    raise_alarm(oc);
+}
+
+static void
+handle_barrier(struct pp_ofconn *oc)
+{
+    oc->barrier_pending = false;
+    oc->confirmed = true;
+    if (!oc->alarm) {
+        if (oc->n_lost) {
+            VLOG_WARN("bridge %s: %u of our flows were deleted or changed by "
+                      "another controller; put back after %lld ms (%u flows "
+                      "so far)", oc->bridge, oc->n_lost,
+                      time_msec() - oc->alarm_since, oc->n_put_back);
+        }
+        oc->n_lost = 0;
+        oc->alarm_since = 0;
+        set_error(oc, NULL);
+    }
+}
+
+static void
+handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
+           const struct ofpbuf *msg)
+{
+    const struct ofp_header *oh = msg->data;
+    enum ofptype type;
+
+    if (ofptype_decode(&type, oh)) {
+        return;
+    }
+    /* Of the many types there are, these are ours. */
+    if (type == OFPTYPE_ECHO_REQUEST) {
+        send_msg(oc, ofputil_encode_echo_reply(oh));
+    } else if (type == OFPTYPE_FLOW_STATS_REPLY) {
+        handle_flow_stats(oc, oh);
+    } else if (type == OFPTYPE_GROUP_DESC_STATS_REPLY) {
+        handle_group_desc(oc, oh);
+    } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
+        handle_monitor(oc, oh);
+    } else if (type == OFPTYPE_FLOW_MONITOR_RESUMED
+               || type == OFPTYPE_FLOW_MONITOR_PAUSED) {
+        raise_alarm(oc);
+    } else if (type == OFPTYPE_BARRIER_REPLY) {
+        if (oc->barrier_pending && oh->xid == oc->barrier_xid) {
+            handle_barrier(oc);
+            ctl->dirty = true;
+        }
+    } else if (type == OFPTYPE_PACKET_IN) {
+        ctl->dirty |= handle_packet_in(oc, br, oh);
+    } else if (type == OFPTYPE_ERROR) {
+        handle_error(oc, oh);
+        ctl->dirty = true;
+    }
+}
+
+static void
+ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
+{
+    struct pp_ofconn *oc = br->ofconn;
+
+    rconn_run(oc->rconn);
+    if (!rconn_is_connected(oc->rconn)) {
+        if (oc->state != CONNECTING) {
+            VLOG_INFO("bridge %s: lost the connection to the switch",
+                      br->name);
+            oc->state = CONNECTING;
+            oc->confirmed = false;
+            ctl->dirty = true;
+        }
+        return;
+    }
+    if (oc->state == CONNECTING
+        || oc->seqno != rconn_get_connection_seqno(oc->rconn)) {
+        oc->seqno = rconn_get_connection_seqno(oc->rconn);
+        start(oc);
+    }
+
+    for (int i = 0; i < 200; i++) {
+        struct ofpbuf *msg = rconn_recv(oc->rconn);
+
+        if (!msg) {
+            break;
+        }
+        handle_msg(ctl, oc, br, msg);
+        ofpbuf_delete(msg);
+    }
+
+    update_desired(ctl, oc, br);
+    if (oc->state == DUMPING && oc->flows_done && oc->groups_done) {
+        pp_oftable_copy(&oc->installed, &oc->dumped);
+        pp_oftable_clear(&oc->dumped);
+        oc->state = SETTLED;
+    }
+    if (oc->state != SETTLED) {
+        return;
+    }
+    if ((oc->alarm || time_msec() >= oc->next_check)
+        && time_msec() >= oc->next_try && !oc->barrier_pending) {
+        send_dump(oc);
+        return;
+    }
+    if (!oc->parsed) {
+        parse_desired(oc);
+    }
+    if (time_msec() >= oc->next_try && !oc->barrier_pending) {
+        if (differs(&oc->desired, &oc->installed)) {
+            send_difference(oc);
+        } else if (!oc->confirmed) {
+            handle_barrier(oc);
+            ctl->dirty = true;
+        }
+    }
+}
+
+void
+pp_ofconn_run(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        bool wanted = br->row && br->tap;
+
+        if (br->ofconn && !br->row) {
+            /* The bridge is gone, and its flows with it. */
+            pp_ofconn_destroy(br->ofconn);
+            br->ofconn = NULL;
+        } else if (br->ofconn && !wanted
+                   && !pp_ofconn_has_flows(br->ofconn)) {
+            pp_ofconn_destroy(br->ofconn);
+            br->ofconn = NULL;
+        } else if (!br->ofconn && wanted) {
+            br->ofconn = ofconn_create(ctl, br);
+        }
+        if (br->ofconn) {
+            ofconn_run(ctl, br);
+        }
+    }
+}
+
+void
+pp_ofconn_wait(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        const struct pp_ofconn *oc = br->ofconn;
+
+        if (!oc) {
+            continue;
+        }
+        rconn_run_wait(oc->rconn);
+        rconn_recv_wait(oc->rconn);
+        if (oc->state == SETTLED && !oc->barrier_pending) {
+            poll_timer_wait_until(oc->next_check);
+            if (oc->alarm || differs(&oc->desired, &oc->installed)) {
+                poll_timer_wait_until(oc->next_try);
+            }
+        }
+    }
+}
+
+bool
+pp_ofconn_in_sync(const struct pp_ofconn *oc)
+{
+    return (oc && oc->state != CONNECTING && !oc->n_lost && oc->parsed
+            && (oc->confirmed || oc->state == DUMPING)
+            && !differs(&oc->desired, &oc->installed));
+}
+
+bool
+pp_ofconn_has_flows(const struct pp_ofconn *oc)
+{
+    return oc && (oc->state == DUMPING || oc->barrier_pending
+                  || (oc->state == SETTLED && !oc->confirmed)
+                  || !pp_oftable_is_empty(&oc->installed));
+}
+
+const char *
+pp_ofconn_error(const struct pp_ofconn *oc)
+{
+    return (!oc ? "not connected to the switch yet"
+            : oc->state == CONNECTING
+            ? "not connected to the switch (bridge's .mgmt socket)"
+            : oc->error);
+}
+
+void
+pp_ofconn_format(const struct pp_ofconn *oc, struct ds *ds)
+{
+    static const char *const states[] = {
+        "connecting", "comparing", "settled",
+    };
+
+    if (!oc) {
+        ds_put_cstr(ds, "no connection");
+        return;
+    }
+    ds_put_format(ds, "%s, %"PRIuSIZE" flows, %"PRIuSIZE" groups%s, "
+                  "%u flows put back, %u checks",
+                  states[oc->state], hmap_count(&oc->installed.flows),
+                  hmap_count(&oc->installed.groups),
+                  oc->confirmed ? "" : " (not confirmed)",
+                  oc->n_put_back, oc->n_checks);
+}

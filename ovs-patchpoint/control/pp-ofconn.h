@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_OFCONN_H
+#define PP_OFCONN_H 1
+
+/* The connection to a bridge's OpenFlow management socket, and what is in the
+ * switch by it. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ds;
+struct pp_bridge;
+struct pp_control;
+struct pp_ofconn;
+
+/* Connects to bridges that have a tap, makes the switch have what
+ * pp_flows_compute() says, and puts it back when somebody takes it away. */
+void pp_ofconn_run(struct pp_control *);
+void pp_ofconn_wait(const struct pp_control *);
+
+/* Is all that should be in the switch there, as it has confirmed? */
+bool pp_ofconn_in_sync(const struct pp_ofconn *);
+
+/* Is anything of ours in the switch, as far as is known? */
+bool pp_ofconn_has_flows(const struct pp_ofconn *);
+
+/* What hinders it, in words, or NULL. */
+const char *pp_ofconn_error(const struct pp_ofconn *);
+
+void pp_ofconn_format(const struct pp_ofconn *, struct ds *);
+
+void pp_ofconn_destroy(struct pp_ofconn *);
+
+#endif /* pp-ofconn.h */

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The pool of patches that control works with.
+ *
+ * In: the patch files and directories named on the command line.  Out: the
+ * pool and the program compiled from it; faults as "file:line:column:
+ * reason".  A patch whose vectors do not come out as it says is a fault.
+ *
+ * Runs in control's main loop.  Owns the pool and the program. */
+
+#include <config.h>
+
+#include "pp-patches.h"
+
+#include <stdlib.h>
+
+#include "engine/pp-ipc.h"
+#include "engine/pp-vector.h"
+#include "openvswitch/vlog.h"
+#include "patch/pp-errors.h"
+#include "patch/pp-patch.h"
+#include "patch/pp-pool.h"
+#include "patch/pp-program.h"
+#include "pp-control.h"
+#include "pp-events.h"
+#include "pp-policy.h"
+#include "registry.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(pp_patches);
+
+BUILD_ASSERT_DECL(PP_POOL_MAX <= PP_PATCHES_MAX);
+
+/* Runs the vectors of every patch.  Those that fail are errors, and their
+ * patches leave the pool, which nobody else has yet. */
+static void
+verify(struct pp_pool *pool, struct pp_errors *errors)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < pool->n; i++) {
+        if (pp_vectors_run(pool->patches[i], errors, NULL)) {
+            pool->patches[kept++] = pool->patches[i];
+        } else {
+            pp_patch_destroy(pool->patches[i]);
+        }
+    }
+    pool->n = kept;
+}
+
+/* Returns the pool and its program, or NULL with '*error'. */
+static struct pp_pool *
+load(const struct pp_control *ctl, enum pp_pool_mode mode,
+     struct pp_program **program, size_t *size, char **error)
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *pool;
+
+    *error = NULL;
+    *program = NULL;
+    pool = pp_pool_load(ctl->patch_paths, ctl->n_patch_paths, pp_proxies,
+                        mode, &errors);
+    if (pool) {
+        verify(pool, &errors);
+    }
+    if (errors.total) {
+        *error = pp_errors_format(&errors);
+        if (pool && mode == PP_POOL_ALL_OR_NOTHING) {
+            pp_pool_unref(pool);
+            pool = NULL;
+        }
+    }
+    pp_errors_destroy(&errors);
+    if (pool) {
+        char *why = NULL;
+
+        *program = pp_program_build(pool, pp_proxies, size, &why);
+        if (!*program) {
+            free(*error);
+            *error = xasprintf("the patches cannot be compiled: %s\n", why);
+            free(why);
+            pp_pool_unref(pool);
+            pool = NULL;
+        }
+    }
+    return pool;
+}
+
+static void
+log_lines(const char *text)
+{
+    char *copy = xstrdup(text), *line, *save = NULL;
+
+    for (line = strtok_r(copy, "\n", &save); line;
+         line = strtok_r(NULL, "\n", &save)) {
+        VLOG_ERR("%s", line);
+    }
+    free(copy);
+}
+
+void
+pp_patches_load(struct pp_control *ctl)
+{
+    char *error;
+
+    ctl->pool = load(ctl, PP_POOL_WHAT_IS_GOOD, &ctl->program,
+                     &ctl->program_size, &error);
+    if (error) {
+        log_lines(error);
+        VLOG_ERR("some patches were refused and are not in force; put them "
+                 "right and run: ovs-appctl -t ovs-patchpointd patch/reload");
+    }
+    if (!ctl->pool) {
+        struct pp_errors none = PP_ERRORS_INITIALIZER;
+        char *why = NULL;
+
+        /* The limits of a program were passed: begin with no patches. */
+        ctl->pool = pp_pool_load(NULL, 0, pp_proxies, PP_POOL_WHAT_IS_GOOD,
+                                 &none);
+        ctl->program = pp_program_build(ctl->pool, pp_proxies,
+                                        &ctl->program_size, &why);
+        ovs_assert(ctl->program);
+    }
+    ctl->pool_error = error;
+    VLOG_INFO("%"PRIuSIZE" patches loaded", ctl->pool->n);
+}
+
+char *
+pp_patches_reload(struct pp_control *ctl)
+{
+    struct pp_program *program;
+    struct pp_pool *pool;
+    size_t size;
+    char *error;
+
+    pool = load(ctl, PP_POOL_ALL_OR_NOTHING, &program, &size, &error);
+    if (!pool) {
+        log_lines(error);
+        VLOG_ERR("patch/reload: refused; the %"PRIuSIZE" patches in force "
+                 "stay in force", ctl->pool->n);
+        return error;
+    }
+    free(error);
+    pp_policy_pool_changed();
+    pp_patches_destroy(ctl);
+    ctl->pool = pool;
+    ctl->program = program;
+    ctl->program_size = size;
+    ctl->dirty = true;
+    VLOG_INFO("patch/reload: %"PRIuSIZE" patches loaded", pool->n);
+    return NULL;
+}
+
+void
+pp_patches_destroy(struct pp_control *ctl)
+{
+    pp_pool_unref(ctl->pool);
+    free(ctl->program);
+    free(ctl->pool_error);
+    ctl->pool = NULL;
+    ctl->program = NULL;
+    ctl->pool_error = NULL;
+}

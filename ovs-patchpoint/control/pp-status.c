@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* patchpoint-status in external_ids.
+ *
+ * In: what all other parts know of an interface.  Out: the key in its
+ * external_ids, and in those of a bridge or of Open_vSwitch whose own keys
+ * make no sense.  Single keys are changed, never the column, which is shared
+ * with libvirt, neutron and OVN.
+ *
+ * "protected" is said only when the switch has confirmed the flows and the
+ * engine has the snapshot in force and holds the tap.
+ *
+ * Runs in control's main loop.  Owns those keys. */
+
+#include <config.h>
+
+#include "pp-status.h"
+
+#include <stdlib.h>
+
+#include "lib/vswitch-idl.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/vlog.h"
+#include "pp-control.h"
+#include "pp-engine-proc.h"
+#include "pp-ofconn.h"
+#include "pp-policy.h"
+#include "pp-slots.h"
+#include "pp-tap.h"
+#include "smap.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(pp_status);
+
+/* Why frames of 'iface', which has a policy, do not reach the engine yet;
+ * false: they do. */
+static bool
+format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
+                 struct ds *ds)
+{
+    const struct pp_bridge *br = iface->bridge;
+    const struct pp_engine *e = ctl->engine;
+    bool closed = iface->policy->fail == PP_FAIL_CLOSED;
+
+    if (!iface->ofport) {
+        ds_put_cstr(ds, "pending: the switch has not made this port yet");
+    } else if (br->tap && br->tap->error) {
+        ds_put_format(ds, "pending: %s", br->tap->error);
+    } else if (!br->tap || !br->tap->ofport) {
+        ds_put_cstr(ds, "pending: the switch has not made the tap's port "
+                    "yet");
+    } else if (!iface->slot) {
+        ds_put_cstr(ds, "error: more ports and VLANs on the bridge than "
+                    "there are slots");
+    } else if (pp_engine_state(e) == PP_ENGINE_WAITING
+               || (pp_engine_state(e) == PP_ENGINE_STARTING
+                   && pp_engine_error(e))) {
+        ds_put_format(ds, "uninspected: the engine is not running (%s); "
+                      "traffic %s (" PP_KEY_FAIL "=%s)", pp_engine_error(e),
+                      closed ? "is dropped" : "passes directly",
+                      closed ? "closed" : "open");
+    } else if (pp_engine_state(e) != PP_ENGINE_READY) {
+        ds_put_cstr(ds, "pending: the engine is starting");
+    } else if (pp_engine_error(e)) {
+        ds_put_format(ds, "error: the engine %s", pp_engine_error(e));
+    } else if (!pp_engine_in_force(e) || !br->tap->attached) {
+        ds_put_cstr(ds, "pending: the engine is taking the patches over");
+    } else if (!pp_ofconn_in_sync(br->ofconn)) {
+        const char *error = pp_ofconn_error(br->ofconn);
+
+        ds_put_format(ds, "pending: %s", error ? error
+                      : "flows are on their way to the switch");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void
+pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
+                 struct ds *ds)
+{
+    if (!iface->is_vm) {
+        return;
+    }
+    if (iface->error) {
+        ds_put_format(ds, "error: %s; ", iface->error);
+        if (!iface->policy) {
+            ds_put_cstr(ds, "no policy is in force");
+            return;
+        }
+        ds_put_cstr(ds, "what was in force before stays: ");
+    }
+    if (!iface->policy) {
+        if (iface->why_not) {
+            ds_put_format(ds, "uninspected: %s", iface->why_not);
+        }
+    } else if (!format_hindrance(ctl, iface, ds)) {
+        if (iface->policy->mode == PP_MODE_MONITOR) {
+            ds_put_cstr(ds, "monitored: hits are reported, nothing is "
+                        "corrected");
+        } else {
+            ds_put_cstr(ds, "protected");
+        }
+        if (iface->is_auto) {
+            ds_put_cstr(ds, " (auto: by all patches, as services are not "
+                        "discovered yet)");
+        }
+    }
+}
+
+static void
+run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
+{
+    const char *is = smap_get(&iface->row->external_ids, PP_KEY_STATUS);
+    struct ds should = DS_EMPTY_INITIALIZER;
+
+    if (!ctl->exiting) {
+        pp_status_format(ctl, iface, &should);
+    }
+    if (!should.length) {
+        if (is) {
+            ovsrec_interface_update_external_ids_delkey(iface->row,
+                                                        PP_KEY_STATUS);
+        }
+    } else if (!is || strcmp(is, ds_cstr(&should))) {
+        if (!is || strcspn(is, ": ") != strcspn(ds_cstr(&should), ": ")
+            || strncmp(is, ds_cstr(&should), strcspn(is, ": "))) {
+            VLOG_INFO("interface %s on bridge %s: %s", iface->name,
+                      iface->bridge->name, ds_cstr(&should));
+        }
+        ovsrec_interface_update_external_ids_setkey(
+            iface->row, PP_KEY_STATUS, ds_cstr(&should));
+    }
+    ds_destroy(&should);
+}
+
+/* Status of a row that is no VM's: only what is wrong with its own keys.
+ * Returns the value it should have, or NULL, and true if that is not what
+ * 'ids' has. */
+static bool
+check_row(struct pp_control *ctl, const struct smap *ids, const char *where,
+          char **value)
+{
+    const char *is = smap_get(ids, PP_KEY_STATUS);
+    char *error = ctl->exiting ? NULL : pp_policy_check_keys(ctl, ids, where);
+
+    *value = error ? xasprintf("error: %s", error) : NULL;
+    free(error);
+    if (*value && (!is || strcmp(is, *value))) {
+        VLOG_ERR("%s", *value + 7);
+    }
+    return !nullable_string_is_equal(is, *value);
+}
+
+void
+pp_status_run(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+    struct pp_iface *iface;
+    char *value;
+
+    if (!ctl->txn || !ctl->ovs) {
+        return;
+    }
+    if (check_row(ctl, &ctl->ovs->external_ids, "Open_vSwitch", &value)) {
+        if (value) {
+            ovsrec_open_vswitch_update_external_ids_setkey(
+                ctl->ovs, PP_KEY_STATUS, value);
+        } else {
+            ovsrec_open_vswitch_update_external_ids_delkey(
+                ctl->ovs, PP_KEY_STATUS);
+        }
+    }
+    free(value);
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        char *where;
+
+        if (!br->row) {
+            continue;
+        }
+        where = xasprintf("Bridge %s", br->name);
+        if (check_row(ctl, &br->row->external_ids, where, &value)) {
+            if (value) {
+                ovsrec_bridge_update_external_ids_setkey(
+                    br->row, PP_KEY_STATUS, value);
+            } else {
+                ovsrec_bridge_update_external_ids_delkey(
+                    br->row, PP_KEY_STATUS);
+            }
+        }
+        free(value);
+        free(where);
+        PP_FOR_EACH_IFACE (iface, br) {
+            run_iface(ctl, iface);
+        }
+    }
+}
+
+bool
+pp_status_any(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+    const struct pp_iface *iface;
+
+    if (!ctl->ovs) {
+        return false;
+    }
+    if (smap_get(&ctl->ovs->external_ids, PP_KEY_STATUS)) {
+        return true;
+    }
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->row && smap_get(&br->row->external_ids, PP_KEY_STATUS)) {
+            return true;
+        }
+        PP_FOR_EACH_IFACE (iface, br) {
+            if (smap_get(&iface->row->external_ids, PP_KEY_STATUS)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}

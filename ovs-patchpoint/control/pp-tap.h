@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_TAP_H
+#define PP_TAP_H 1
+
+/* Taps: the port by which a bridge's frames reach the engine. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/hmap.h"
+
+struct pp_bridge;
+struct pp_control;
+
+struct pp_tap {
+    char *name;                 /* Of the device and the port. */
+    char *bridge;               /* Name. */
+    char *error;                /* Why it cannot be had; else NULL. */
+    uint16_t ofport;            /* 0: the switch has not made it yet. */
+    bool made;                  /* The device is ours. */
+    bool attached;              /* The engine has its queue. */
+    bool removing;
+    int mtu;                    /* As set. */
+    long long int retry;        /* When to try again, or LLONG_MIN. */
+    int64_t gone_cfg;           /* Database configuration without it. */
+    long long int gone_deadline;
+};
+
+/* Makes, keeps and removes the taps and their ports, as bridges need them. */
+void pp_tap_run(struct pp_control *);
+void pp_tap_wait(struct pp_control *);
+
+/* Opens the queue of 'tap' to hand it over.  Returns a descriptor that the
+ * caller closes, or a negative errno value. */
+int pp_tap_open(const struct pp_tap *);
+
+/* Frees 'tap' and leaves device and port as they are. */
+void pp_tap_forget(struct pp_tap *);
+
+#endif /* pp-tap.h */

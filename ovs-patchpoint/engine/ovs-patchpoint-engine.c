@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* ovs-patchpoint-engine: the process in the data path.
+ *
+ * In: frames from tap queues, snapshots from control.  Out: frames, events,
+ * counters.  Control starts it, hands it every descriptor that it ever has
+ * (pp-ipc.h) and watches it; the operator never does.  Owns the pipeline. */
+
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <linux/virtio_net.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/pp-ipc.h"
+#include "engine/pp-pipeline.h"
+#include "engine/pp-sandbox.h"
+#include "registry.h"
+#include "util.h"
+
+/* Frames taken from one tap before the others get their turn. */
+#define BATCH 64
+
+/* The heartbeat's longest pause, in ms. */
+#define BEAT_MS 100
+
+/* Rows of a connection list: what a person can read, and what fits into the
+ * socket. */
+#define LIST_MAX 1000
+
+struct tap {
+    int fd;                     /* -1: none. */
+    char name[PP_NAME_LEN];
+};
+
+struct engine {
+    int sock;
+    struct pp_counters *counters;
+    struct pp_pipeline *pipeline;
+    struct tap taps[PP_BRIDGES_MAX];
+    void *snapshot;             /* Mapped. */
+    size_t snapshot_size;
+    uint32_t list_request;
+    bool exiting;
+    uint8_t *frame;             /* Room for one. */
+};
+
+static void OVS_PRINTF_FORMAT(2, 3)
+die(int status, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "ovs-patchpoint-engine: ");
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    putc('\n', stderr);
+    exit(status);
+}
+
+/* Tells control.  Never waits: a message that does not fit is lost. */
+static bool
+say(struct engine *e, void *msg, size_t len, enum pp_ipc_type type)
+{
+    struct pp_ipc_hdr *hdr = msg;
+
+    hdr->type = type;
+    hdr->len = (uint32_t) len;
+    return send(e->sock, msg, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+/* A line for control's log; 'level' as in vlog: 'I', 'W', 'E'. */
+static void OVS_PRINTF_FORMAT(3, 4)
+say_log(struct engine *e, char level, const char *format, ...)
+{
+    struct {
+        struct pp_ipc_hdr hdr;
+        char level;
+        char text[511];
+    } msg;
+    va_list args;
+    int n;
+
+    memset(&msg, 0, sizeof msg);
+    msg.level = level;
+    va_start(args, format);
+    n = vsnprintf(msg.text, sizeof msg.text, format, args);
+    va_end(args);
+    n = MIN(MAX(n, 0), (int) sizeof msg.text - 1);
+    say(e, &msg, offsetof(typeof(msg), text) + (size_t) n, PP_IPC_LOG);
+}
+
+/* What the pipeline asks for. */
+
+static void
+write_frame(void *e_, uint32_t bridge, const struct iovec *iov, int n)
+{
+    struct engine *e = e_;
+    ssize_t retval;
+
+    if (bridge >= PP_BRIDGES_MAX || e->taps[bridge].fd < 0) {
+        e->counters->packet_out_errors++;
+        return;
+    }
+    do {
+        retval = writev(e->taps[bridge].fd, iov, n);
+    } while (retval < 0 && errno == EINTR);
+    if (retval < 0) {
+        e->counters->packet_out_errors++;
+    }
+}
+
+static void
+send_event(void *e_, const struct pp_ipc_event *event)
+{
+    struct engine *e = e_;
+    struct pp_ipc_event msg = *event;
+
+    if (!say(e, &msg, sizeof msg, PP_IPC_EVENT)) {
+        e->counters->engine_events_lost++;
+    }
+}
+
+static void
+send_conn(void *e_, struct pp_ipc_conn *conn)
+{
+    struct engine *e = e_;
+
+    conn->request = e->list_request;
+    say(e, conn, sizeof *conn, PP_IPC_CONN);
+}
+
+/* What control says. */
+
+static const char *
+map_snapshot(struct engine *e, int fd)
+{
+    const int seals = F_SEAL_SHRINK | F_SEAL_WRITE;
+    struct stat st;
+    const char *error;
+    void *data;
+
+    if (fcntl(fd, F_GET_SEALS) < 0
+        || (fcntl(fd, F_GET_SEALS) & seals) != seals) {
+        return "the snapshot is not sealed";
+    } else if (fstat(fd, &st) || st.st_size <= 0) {
+        return "the snapshot is empty";
+    }
+    data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (data == MAP_FAILED) {
+        return "the snapshot cannot be mapped";
+    }
+    error = pp_snapshot_check(data, (size_t) st.st_size);
+    if (error) {
+        munmap(data, (size_t) st.st_size);
+        return error;
+    }
+    pp_pipeline_set_snapshot(e->pipeline, data);
+    if (e->snapshot) {
+        munmap(e->snapshot, e->snapshot_size);
+    }
+    e->snapshot = data;
+    e->snapshot_size = (size_t) st.st_size;
+    return NULL;
+}
+
+static void
+take_snapshot(struct engine *e, const struct pp_ipc_snapshot *msg, int fd)
+{
+    struct pp_ipc_snapshot_done done = { .serial = msg->serial };
+    const char *error = fd < 0 ? "no snapshot came" : map_snapshot(e, fd);
+
+    done.ok = !error;
+    if (error) {
+        ovs_strlcpy(done.error, error, sizeof done.error);
+        e->counters->engine_bad_snapshots++;
+    }
+    say(e, &done, sizeof done, PP_IPC_SNAPSHOT_DONE);
+}
+
+static void
+drop_tap(struct engine *e, uint32_t bridge)
+{
+    if (e->taps[bridge].fd >= 0) {
+        close(e->taps[bridge].fd);
+        e->taps[bridge].fd = -1;
+    }
+}
+
+/* Returns true if it keeps 'fd'. */
+static bool
+take_tap(struct engine *e, const struct pp_ipc_tap *msg, int fd)
+{
+    int flags;
+
+    if (msg->bridge >= PP_BRIDGES_MAX) {
+        say_log(e, 'E', "bridge number %u is out of range", msg->bridge);
+        return false;
+    }
+    drop_tap(e, msg->bridge);
+    if (msg->hdr.type == PP_IPC_TAP_DEL || fd < 0) {
+        return false;
+    }
+    flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK)) {
+        say_log(e, 'E', "%.63s: cannot be made non-blocking: %s", msg->name,
+                ovs_strerror(errno));
+        return false;
+    }
+    e->taps[msg->bridge].fd = fd;
+    memcpy(e->taps[msg->bridge].name, msg->name, PP_NAME_LEN);
+    e->taps[msg->bridge].name[PP_NAME_LEN - 1] = '\0';
+    return true;
+}
+
+static void
+list_conns(struct engine *e, const struct pp_ipc_conn_list *msg)
+{
+    struct pp_ipc_conn_list end = { .request = msg->request };
+
+    e->list_request = msg->request;
+    end.total = pp_pipeline_list(e->pipeline, LIST_MAX, send_conn, e);
+    say(e, &end, sizeof end, PP_IPC_CONN_END);
+}
+
+static void
+handle(struct engine *e, const void *msg, size_t len, int fd)
+{
+    const struct pp_ipc_hdr *hdr = msg;
+    bool keep_fd = false;
+
+    if (len < sizeof *hdr || hdr->len != len) {
+        say_log(e, 'E', "a message of %"PRIuSIZE" bytes makes no sense", len);
+    } else if (hdr->type == PP_IPC_SNAPSHOT
+               && len == sizeof(struct pp_ipc_snapshot)) {
+        take_snapshot(e, msg, fd);
+    } else if ((hdr->type == PP_IPC_TAP || hdr->type == PP_IPC_TAP_DEL)
+               && len == sizeof(struct pp_ipc_tap)) {
+        keep_fd = take_tap(e, msg, fd);
+    } else if (hdr->type == PP_IPC_CONN_LIST
+               && len == sizeof(struct pp_ipc_conn_list)) {
+        list_conns(e, msg);
+    } else if (hdr->type == PP_IPC_EXIT) {
+        e->exiting = true;
+    } else if (hdr->type != PP_IPC_LOG_LEVEL) {
+        say_log(e, 'E', "a message of type %u is not known", hdr->type);
+    }
+    if (fd >= 0 && !keep_fd) {
+        close(fd);
+    }
+}
+
+/* Takes one message.  Returns false when there is none. */
+static bool
+receive(struct engine *e)
+{
+    union {
+        struct pp_ipc_hdr hdr;
+        uint8_t bytes[PP_IPC_MAX];
+    } msg;
+    union {
+        struct cmsghdr hdr;
+        uint8_t bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = { .iov_base = &msg, .iov_len = sizeof msg };
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1,
+        .msg_control = &control, .msg_controllen = sizeof control,
+    };
+    ssize_t n = recvmsg(e->sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    struct cmsghdr *c;
+    int fd = -1;
+
+    if (n < 0) {
+        return errno == EINTR;
+    } else if (!n) {
+        /* Control is gone.  The switch has its own way around (the group
+         * fails over), and who comes next starts another engine. */
+        e->exiting = true;
+        return false;
+    }
+    c = CMSG_FIRSTHDR(&m);
+    if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS
+        && c->cmsg_len == CMSG_LEN(sizeof fd)) {
+        memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    }
+    handle(e, &msg, (size_t) n, fd);
+    return true;
+}
+
+/* The loop. */
+
+static void
+set_time(struct engine *e)
+{
+    struct timespec now, wall;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    pp_pipeline_set_time(e->pipeline, (uint64_t) now.tv_sec * 1000
+                         + (uint64_t) now.tv_nsec / 1000000, wall.tv_sec);
+}
+
+static void
+run_tap(struct engine *e, uint32_t bridge)
+{
+    for (int i = 0; i < BATCH; i++) {
+        struct virtio_net_hdr vnet;
+        ssize_t n = read(e->taps[bridge].fd, e->frame,
+                         sizeof vnet + PP_FRAME_MAX);
+
+        if (n < 0 && errno == EINTR) {
+            continue;
+        } else if (n < 0 && errno != EAGAIN) {
+            say_log(e, 'W', "%s: cannot be read any more: %s",
+                    e->taps[bridge].name, ovs_strerror(errno));
+            drop_tap(e, bridge);
+        }
+        if (n <= (ssize_t) sizeof vnet) {
+            return;
+        }
+        memcpy(&vnet, e->frame, sizeof vnet);
+        pp_pipeline_run(e->pipeline, bridge, &vnet, e->frame + sizeof vnet,
+                        (size_t) n - sizeof vnet);
+    }
+}
+
+static uint64_t
+monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}
+
+static void
+run(struct engine *e)
+{
+    while (!e->exiting) {
+        struct pollfd fds[1 + PP_BRIDGES_MAX];
+        uint32_t bridges[1 + PP_BRIDGES_MAX];
+        uint64_t deadline, now;
+        nfds_t n = 1;
+
+        set_time(e);
+        deadline = pp_pipeline_run_timers(e->pipeline);
+        e->counters->heartbeat++;
+
+        fds[0] = (struct pollfd) { .fd = e->sock, .events = POLLIN };
+        for (uint32_t i = 0; i < PP_BRIDGES_MAX; i++) {
+            if (e->taps[i].fd >= 0) {
+                fds[n] = (struct pollfd) {
+                    .fd = e->taps[i].fd, .events = POLLIN,
+                };
+                bridges[n++] = i;
+            }
+        }
+        now = monotonic_ms();
+        poll(fds, n, (int) MIN(deadline > now ? deadline - now : 0,
+                               BEAT_MS));
+        set_time(e);
+        for (nfds_t i = 1; i < n; i++) {
+            if (fds[i].revents) {
+                run_tap(e, bridges[i]);
+            }
+        }
+        if (fds[0].revents) {
+            while (receive(e)) {
+                continue;
+            }
+        }
+    }
+}
+
+/* Starting. */
+
+static void
+usage(void)
+{
+    printf("ovs-patchpoint-engine: the data path of ovs-patchpoint\n"
+           "usage: ovs-patchpoint-engine --socket=FD --counters=FD "
+           "[--user=NAME]\n\n"
+           "ovs-patchpointd(8) starts it and hands it its descriptors; there "
+           "is no other\nuse for it.\n\n"
+           "  --socket=FD     socket to ovs-patchpointd\n"
+           "  --counters=FD   memory for counters\n"
+           "  --user=NAME     unprivileged user to become\n"
+           "  -h, --help      print this and exit\n"
+           "  -V, --version   print the version and exit\n");
+    exit(EXIT_SUCCESS);
+}
+
+static int
+parse_fd(const char *name, const char *text)
+{
+    int fd;
+
+    if (!str_to_int(text, 10, &fd) || fd < 0 || fcntl(fd, F_GETFD) < 0) {
+        die(EXIT_FAILURE, "--%s=%s: this is no open descriptor; "
+            "ovs-patchpointd(8) starts the engine", name, text);
+    }
+    return fd;
+}
+
+int
+main(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        { "socket", required_argument, NULL, 's' },
+        { "counters", required_argument, NULL, 'c' },
+        { "user", required_argument, NULL, 'u' },
+        { "help", no_argument, NULL, 'h' },
+        { "version", no_argument, NULL, 'V' },
+        { NULL, 0, NULL, 0 },
+    };
+    static const struct pp_pipeline_ops ops = {
+        .write = write_frame, .event = send_event,
+    };
+    struct pp_ipc_hello hello = { .version = PP_IPC_VERSION };
+    struct engine e = { .sock = -1 };
+    const char *user = NULL;
+    const char *error;
+    uint32_t basis;
+    int counters = -1;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "hV", options, NULL)) != -1) {
+        switch (c) {
+        case 's':
+            e.sock = parse_fd("socket", optarg);
+            break;
+        case 'c':
+            counters = parse_fd("counters", optarg);
+            break;
+        case 'u':
+            user = optarg;
+            break;
+        case 'h':
+            usage();
+            break;
+        case 'V':
+            printf("ovs-patchpoint-engine %s\n", PACKAGE_VERSION);
+            return EXIT_SUCCESS;
+        default:
+            return EXIT_FAILURE;
+        }
+    }
+    if (e.sock < 0 || counters < 0) {
+        die(EXIT_FAILURE, "--socket and --counters are missing; "
+            "ovs-patchpointd(8) starts the engine");
+    }
+    error = pp_proxies_check();
+    if (error) {
+        die(EXIT_FAILURE, "%s", error);
+    }
+    e.counters = mmap(NULL, PP_COUNTERS_SIZE, PROT_READ | PROT_WRITE,
+                      MAP_SHARED, counters, 0);
+    if (e.counters == MAP_FAILED
+        || getrandom(&basis, sizeof basis, 0) != sizeof basis) {
+        die(EXIT_FAILURE, "cannot start: %s", ovs_strerror(errno));
+    }
+    for (int i = 0; i < PP_BRIDGES_MAX; i++) {
+        e.taps[i].fd = -1;
+    }
+    e.frame = xmalloc(sizeof(struct virtio_net_hdr) + PP_FRAME_MAX);
+    e.pipeline = pp_pipeline_create(&ops, &e, e.counters, basis);
+    signal(SIGPIPE, SIG_IGN);
+
+    error = pp_sandbox_drop_privileges(user);
+    if (!error) {
+        error = pp_sandbox_enter();
+    }
+    if (error) {
+        die(EXIT_FAILURE, "%s%s%s", user ? user : "", user ? ": " : "",
+            error);
+    }
+    hello.pid = (uint32_t) getpid();
+    say(&e, &hello, sizeof hello, PP_IPC_HELLO);
+    say_log(&e, 'I', "sandboxed and ready");
+    run(&e);
+    pp_pipeline_destroy(e.pipeline);
+    return EXIT_SUCCESS;
+}

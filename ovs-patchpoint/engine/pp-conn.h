@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_CONN_H
+#define PP_CONN_H 1
+
+/* A followed TCP connection: what the stages flow and stream share. */
+
+#include <linux/virtio_net.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/pp-edit-list.h"
+#include "engine/pp-inspect.h"
+#include "engine/pp-ipc.h"
+#include "engine/pp-packet.h"
+#include "heap.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+
+/* Decided bytes of the out stream that its receiver has not acknowledged yet.
+ * They are what a retransmission carries, whatever it came with. */
+struct pp_keep {
+    struct pp_keep *next;
+    uint64_t out;
+    uint32_t len;
+    uint32_t allocated;
+    uint8_t data[];
+};
+
+/* A frame that waits: for a decision, or for those before it. */
+struct pp_held {
+    struct ovs_list node;
+    uint64_t in;                /* Of its first payload byte. */
+    bool passed;                /* Left already; only to be looked at. */
+    struct pp_packet pkt;       /* pkt.data is 'frame'. */
+    uint8_t frame[];
+};
+
+/* The to-be-decided bytes, when they came in more than one piece. */
+struct pp_pending {
+    uint32_t len, allocated;
+    uint8_t data[];
+};
+
+/* One direction.  "Sender" and "receiver" are this direction's.  Offsets of
+ * the in stream are what the sender counts, of the out stream what the
+ * receiver counts; the FIN counts as one byte at the end. */
+struct pp_half {
+    uint32_t isn;               /* Byte 0 has sequence number isn + 1. */
+
+    /* In stream. */
+    uint64_t in_next;           /* First byte that did not come in order. */
+    uint64_t decided;           /* First byte that is not decided; beyond
+                                 * 'in_next' where bytes are skipped. */
+    uint64_t fin;               /* Where the FIN stands, or UINT64_MAX. */
+    uint64_t told;              /* What the sender has been told that the
+                                 * receiver has. */
+    uint64_t mine;              /* What the engine has acknowledged in the
+                                 * receiver's name. */
+    uint64_t high;              /* End of what came, in order or not. */
+    uint64_t unkept;            /* End of the last bytes that passed without
+                                 * being kept: the engine cannot take these
+                                 * over from the sender. */
+    uint64_t cut_in;            /* With 'cut': first byte that is taken
+                                 * away. */
+    uint64_t swallow;           /* Bytes before this are taken away. */
+
+    /* Out stream. */
+    uint64_t acked;             /* First byte that the receiver misses. */
+    uint64_t sent;              /* First byte that never left. */
+    uint64_t end;               /* First byte that is not decided. */
+    uint64_t out_fin;           /* Where its FIN stands, or UINT64_MAX. */
+    uint64_t edge;              /* First byte beyond its window. */
+    uint64_t owned;             /* Kept bytes before this are for the engine
+                                 * to deliver. */
+    uint64_t recover;           /* After a timeout: what had left by then. */
+
+    struct pp_edit_list edits;
+    struct pp_keep *keep, *keep_last;
+    struct pp_pending *pending;
+    struct ovs_list held;       /* struct pp_held: undecided, in order. */
+    struct ovs_list early;      /* struct pp_held: out of order, by 'in'. */
+    uint32_t held_bytes;        /* Memory of all these. */
+
+    uint32_t tsval;             /* The sender's last. */
+    uint16_t window;            /* As in the sender's last segment. */
+    uint16_t mss;               /* The sender's: most that it can take. */
+    uint16_t slot;              /* Where the sender's frames come from. */
+    uint16_t vlan_tci;
+    uint8_t eth[12];
+    uint8_t ttl, tos;
+    int8_t wscale;              /* The sender's, or -1. */
+    uint8_t n_rto;              /* Timeouts in a row. */
+    bool has_isn : 1;
+    bool whole : 1;             /* 'held' has all undecided bytes, as they
+                                 * came. */
+    bool cut : 1;               /* What still comes in is taken away, and the
+                                 * out stream ends with the engine's FIN. */
+    bool dead : 1;              /* RST: the sender is gone. */
+};
+
+struct pp_conn_key {
+    struct in6_addr client, service;
+    uint16_t client_port, service_port;
+    uint16_t vlan;
+    uint16_t bridge;
+    uint32_t server;            /* struct pp_snap_server's id. */
+};
+
+struct pp_conn {
+    struct hmap_node node;      /* In the connection table. */
+    struct ovs_list lru;        /* In one of its lists. */
+    struct heap_node timer;     /* In the timers, if 'deadline'. */
+    struct pp_conn_key key;
+    const struct pp_proxy *proxy;
+    uint64_t used;              /* When a frame last came, in ms. */
+    uint64_t deadline;          /* When it wants to be looked at, in ms; 0:
+                                 * not at all. */
+    uint64_t hold_ack_at;       /* Deadlines of one kind each; 0: none. */
+    uint64_t rto_at;
+    uint64_t close_at;
+    uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
+    uint16_t pending_mss;       /* ...and what it announced. */
+    int8_t pending_wscale;
+    uint32_t service;           /* Index into the snapshot's services... */
+    uint64_t serial;            /* ...of this one. */
+    uint8_t state;              /* enum pp_conn_state. */
+    uint8_t lru_list;
+    bool pending_syn;
+    bool restarted;             /* 'inspect' is to start anew. */
+    bool to_server_waits;       /* PP_STEP_WAIT. */
+    bool has_ts;                /* Timestamps (RFC 7323) are in use. */
+    bool signed_;               /* TCP-MD5 or TCP-AO: cannot be edited. */
+    struct pp_half half[2];     /* By enum pp_dir. */
+    struct pp_inspect inspect;  /* Must be last. */
+};
+
+#endif /* pp-conn.h */

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Evaluation of conditions; see pp-eval.h.
+ *
+ * In: a checked program, a parsed message.  Out: values.  Runs in the engine,
+ * once or more a message, on hostile bytes; owns nothing, allocates nothing:
+ * what must be made is in the matcher's arena. */
+
+#include <config.h>
+
+#include "engine/pp-eval.h"
+
+#include <string.h>
+
+#include "patch/pp-func.h"
+
+/* The generation that a value of node 'node' is good for: that of the
+ * innermost element it depends on. */
+static uint64_t
+generation(const struct pp_matcher *m, const struct pp_node *node)
+{
+    for (unsigned int s = PP_EXPR_SCOPES; s-- > 0; ) {
+        if (node->scopes >> s & 1) {
+            return m->scope[s].gen;
+        }
+    }
+    return m->msg_gen;
+}
+
+static struct pp_value
+nothing(uint8_t type)
+{
+    return (type == PP_TYPE_BOOL ? pp_value_bool(false)
+            : type == PP_TYPE_INT ? pp_value_int(0)
+            : pp_value_bytes(NULL, 0));
+}
+
+/* What the proxy says; a wrong type or a failure is nothing. */
+static struct pp_value
+got(struct pp_matcher *m, bool ok, struct pp_value value, uint8_t type)
+{
+    if (!ok) {
+        m->failed = true;
+    }
+    return ok && value.type == type ? value : nothing(type);
+}
+
+static struct pp_value
+get_elem(struct pp_matcher *m, uint32_t field, uint32_t elem, uint32_t sub,
+         uint8_t type)
+{
+    struct pp_value value = nothing(type);
+    bool ok = m->msg->proxy->get_elem(m->msg, field, elem, sub, &m->arena,
+                                      &value);
+
+    return got(m, ok, value, type);
+}
+
+static bool
+values_equal(struct pp_value a, struct pp_value b)
+{
+    switch (a.type) {
+    case PP_TYPE_BOOL:
+        return a.b == b.b;
+    case PP_TYPE_INT:
+        return a.i == b.i;
+    case PP_TYPE_BYTES:
+        return pp_bytes_equal(a.s, b.s);
+    case PP_TYPE_LIST:
+    default:
+        return false;
+    }
+}
+
+static bool
+in_set(const struct pp_program *program, const struct pp_node *set,
+       struct pp_value value)
+{
+    struct pp_bytes text = pp_program_text(program, set->x, set->y);
+    size_t off = 0;
+
+    if (set->type == PP_TYPE_INT) {
+        for (; off + 8 <= text.n; off += 8) {
+            int64_t member;
+
+            memcpy(&member, text.p + off, sizeof member);
+            if (member == value.i) {
+                return true;
+            }
+        }
+        return false;
+    }
+    while (off < text.n) {
+        struct pp_bytes member;
+        uint32_t n;
+
+        memcpy(&n, text.p + off, sizeof n);
+        off += sizeof n;
+        member = (struct pp_bytes) { text.p + off, n };
+        if (pp_bytes_equal(member, value.s)) {
+            return true;
+        }
+        off += n;
+    }
+    return false;
+}
+
+static int64_t
+arithmetic(enum pp_op op, int64_t a, int64_t b)
+{
+    int64_t r;
+
+    if (op == PP_OP_ADD) {
+        return (!__builtin_add_overflow(a, b, &r) ? r
+                : a < 0 ? INT64_MIN : INT64_MAX);
+    } else if (op == PP_OP_SUB) {
+        return (!__builtin_sub_overflow(a, b, &r) ? r
+                : a < 0 ? INT64_MIN : INT64_MAX);
+    } else if (op == PP_OP_MUL) {
+        return (!__builtin_mul_overflow(a, b, &r) ? r
+                : (a < 0) != (b < 0) ? INT64_MIN : INT64_MAX);
+    } else if (!b) {
+        return 0;
+    } else if (b == -1) {
+        return op == PP_OP_MOD ? 0 : a == INT64_MIN ? INT64_MAX : -a;
+    } else {
+        return op == PP_OP_DIV ? a / b : a % b;
+    }
+}
+
+/* Lists. */
+
+/* Hashes of field 'sub' of the 'n' elements of list 'field', or NULL. */
+static const uint32_t *
+key_hashes(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
+{
+    struct pp_keys *keys;
+    uint32_t *hashes;
+
+    if (field >= PP_KEYS_MAX) {
+        return NULL;
+    }
+    keys = &m->keys[field];
+    if (keys->gen == m->msg_gen) {
+        return keys->hashes;
+    }
+    hashes = pp_arena_alloc(&m->arena, n * sizeof *hashes);
+    if (!hashes) {
+        m->failed = true;
+        return NULL;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        hashes[i] = pp_hash_key(get_elem(m, field, i, sub,
+                                         PP_TYPE_BYTES).s);
+    }
+    *keys = (struct pp_keys) { .gen = m->msg_gen, .n = n, .hashes = hashes };
+    return hashes;
+}
+
+/* The number of elements of list field 'field'. */
+static uint32_t
+list_length(struct pp_matcher *m, uint32_t field)
+{
+    struct pp_value all = pp_value_list(0);
+
+    if (!m->msg->proxy->get(m->msg, field, &m->arena, &all)
+        || all.type != PP_TYPE_LIST) {
+        m->failed = true;
+        return 0;
+    }
+    return all.count;
+}
+
+/* Elements of a list whose key equals the argument of 'node'. */
+static void
+select_elems(struct pp_matcher *m, const struct pp_node *node,
+             struct pp_cell *cell)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    uint8_t type = nodes[node->arg[0]].type;
+    struct pp_value key = pp_eval(m, node->arg[0]);
+    uint32_t count = list_length(m, node->x);
+    const uint32_t *hashes = NULL;
+    uint32_t *elems = NULL;
+    uint32_t n = 0;
+
+    if (node->imm & 2 && type == PP_TYPE_BYTES) {
+        hashes = key_hashes(m, node->x, node->y, count);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct pp_value v;
+
+        if (hashes && hashes[i] != (uint32_t) (node->imm >> 8)) {
+            continue;
+        }
+        v = get_elem(m, node->x, i, node->y, type);
+        if (node->imm & 1 && type == PP_TYPE_BYTES
+            ? !pp_bytes_equal_nocase(v.s, key.s) : !values_equal(v, key)) {
+            continue;
+        }
+        if (!elems) {
+            elems = pp_arena_alloc(&m->arena, (count - i) * sizeof *elems);
+            if (!elems) {
+                m->failed = true;
+                break;
+            }
+        }
+        elems[n++] = i;
+    }
+    cell->value = pp_value_list(n);
+    cell->elems = elems;
+}
+
+static void
+split(struct pp_matcher *m, const struct pp_node *node, struct pp_cell *cell)
+{
+    struct pp_bytes x = pp_eval(m, node->arg[0]).s;
+    struct pp_bytes separator = pp_eval(m, node->arg[1]).s;
+    struct pp_bytes *pieces;
+    uint32_t n = 1;
+
+    cell->value = pp_value_list(0);
+    for (struct pp_bytes rest = x; ; ) {
+        const uint8_t *p = (rest.n ? memmem(rest.p, rest.n, separator.p,
+                                            separator.n) : NULL);
+
+        if (!p) {
+            break;
+        }
+        n++;
+        rest.n -= (size_t) (p - rest.p) + separator.n;
+        rest.p = p + separator.n;
+    }
+    if (n > PP_EXPR_SPLIT_MAX
+        || !(pieces = pp_arena_alloc(&m->arena, n * sizeof *pieces))) {
+        m->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        const uint8_t *p = (x.n ? memmem(x.p, x.n, separator.p, separator.n)
+                            : NULL);
+        size_t length = p ? (size_t) (p - x.p) : x.n;
+
+        pieces[i] = (struct pp_bytes) { x.p, length };
+        if (p) {
+            x.n -= length + separator.n;
+            x.p = p + separator.n;
+        }
+    }
+    cell->value.count = n;
+    cell->pieces = pieces;
+}
+
+const struct pp_cell *
+pp_eval_list(struct pp_matcher *m, uint32_t index)
+{
+    const struct pp_node *node = pp_program_nodes(m->program) + index;
+    struct pp_cell *cell = &m->cells[index];
+    uint64_t gen = generation(m, node);
+
+    if (cell->gen == gen) {
+        return cell;
+    }
+    m->n_evals++;
+    cell->elems = NULL;
+    cell->pieces = NULL;
+    if (node->op == PP_OP_SELECT) {
+        select_elems(m, node, cell);
+    } else if (node->op == PP_OP_SPLIT) {
+        split(m, node, cell);
+    } else {
+        cell->value = pp_value_list(0);
+        if (!m->msg->proxy->get(m->msg, node->x, &m->arena, &cell->value)
+            || cell->value.type != PP_TYPE_LIST) {
+            cell->value = pp_value_list(0);
+            m->failed = true;
+        }
+    }
+    cell->gen = gen;
+    return cell;
+}
+
+void
+pp_eval_enter_elem(struct pp_matcher *m, unsigned int scope, uint32_t each,
+                   uint32_t elem)
+{
+    const struct pp_node *node = pp_program_nodes(m->program) + each;
+
+    m->scope[scope] = (struct pp_scope) {
+        .gen = ++m->gen,
+        .field = node->op == PP_OP_SPLIT ? PP_NONE : node->x,
+        .elem = elem,
+        .pieces = (node->op == PP_OP_SPLIT
+                   && elem < pp_eval_list(m, each)->value.count
+                   ? pp_eval_list(m, each)->pieces : NULL),
+    };
+}
+
+uint32_t
+pp_eval_enter(struct pp_matcher *m, unsigned int scope,
+              const struct pp_node *node, const struct pp_cell *list,
+              uint32_t i)
+{
+    uint32_t elem = list->elems ? list->elems[i] : i;
+
+    m->scope[scope] = (struct pp_scope) {
+        .gen = ++m->gen,
+        .field = node->op == PP_OP_SPLIT ? PP_NONE : node->x,
+        .elem = elem,
+        .pieces = list->pieces,
+    };
+    return elem;
+}
+
+/* any(), all(), count() with a condition. */
+static struct pp_value
+loop(struct pp_matcher *m, const struct pp_node *node)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    const struct pp_cell *list = pp_eval_list(m, node->arg[0]);
+    unsigned int scope = (unsigned int) node->imm;
+    int64_t n = 0;
+
+    for (uint32_t i = 0; i < list->value.count; i++) {
+        bool holds;
+
+        pp_eval_enter(m, scope, &nodes[node->arg[0]], list, i);
+        holds = pp_eval(m, node->arg[1]).b;
+        if (holds && node->op == PP_OP_ANY) {
+            return pp_value_bool(true);
+        }
+        if (!holds && node->op == PP_OP_ALL) {
+            return pp_value_bool(false);
+        }
+        n += holds;
+    }
+    return (node->op == PP_OP_COUNT_IF ? pp_value_int(n)
+            : pp_value_bool(node->op == PP_OP_ALL));
+}
+
+static struct pp_value
+call(struct pp_matcher *m, const struct pp_node *node)
+{
+    struct pp_value args[PP_FUNC_ARGS_MAX];
+    struct pp_value result = nothing(node->type);
+
+    for (unsigned int i = 0; i < node->n_args; i++) {
+        args[i] = pp_eval(m, node->arg[i]);
+    }
+    if (!pp_funcs[node->x].run(&m->arena, args, &result)) {
+        m->failed = true;
+        return nothing(node->type);
+    }
+    return result;
+}
+
+static struct pp_value
+date(struct pp_matcher *m)
+{
+    char *s = pp_arena_alloc(&m->arena, PP_DATE_LEN + 1);
+
+    if (!s) {
+        m->failed = true;
+        return pp_value_bytes(NULL, 0);
+    }
+    pp_format_date(m->now, s);
+    return pp_value_bytes(s, PP_DATE_LEN);
+}
+
+/* Works node 'node' out anew. */
+static struct pp_value
+work_out(struct pp_matcher *m, const struct pp_node *node)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    const struct pp_scope *scope;
+    const struct pp_cell *list;
+    struct pp_value value, a;
+    bool ok;
+
+    m->n_evals++;
+    switch ((enum pp_op) node->op) {
+    case PP_OP_BOOL:
+        return pp_value_bool(node->imm);
+    case PP_OP_INT:
+        return pp_value_int(node->imm);
+    case PP_OP_BYTES:
+    case PP_OP_CLASS:
+    case PP_OP_SET:
+        return (struct pp_value) {
+            .type = PP_TYPE_BYTES,
+            .s = pp_program_text(m->program, node->x, node->y),
+        };
+    case PP_OP_DATE:
+        return date(m);
+
+    case PP_OP_FIELD:
+        value = nothing(node->type);
+        ok = m->msg->proxy->get(m->msg, node->x, &m->arena, &value);
+        return got(m, ok, value, node->type);
+
+    case PP_OP_ELEM:
+        scope = &m->scope[node->imm];
+        return (scope->field == node->x
+                ? get_elem(m, node->x, scope->elem, node->y, node->type)
+                : nothing(node->type));
+
+    case PP_OP_PIECE:
+        scope = &m->scope[node->imm];
+        return (scope->pieces
+                ? pp_value_bytes(scope->pieces[scope->elem].p,
+                                 scope->pieces[scope->elem].n)
+                : nothing(node->type));
+
+    case PP_OP_INDEX:
+        return pp_value_int(m->scope[node->imm].elem);
+
+    case PP_OP_FIRST:
+        list = pp_eval_list(m, node->arg[0]);
+        return (list->value.count
+                ? get_elem(m, node->x, list->elems ? list->elems[0] : 0,
+                           node->y, node->type)
+                : nothing(node->type));
+
+    case PP_OP_NOT:
+        return pp_value_bool(!pp_eval(m, node->arg[0]).b);
+    case PP_OP_AND:
+        return pp_value_bool(pp_eval(m, node->arg[0]).b
+                             && pp_eval(m, node->arg[1]).b);
+    case PP_OP_OR:
+        return pp_value_bool(pp_eval(m, node->arg[0]).b
+                             || pp_eval(m, node->arg[1]).b);
+    case PP_OP_IF:
+        return pp_eval(m, pp_eval(m, node->arg[0]).b
+                       ? node->arg[1] : node->arg[2]);
+
+    case PP_OP_EQ:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(values_equal(a, pp_eval(m, node->arg[1])));
+    case PP_OP_NE:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(!values_equal(a, pp_eval(m, node->arg[1])));
+    case PP_OP_EQ_NOCASE:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(pp_bytes_equal_nocase(
+                                 a.s, pp_eval(m, node->arg[1]).s));
+    case PP_OP_LT:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(a.i < pp_eval(m, node->arg[1]).i);
+    case PP_OP_LE:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(a.i <= pp_eval(m, node->arg[1]).i);
+    case PP_OP_GT:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(a.i > pp_eval(m, node->arg[1]).i);
+    case PP_OP_GE:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_bool(a.i >= pp_eval(m, node->arg[1]).i);
+    case PP_OP_IN:
+        return pp_value_bool(in_set(m->program, &nodes[node->arg[1]],
+                                    pp_eval(m, node->arg[0])));
+
+    case PP_OP_ADD:
+    case PP_OP_SUB:
+    case PP_OP_MUL:
+    case PP_OP_DIV:
+    case PP_OP_MOD:
+        a = pp_eval(m, node->arg[0]);
+        return pp_value_int(arithmetic(node->op, a.i,
+                                       pp_eval(m, node->arg[1]).i));
+    case PP_OP_NEG:
+        return pp_value_int(arithmetic(PP_OP_SUB, 0,
+                                       pp_eval(m, node->arg[0]).i));
+
+    case PP_OP_ANY:
+    case PP_OP_ALL:
+    case PP_OP_COUNT_IF:
+        return loop(m, node);
+    case PP_OP_COUNT:
+        return pp_value_int(pp_eval_list(m, node->arg[0])->value.count);
+
+    case PP_OP_CALL:
+        return call(m, node);
+
+    case PP_OP_LIST:
+    case PP_OP_SELECT:
+    case PP_OP_SPLIT:
+    case PP_N_OPS:
+    default:
+        return nothing(node->type);
+    }
+}
+
+struct pp_value
+pp_eval(struct pp_matcher *m, uint32_t index)
+{
+    const struct pp_node *node = pp_program_nodes(m->program) + index;
+    struct pp_cell *cell = &m->cells[index];
+    struct pp_value value;
+    uint64_t gen;
+
+    if (node->shared < 2 || node->op <= PP_OP_DATE) {
+        return work_out(m, node);
+    }
+    gen = generation(m, node);
+    if (cell->gen == gen) {
+        return cell->value;
+    }
+    value = work_out(m, node);
+    cell->value = value;
+    cell->gen = gen;
+    return value;
+}
+
+bool
+pp_eval_begin(struct pp_matcher *m, const struct pp_msg *msg)
+{
+    m->n_messages++;
+    m->msg = msg;
+    m->msg_gen = ++m->gen;
+    m->failed = false;
+    pp_arena_reset(&m->arena);
+    for (unsigned int s = 0; s < PP_EXPR_SCOPES; s++) {
+        m->scope[s] = (struct pp_scope) {
+            .gen = m->msg_gen, .field = PP_NONE,
+        };
+    }
+    if (m->last_proxy != msg->proxy) {
+        m->last_proxy = msg->proxy;
+        m->proxy = pp_program_find_proxy(m->program, msg->proxy->name);
+    }
+    return m->proxy != PP_NONE;
+}

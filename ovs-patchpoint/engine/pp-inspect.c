@@ -1,0 +1,611 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The stages proxy, match and correct for one connection; see pp-inspect.h.
+ *
+ * In: the undecided bytes of a direction.  Out: what is to become of them.
+ * Runs in the engine, in the offline tool and in control (to verify vectors);
+ * owns the scratch memory that connections share. */
+
+#include <config.h>
+
+#include "engine/pp-inspect.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/pp-correct.h"
+#include "engine/pp-ipc.h"
+#include "engine/pp-match.h"
+#include "patch/pp-program.h"
+#include "util.h"
+
+/* Corrections of one unit that may follow from one another. */
+#define ROUNDS_MAX 4
+
+/* Room for what corrections put in, in bytes. */
+#define INSERT_MAX (256 * 1024)
+#define REPLY_MAX (64 * 1024)
+#define FIXED_MAX (PP_HOLD_MAX + INSERT_MAX)
+#define DETAIL_MAX sizeof ((struct pp_ipc_event *) 0)->detail
+
+struct pp_inspector {
+    void (*report)(void *aux, void *conn_aux, const struct pp_hit_report *);
+    void *aux;
+    struct pp_counters *counters;
+    struct pp_counters *own_counters;
+    int64_t now;
+
+    const struct pp_program *program;   /* That 'matcher' is bound to. */
+    struct pp_matcher matcher;
+    struct pp_hits hits;
+    struct pp_correction correction;
+
+    void *scratch[PP_PROXIES_MAX];      /* By proxy, made when needed. */
+    const struct pp_proxy *scratch_of[PP_PROXIES_MAX];
+
+    struct pp_edits edits;      /* Of the group at hand. */
+    struct pp_arena arena;      /* For what they insert. */
+    struct pp_edits rounds;     /* The one edit that several rounds make. */
+    uint8_t *inserts;
+    uint8_t *fixed[2];          /* Corrected bytes. */
+    uint8_t *reply;
+    void *conn;                 /* Copy of a proxy's state. */
+    size_t conn_size;
+};
+
+struct pp_inspector *
+pp_inspector_create(void (*report)(void *, void *,
+                                   const struct pp_hit_report *))
+{
+    struct pp_inspector *ins = xzalloc(sizeof *ins);
+
+    ins->report = report;
+    ins->own_counters = xzalloc(sizeof *ins->own_counters);
+    ins->counters = ins->own_counters;
+    pp_matcher_init(&ins->matcher, PP_MATCH_ARENA_SIZE);
+    ins->inserts = xmalloc(INSERT_MAX);
+    ins->fixed[0] = xmalloc(FIXED_MAX);
+    ins->fixed[1] = xmalloc(FIXED_MAX);
+    ins->reply = xmalloc(REPLY_MAX);
+    return ins;
+}
+
+void
+pp_inspector_destroy(struct pp_inspector *ins)
+{
+    if (ins) {
+        for (int i = 0; i < PP_PROXIES_MAX; i++) {
+            free(ins->scratch[i]);
+        }
+        pp_matcher_destroy(&ins->matcher);
+        free(ins->own_counters);
+        free(ins->inserts);
+        free(ins->fixed[0]);
+        free(ins->fixed[1]);
+        free(ins->reply);
+        free(ins->conn);
+        free(ins);
+    }
+}
+
+void
+pp_inspector_set_aux(struct pp_inspector *ins, void *aux)
+{
+    ins->aux = aux;
+}
+
+void
+pp_inspector_set_counters(struct pp_inspector *ins, struct pp_counters *c)
+{
+    ins->counters = c;
+}
+
+void
+pp_inspector_set_now(struct pp_inspector *ins, int64_t now)
+{
+    ins->now = now;
+}
+
+/* The proxy's state at the start of the group. */
+static void *
+saved(struct pp_inspect *in, const struct pp_proxy *proxy)
+{
+    return in->conn + (proxy->conn_size + 7) / 8;
+}
+
+void
+pp_inspect_init(struct pp_inspect *in, const struct pp_proxy *proxy)
+{
+    memset(in, 0, PP_INSPECT_SIZE(proxy));
+    proxy->conn_init(in->conn);
+}
+
+/* The slot of 'proxy' in tables by proxy. */
+static int
+proxy_slot(struct pp_inspector *ins, const struct pp_proxy *proxy)
+{
+    for (int i = 0; i < PP_PROXIES_MAX; i++) {
+        if (!ins->scratch_of[i]) {
+            ins->scratch_of[i] = proxy;
+            ins->scratch[i] = xzalloc(MAX(proxy->scratch_size, 1));
+        }
+        if (ins->scratch_of[i] == proxy) {
+            return i;
+        }
+    }
+    OVS_NOT_REACHED();
+}
+
+/* A copy of the state 'conn', to parse ahead with. */
+static void *
+copy_conn(struct pp_inspector *ins, const struct pp_proxy *proxy,
+          const void *conn)
+{
+    if (ins->conn_size < proxy->conn_size) {
+        ins->conn_size = proxy->conn_size;
+        ins->conn = xrealloc(ins->conn, ins->conn_size);
+    }
+    memcpy(ins->conn, conn, proxy->conn_size);
+    return ins->conn;
+}
+
+/* Reporting. */
+
+/* Appends 'NAME="VALUE"' with C escapes, shortened where it must be. */
+static void
+put_seen(struct pp_buf *b, const struct pp_seen *seen)
+{
+    pp_buf_putf(b, "%s%.64s=", b->len ? " " : "", seen->name);
+    switch (seen->value.type) {
+    case PP_TYPE_BOOL:
+        pp_buf_puts(b, seen->value.b ? "true" : "false");
+        break;
+    case PP_TYPE_INT:
+        pp_buf_putf(b, "%lld", (long long) seen->value.i);
+        break;
+    case PP_TYPE_LIST:
+        pp_buf_putf(b, "%u elements", seen->value.count);
+        break;
+    case PP_TYPE_BYTES:
+        pp_buf_puts(b, "\"");
+        for (size_t i = 0; i < MIN(seen->value.s.n, 128); i++) {
+            uint8_t c = seen->value.s.p[i];
+
+            if (c == '\r') {
+                pp_buf_puts(b, "\\r");
+            } else if (c == '\n') {
+                pp_buf_puts(b, "\\n");
+            } else if (c == '"' || c == '\\') {
+                pp_buf_putf(b, "\\%c", c);
+            } else if (c < 0x20 || c > 0x7e) {
+                pp_buf_putf(b, "\\x%02x", c);
+            } else {
+                pp_buf_put(b, &c, 1);
+            }
+        }
+        pp_buf_puts(b, seen->value.s.n > 128 ? "\"..." : "\"");
+        break;
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+static void
+report_hits(struct pp_inspector *ins, const struct pp_rules *rules,
+            const struct pp_msg *msg, void *conn_aux)
+{
+    struct pp_correction *c = &ins->correction;
+
+    for (unsigned int i = 0; i < ins->hits.n; i++) {
+        const struct pp_hit *hit = &ins->hits.h[i];
+        const struct pp_program_rule *rule
+            = &pp_program_rules(rules->program)[hit->rule];
+        struct pp_seen seen[PP_RULE_CAPTURES_MAX];
+        char detail[DETAIL_MAX];
+        struct pp_hit_report report = {
+            .patch = hit->patch,
+            .rule = (uint16_t) rule->number,
+            .monitor = hit->monitor,
+            .kind = (rule->kind == PP_CORRECT_REJECT ? PP_CORRECTED_REJECT
+                     : rule->kind == PP_CORRECT_CLOSE ? PP_CORRECTED_CLOSE
+                     : rule->kind == PP_CORRECT_DROP ? PP_CORRECTED_DROP
+                     : PP_CORRECTED_EDIT),
+            .detail = detail,
+        };
+        struct pp_buf b;
+        unsigned int n;
+
+        ins->counters->match_hits++;
+        if (hit->monitor) {
+            ins->counters->match_monitor_hits++;
+        } else if (c->decision != PP_DECIDE_EDIT
+                   && (hit->patch != c->patch || hit->rule != c->rule)) {
+            continue;           /* Another one decided before it. */
+        }
+        n = pp_hit_describe(rules->program, msg, hit, &ins->matcher, seen);
+        pp_buf_init(&b, detail, sizeof detail - 1);
+        for (unsigned int j = 0; j < n; j++) {
+            put_seen(&b, &seen[j]);
+        }
+        detail[b.len] = '\0';
+        ins->report(ins->aux, conn_aux, &report);
+    }
+}
+
+/* Deciding. */
+
+/* Matches 'msg' and works out its correction. */
+static enum pp_decision
+decide(struct pp_inspector *ins, const struct pp_rules *rules,
+       const struct pp_msg *msg)
+{
+    ins->counters->proxy_messages++;
+    if (ins->program != rules->program) {
+        pp_matcher_bind(&ins->matcher, rules->program);
+        ins->program = rules->program;
+    }
+    pp_match(rules->program, rules->set, msg, &ins->matcher, &ins->hits);
+    if (ins->hits.error) {
+        ins->counters->match_errors++;
+    }
+    if (!ins->hits.n) {
+        return PP_DECIDE_PASS;
+    }
+    pp_correct(rules->program, msg, &ins->hits, &ins->matcher, ins->now,
+               &ins->correction);
+    if (ins->correction.failure) {
+        ins->counters->correct_failed++;
+    }
+    return ins->correction.decision;
+}
+
+/* Adds the edits of the correction at hand to those of the group, with
+ * insertions of their own. */
+static bool
+collect_edits(struct pp_inspector *ins)
+{
+    const struct pp_edits *edits = &ins->correction.edits;
+
+    for (unsigned int i = 0; i < edits->n; i++) {
+        const struct pp_edit *e = &edits->e[i];
+        uint8_t *p = pp_arena_alloc(&ins->arena, e->ins.n);
+
+        if (!p) {
+            return false;
+        } else if (e->ins.n) {
+            memcpy(p, e->ins.p, e->ins.n);
+        }
+        pp_edits_add(&ins->edits, e->off, e->removed,
+                     (struct pp_bytes) { .p = p, .n = e->ins.n });
+    }
+    return !edits->overflow && !ins->edits.overflow;
+}
+
+enum group_result {
+    GROUP_CLEAN,                /* Nothing to correct any more. */
+    GROUP_EDITED,               /* 'edits' has what. */
+    GROUP_FAILED,               /* It cannot be corrected by edits. */
+};
+
+/* Goes through all units of the group that starts with 'view', with the
+ * proxy's state 'conn', and collects what is to be edited.  '*end' becomes
+ * the group's end. */
+static enum group_result
+run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
+          const struct pp_view *view, uint32_t *end)
+{
+    const struct pp_proxy *proxy = rules->proxy;
+    void *scratch = ins->scratch[proxy_slot(ins, proxy)];
+    uint32_t wants = pp_patchset_wants(
+        rules->set, pp_program_find_proxy(rules->program, proxy->name));
+
+    ins->edits.n = 0;
+    ins->edits.overflow = false;
+    pp_arena_init(&ins->arena, ins->inserts, INSERT_MAX);
+    ins->edits.arena = &ins->arena;
+    for (;;) {
+        struct pp_msg msg;
+        struct pp_parse r = proxy->parse(conn, scratch, PP_TO_SERVER, wants,
+                                         view, &msg);
+        enum pp_decision d;
+
+        if (r.status != PP_PARSE_MESSAGE) {
+            return GROUP_FAILED;
+        }
+        *end = r.end;
+        d = decide(ins, rules, &msg);
+        if (d == PP_DECIDE_EDIT) {
+            if (!collect_edits(ins)) {
+                return GROUP_FAILED;
+            }
+        } else if (d != PP_DECIDE_PASS) {
+            return GROUP_FAILED;
+        }
+        proxy->commit(conn, &msg, PP_PASSED);
+        if (!r.hold) {
+            return ins->edits.n ? GROUP_EDITED : GROUP_CLEAN;
+        }
+    }
+}
+
+/* Corrects the group of units that starts with 'view' and ends at 'end', as
+ * often as it takes until nothing in it matches any more.  'start' is the
+ * proxy's state at its start.  Returns the edits, or NULL when that cannot be
+ * done. */
+static const struct pp_edits *
+correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
+              const void *start, const struct pp_view *view, uint32_t end)
+{
+    struct pp_view now = { .base = view->base, .len = end, .eof = view->eof };
+    uint32_t now_end;
+
+    for (int round = 0; round < ROUNDS_MAX; round++) {
+        void *conn = copy_conn(ins, rules->proxy, start);
+        struct pp_buf fixed;
+        enum group_result result;
+
+        rules->proxy->rewind(conn);
+        result = run_group(ins, rules, conn, &now, &now_end);
+        if (result == GROUP_CLEAN && now_end == now.len) {
+            /* What came out of the rounds replaces the whole. */
+            ins->rounds.n = 0;
+            ins->rounds.overflow = false;
+            pp_edits_add(&ins->rounds, 0, end,
+                         (struct pp_bytes) { .p = now.base, .n = now.len });
+            return &ins->rounds;
+        } else if (result != GROUP_EDITED || now_end != now.len) {
+            return NULL;
+        }
+        pp_buf_init(&fixed, ins->fixed[round % 2], FIXED_MAX);
+        pp_edits_apply(&ins->edits, now.base, now.len, &fixed);
+        if (fixed.overflow) {
+            return NULL;
+        }
+        now.base = fixed.data;
+        now.len = fixed.len;
+    }
+    ins->counters->correct_no_fixpoint++;
+    return NULL;
+}
+
+/* Makes the smallest single edit that turns the 'len' bytes at 'old' into
+ * what edits->e[0] puts in their place: common ends are left alone, so that
+ * numbers are mapped wrongly nowhere. */
+static void
+narrow(struct pp_edits *edits, const uint8_t *old, size_t len)
+{
+    struct pp_edit *e = &edits->e[0];
+    size_t max = MIN(len, e->ins.n);
+    size_t head = 0;
+    size_t tail = 0;
+
+    while (head < max && old[head] == e->ins.p[head]) {
+        head++;
+    }
+    while (tail < max - head
+           && old[len - 1 - tail] == e->ins.p[e->ins.n - 1 - tail]) {
+        tail++;
+    }
+    e->off = (uint32_t) head;
+    e->removed = (uint32_t) (len - head - tail);
+    e->ins.p += head;
+    e->ins.n -= head + tail;
+}
+
+/* The group is let go: with the edits that its units call for, if any. */
+static void
+release(struct pp_inspector *ins, struct pp_inspect *in,
+        const struct pp_rules *rules, const struct pp_view *view,
+        const struct pp_parse *r, const struct pp_msg *msg, bool edit,
+        struct pp_step *step)
+{
+    *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = r->end };
+    if (edit || in->group_edits) {
+        const void *start = in->in_group ? saved(in, rules->proxy) : in->conn;
+        const struct pp_edits *edits
+            = correct_group(ins, rules, start, view, r->end);
+
+        if (!edits) {
+            ins->counters->correct_failed++;
+            *step = (struct pp_step) { .kind = PP_STEP_CLOSE, .reset = true };
+            in->ended = true;
+            return;
+        }
+        narrow(&ins->rounds, view->base, r->end);
+        ins->counters->correct_edits++;
+        in->corrections++;
+        step->edits = edits;
+    }
+    rules->proxy->commit(in->conn, msg, PP_PASSED);
+    in->in_group = in->group_edits = in->reported = false;
+}
+
+/* The unit is refused, closed or dropped, and with it the group. */
+static void
+take_away(struct pp_inspector *ins, struct pp_inspect *in,
+          const struct pp_rules *rules, const struct pp_parse *r,
+          const struct pp_msg *msg, enum pp_decision decision,
+          struct pp_step *step)
+{
+    const struct pp_proxy *proxy = rules->proxy;
+    const struct pp_correction *c = &ins->correction;
+    enum pp_reply_when when = proxy->reply_when(in->conn, msg);
+
+    if (decision != PP_DECIDE_DROP && when == PP_REPLY_WAIT) {
+        step->kind = PP_STEP_WAIT;
+        return;
+    }
+    in->corrections++;
+    in->in_group = in->group_edits = in->reported = false;
+    if (decision == PP_DECIDE_DROP) {
+        ins->counters->correct_drops++;
+        proxy->commit(in->conn, msg, PP_SWALLOWED);
+        *step = (struct pp_step) {
+            .kind = PP_STEP_SWALLOW, .count = r->end,
+        };
+    } else if (decision == PP_DECIDE_CLOSE || when == PP_REPLY_NEVER) {
+        ins->counters->correct_closes++;
+        in->ended = true;
+        *step = (struct pp_step) {
+            .kind = PP_STEP_CLOSE,
+            .reset = (decision == PP_DECIDE_CLOSE
+                      && c->close == PP_CLOSE_RESET),
+        };
+    } else {
+        struct pp_buf reply;
+        bool close = c->reply.close;
+
+        ins->counters->correct_rejects++;
+        pp_buf_init(&reply, ins->reply, REPLY_MAX);
+        proxy->refuse(in->conn, msg, &c->reply, &reply, &close);
+        proxy->commit(in->conn, msg, PP_REFUSED);
+        in->ended = close;
+        *step = (struct pp_step) {
+            .kind = PP_STEP_REFUSE,
+            .count = r->end,
+            .reply = { .p = reply.data, .n = reply.len },
+            .close = close,
+        };
+    }
+}
+
+static void
+bad(struct pp_inspector *ins, struct pp_inspect *in, struct pp_step *step)
+{
+    ins->counters->proxy_bad++;
+    in->ended = true;
+    step->kind = PP_STEP_BAD;
+}
+
+/* Decides the to-server unit 'msg'.  Returns false if the group goes on and
+ * its next unit is to be looked for. */
+static bool
+decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
+            const struct pp_rules *rules, const struct pp_view *view,
+            const struct pp_parse *r, const struct pp_msg *msg,
+            void *conn_aux, struct pp_step *step)
+{
+    enum pp_decision d = decide(ins, rules, msg);
+
+    if (ins->hits.n && !in->reported) {
+        report_hits(ins, rules, msg, conn_aux);
+        in->reported = true;
+    }
+    if (ins->hits.error && d == PP_DECIDE_PASS) {
+        bad(ins, in, step);
+        return true;
+    }
+    if (d != PP_DECIDE_PASS && d != PP_DECIDE_EDIT) {
+        take_away(ins, in, rules, r, msg, d, step);
+        return true;
+    } else if (!r->hold) {
+        release(ins, in, rules, view, r, msg, d == PP_DECIDE_EDIT, step);
+        return true;
+    }
+    if (!in->in_group) {
+        memcpy(saved(in, rules->proxy), in->conn, rules->proxy->conn_size);
+        in->in_group = true;
+    }
+    in->group_edits |= d == PP_DECIDE_EDIT;
+    in->reported = false;
+    rules->proxy->commit(in->conn, msg, PP_PASSED);
+    return false;
+}
+
+static void
+count_reason(struct pp_inspector *ins, int slot, uint16_t reason)
+{
+    if (reason < PP_REASONS_MAX) {
+        ins->counters->reasons[slot][reason]++;
+    }
+}
+
+void
+pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
+                const struct pp_rules *rules, enum pp_dir dir,
+                const struct pp_view *view, void *conn_aux,
+                struct pp_step *step)
+{
+    const struct pp_proxy *proxy = rules->proxy;
+    uint32_t wants = 0;
+    int slot;
+
+    *step = (struct pp_step) { .kind = PP_STEP_MORE };
+    if (in->ended) {
+        step->kind = PP_STEP_SKIP;
+        step->count = PP_FOREVER;
+        return;
+    }
+    if (!view->len && !view->eof) {
+        return;
+    }
+    slot = proxy_slot(ins, proxy);
+    if (dir == PP_TO_SERVER) {
+        if (view->len < in->wait_len && !view->eof) {
+            return;
+        }
+        in->wait_len = 0;
+        wants = pp_patchset_wants(
+            rules->set, pp_program_find_proxy(rules->program, proxy->name));
+    }
+    for (;;) {
+        struct pp_msg msg;
+        struct pp_parse r = proxy->parse(in->conn, ins->scratch[slot], dir,
+                                         wants, view, &msg);
+
+        switch (r.status) {
+        case PP_PARSE_MESSAGE:
+            if (dir == PP_FROM_SERVER) {
+                proxy->commit(in->conn, &msg, PP_PASSED);
+                *step = (struct pp_step) {
+                    .kind = PP_STEP_PASS, .count = r.end,
+                };
+                return;
+            } else if (decide_unit(ins, in, rules, view, &r, &msg, conn_aux,
+                                   step)) {
+                return;
+            }
+            break;
+
+        case PP_PARSE_MORE:
+            if (view->eof && view->len) {
+                /* Cut off by the sender's FIN: no more will come. */
+                ins->counters->proxy_eof++;
+                bad(ins, in, step);
+            } else if (view->len >= PP_HOLD_MAX) {
+                bad(ins, in, step);
+            } else if (dir == PP_TO_SERVER && r.needed) {
+                in->wait_len = (uint32_t) MIN(view->len + r.needed,
+                                              PP_HOLD_MAX);
+            }
+            return;
+
+        case PP_PARSE_WAIT:
+            step->kind = PP_STEP_WAIT;
+            return;
+
+        case PP_PARSE_SKIP:
+            ins->counters->proxy_skipped_bytes
+                += r.count == PP_FOREVER ? 0 : r.count;
+            step->kind = r.swallow ? PP_STEP_SWALLOW : PP_STEP_SKIP;
+            step->count = r.count;
+            return;
+
+        case PP_PARSE_BAD:
+            count_reason(ins, slot, r.reason);
+            bad(ins, in, step);
+            return;
+
+        case PP_PARSE_OPAQUE:
+            count_reason(ins, slot, r.reason);
+            ins->counters->proxy_opaque++;
+            in->ended = true;
+            step->kind = PP_STEP_OPAQUE;
+            return;
+
+        default:
+            OVS_NOT_REACHED();
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_INSPECT_H
+#define PP_INSPECT_H 1
+
+/* The inspector: the stages proxy, match and correct for one connection, with
+ * no notion of packets.
+ *
+ * It is handed the in-order bytes of a direction that are still undecided and
+ * says, one step at a time, what is to become of them.  The stream stage
+ * (pp-stream.h) runs it on live TCP; vectors, replay and unit tests run it on
+ * bytes.  It holds no bytes itself.
+ *
+ * The caller keeps, for each direction, a view: the bytes from the first one
+ * that is not decided.  It calls pp_inspect_step() until it gets PP_STEP_MORE
+ * or PP_STEP_WAIT, and each time takes 'count' bytes off the view as the step
+ * says.  After new bytes it calls again.  After steps in one direction the
+ * other one, if it got PP_STEP_WAIT, is to be called again too. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pp-proxy.h"
+
+struct pp_correction;
+struct pp_matcher;
+struct pp_patchset;
+struct pp_program;
+
+enum pp_step_kind {
+    PP_STEP_MORE,       /* Undecided: keep the view, wait for more bytes. */
+    PP_STEP_WAIT,       /* Undecided: the other direction comes first. */
+    PP_STEP_PASS,       /* 'count' bytes are decided; with 'edits', as they
+                         * say (offsets from the view's start). */
+    PP_STEP_SKIP,       /* 'count' bytes from here pass unseen, those that
+                         * have not come yet too; PP_FOREVER: all. */
+    PP_STEP_OPAQUE,     /* Everything from here on, in both directions, is
+                         * rightly not followed any more. */
+    PP_STEP_SWALLOW,    /* 'count' bytes from here are taken away. */
+    PP_STEP_REFUSE,     /* 'count' bytes are taken away and 'reply' goes to
+                         * the client, where the from-server stream stands
+                         * now.  With 'close' the server's FIN follows it. */
+    PP_STEP_CLOSE,      /* Everything from here on is taken away; the
+                         * connection is closed in the server's name, with
+                         * FIN, or RST if 'reset'. */
+    PP_STEP_BAD,        /* No proxy understands this: the fail mode decides;
+                         * the inspector has nothing more to say. */
+};
+
+struct pp_step {
+    enum pp_step_kind kind;
+    uint64_t count;
+    const struct pp_edits *edits;   /* PP_STEP_PASS: or NULL. */
+    struct pp_bytes reply;          /* PP_STEP_REFUSE. */
+    bool close;                     /* PP_STEP_REFUSE. */
+    bool reset;                     /* PP_STEP_CLOSE. */
+};
+
+/* A condition held; told once for each hit. */
+struct pp_hit_report {
+    uint32_t patch;             /* Index in the program. */
+    uint16_t rule;
+    bool monitor;               /* Only seen, nothing was done. */
+    uint8_t kind;               /* enum pp_correction_kind. */
+    const char *detail;         /* NAME="VALUE" …, escaped. */
+};
+
+/* What inspectors of one thread share: scratch memory, and whom to tell. */
+struct pp_inspector;
+
+struct pp_inspector *pp_inspector_create(
+    void (*report)(void *aux, void *conn_aux, const struct pp_hit_report *));
+void pp_inspector_destroy(struct pp_inspector *);
+void pp_inspector_set_aux(struct pp_inspector *, void *aux);
+
+/* The counters that it counts in; a struct pp_counters of pp-ipc.h.  Until
+ * this is called it counts into memory of its own. */
+struct pp_counters;
+void pp_inspector_set_counters(struct pp_inspector *, struct pp_counters *);
+
+/* Time for replies, in seconds since 1970; the caller keeps it going. */
+void pp_inspector_set_now(struct pp_inspector *, int64_t now);
+
+/* What is in force for a connection.  May change between any two steps. */
+struct pp_rules {
+    const struct pp_proxy *proxy;
+    const struct pp_program *program;
+    const struct pp_patchset *set;
+};
+
+/* State of one connection: PP_INSPECT_SIZE(proxy) bytes, zeroed, then
+ * initialised.  No pointers in it, so that it may be moved or stored. */
+struct pp_inspect {
+    bool reported;              /* Hits of the unit at hand were reported. */
+    bool in_group;              /* Units with 'hold' came before it. */
+    bool group_edits;           /* They are to be edited. */
+    bool ended;                 /* No more to say, in both directions. */
+    uint32_t wait_len;          /* Nothing new in a to-server view shorter
+                                 * than this. */
+    uint32_t corrections;
+    uint64_t conn[];            /* The proxy's state, then that at the start
+                                 * of the group. */
+};
+
+#define PP_INSPECT_SIZE(PROXY)                                          \
+    (sizeof(struct pp_inspect)                                          \
+     + 2 * (((PROXY)->conn_size + 7) & ~(size_t) 7))
+
+void pp_inspect_init(struct pp_inspect *, const struct pp_proxy *);
+
+/* The next step of direction 'dir'.  'conn_aux' is handed to report().  What
+ * '*step' points to is valid until the next call for the same inspector. */
+void pp_inspect_step(struct pp_inspector *, struct pp_inspect *,
+                     const struct pp_rules *, enum pp_dir dir,
+                     const struct pp_view *, void *conn_aux,
+                     struct pp_step *step);
+
+#endif /* pp-inspect.h */

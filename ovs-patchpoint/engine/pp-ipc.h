@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_IPC_H
+#define PP_IPC_H 1
+
+/* What control and engine say to each other.
+ *
+ * Control starts the engine as
+ *
+ *     ovs-patchpoint-engine --socket=FD --counters=FD [--user=NAME]
+ *                           [-v...] [--log-fd...]
+ *
+ * with two descriptors inherited: a SOCK_SEQPACKET socket pair's end, one
+ * message a packet, and a memfd of PP_COUNTERS_SIZE bytes (struct
+ * pp_counters) that the engine writes and control reads.  The engine takes
+ * nothing else from the outside; descriptors that a message carries come as
+ * SCM_RIGHTS.
+ *
+ * The engine handles hostile bytes: control believes nothing that it says
+ * without a check (lengths, indexes, enums), and a message that fails one is
+ * counted, logged, and has the engine restarted. */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pp-snapshot.h"
+
+#define PP_IPC_VERSION 1
+#define PP_IPC_MAX 4096         /* Longest message, in bytes. */
+
+enum pp_ipc_type {
+    /* Control to engine. */
+    PP_IPC_SNAPSHOT = 1,        /* + memfd.  struct pp_ipc_snapshot. */
+    PP_IPC_TAP,                 /* + tap queue fd.  struct pp_ipc_tap. */
+    PP_IPC_TAP_DEL,             /* struct pp_ipc_tap. */
+    PP_IPC_CONN_LIST,           /* struct pp_ipc_conn_list. */
+    PP_IPC_LOG_LEVEL,           /* A vlog spec as text. */
+    PP_IPC_EXIT,                /* Finish and exit with 0. */
+
+    /* Engine to control. */
+    PP_IPC_HELLO = 64,          /* struct pp_ipc_hello: sandboxed, ready. */
+    PP_IPC_SNAPSHOT_DONE,       /* struct pp_ipc_snapshot_done. */
+    PP_IPC_EVENT,               /* struct pp_ipc_event. */
+    PP_IPC_CONN,                /* struct pp_ipc_conn: a row of the list. */
+    PP_IPC_CONN_END,            /* struct pp_ipc_conn_list: list is over. */
+    PP_IPC_LOG,                 /* A line of log: 1 byte level, then text. */
+};
+
+struct pp_ipc_hdr {
+    uint32_t type;              /* enum pp_ipc_type. */
+    uint32_t len;               /* Bytes of the whole message. */
+};
+
+struct pp_ipc_snapshot {
+    struct pp_ipc_hdr hdr;
+    uint64_t serial;
+};
+
+struct pp_ipc_snapshot_done {
+    struct pp_ipc_hdr hdr;
+    uint64_t serial;            /* The one that this is about. */
+    uint32_t ok;                /* In force?  Else the one before still is. */
+    char error[256];            /* Why not, in words. */
+};
+
+struct pp_ipc_tap {
+    struct pp_ipc_hdr hdr;
+    uint32_t bridge;            /* Control's number for the bridge, below
+                                 * PP_BRIDGES_MAX. */
+    char name[PP_NAME_LEN];     /* The tap's, for logs. */
+};
+
+#define PP_BRIDGES_MAX 64
+
+struct pp_ipc_hello {
+    struct pp_ipc_hdr hdr;
+    uint32_t version;           /* PP_IPC_VERSION. */
+    uint32_t pid;
+};
+
+struct pp_ipc_conn_list {
+    struct pp_ipc_hdr hdr;
+    uint32_t request;           /* Given back in the answer. */
+    uint32_t total;             /* PP_IPC_CONN_END: connections there are. */
+};
+
+/* IPv4 addresses are IPv4-mapped (RFC 4291 2.5.5.2).  Ports and all other
+ * numbers are in host byte order. */
+struct pp_ipc_addr {
+    struct in6_addr ip;
+    uint16_t port;
+    uint16_t pad[3];
+};
+
+enum pp_conn_state {
+    PP_CONN_OPENING,            /* SYN seen, handshake not over. */
+    PP_CONN_INSPECTED,          /* Followed by its proxy. */
+    PP_CONN_OPAQUE,             /* Rightly not followed any more. */
+    PP_CONN_UNINSPECTED,        /* Passes unseen, though it should not. */
+    PP_CONN_CLOSING,            /* The engine closes it in the server's
+                                 * name. */
+    PP_CONN_CLOSED,             /* Both FINs or a RST seen. */
+};
+
+struct pp_ipc_conn {
+    struct pp_ipc_hdr hdr;
+    uint32_t request;
+    uint32_t server;            /* struct pp_snap_server's id. */
+    struct pp_ipc_addr client;
+    struct pp_ipc_addr service;
+    uint32_t proxy;             /* Index into pp_proxies[]. */
+    uint32_t state;             /* enum pp_conn_state. */
+    uint64_t bytes[2];          /* Stream bytes by enum pp_dir. */
+    uint32_t edits[2];          /* Edit list entries by enum pp_dir. */
+    uint32_t held;              /* Bytes held now. */
+    uint32_t corrections;       /* So far on this connection. */
+    uint32_t idle_ms;
+    uint32_t pad;
+};
+
+enum pp_correction_kind {
+    PP_CORRECTED_EDIT,
+    PP_CORRECTED_REJECT,
+    PP_CORRECTED_CLOSE,
+    PP_CORRECTED_DROP,
+};
+
+/* A correction was made ('monitor': would have been). */
+struct pp_ipc_event {
+    struct pp_ipc_hdr hdr;
+    uint64_t serial;            /* Of the snapshot that 'patch' belongs to. */
+    uint32_t server;
+    uint32_t patch;             /* Index into the snapshot's program. */
+    uint16_t rule;              /* Which of its rules. */
+    uint8_t monitor;
+    uint8_t kind;               /* enum pp_correction_kind. */
+    uint32_t proxy;
+    struct pp_ipc_addr client;
+    struct pp_ipc_addr service;
+    char detail[1024];          /* Fields that the condition looked at, as
+                                 * NAME="VALUE" with C escapes, printable
+                                 * ASCII, NUL at the end. */
+};
+
+/* Counters.  One line each: name, and what it counts.  'pp_counters' has
+ * them in this order, so has stats/show. */
+#define PP_COUNTERS                                                         \
+    /* packet in */                                                         \
+    PP_COUNTER(packet_in_frames, "frames read from the switch")             \
+    PP_COUNTER(packet_in_bytes, "bytes of them")                            \
+    PP_COUNTER(packet_in_short, "frames too short for their headers")       \
+    PP_COUNTER(packet_in_no_tag, "frames without a slot's tag")             \
+    PP_COUNTER(packet_in_bad_csum, "TCP segments with a bad checksum")      \
+    PP_COUNTER(packet_in_not_ours, "frames that belong to no service")      \
+    PP_COUNTER(packet_in_fragments, "IP fragments")                         \
+    PP_COUNTER(packet_in_fragment_drops, "IP fragments dropped")            \
+    PP_COUNTER(packet_in_bad_tcp, "TCP headers that make no sense")         \
+    /* flow */                                                              \
+    PP_COUNTER(flow_new, "connections seen from their SYN on")              \
+    PP_COUNTER(flow_midstream, "connections first seen in mid-stream")      \
+    PP_COUNTER(flow_expired, "connections forgotten when idle")             \
+    PP_COUNTER(flow_closed, "connections ended")                            \
+    PP_COUNTER(flow_table_full, "connections not followed: table full")     \
+    PP_COUNTER(flow_reused, "connections that took over an old one's key")  \
+    /* stream */                                                            \
+    PP_COUNTER(stream_fast, "segments that left as they came")              \
+    PP_COUNTER(stream_rewritten, "segments with numbers mapped")            \
+    PP_COUNTER(stream_rebuilt, "segments put together anew")                \
+    PP_COUNTER(stream_held, "segments held for a decision")                 \
+    PP_COUNTER(stream_retransmit, "retransmissions of decided bytes")       \
+    PP_COUNTER(stream_conflict, "retransmissions with other bytes")         \
+    PP_COUNTER(stream_out_of_order, "segments ahead of their turn")         \
+    PP_COUNTER(stream_out_of_window, "segments outside the window")         \
+    PP_COUNTER(stream_hold_full, "segments dropped: held bytes at bound")   \
+    PP_COUNTER(stream_hold_acks, "acknowledgements sent for held bytes")    \
+    PP_COUNTER(stream_rto, "retransmissions on the engine's own timer")     \
+    PP_COUNTER(stream_gave_up, "connections given up after timeouts")       \
+    PP_COUNTER(stream_rst_ignored, "RSTs that did not fit the connection")  \
+    /* proxy */                                                             \
+    PP_COUNTER(proxy_messages, "units decided")                             \
+    PP_COUNTER(proxy_skipped_bytes, "bytes that nobody looks at")           \
+    PP_COUNTER(proxy_bad, "connections no proxy understands")               \
+    PP_COUNTER(proxy_opaque, "connections rightly not followed")            \
+    PP_COUNTER(proxy_eof, "messages cut off by the sender's FIN")           \
+    /* match */                                                             \
+    PP_COUNTER(match_hits, "conditions that held")                          \
+    PP_COUNTER(match_monitor_hits, "of them in monitor mode")               \
+    PP_COUNTER(match_errors, "evaluations that ran out of memory")          \
+    /* correct */                                                           \
+    PP_COUNTER(correct_edits, "messages edited")                            \
+    PP_COUNTER(correct_rejects, "messages refused in the server's name")    \
+    PP_COUNTER(correct_closes, "connections closed")                        \
+    PP_COUNTER(correct_drops, "messages dropped")                           \
+    PP_COUNTER(correct_no_fixpoint, "closed: still matching when edited")   \
+    PP_COUNTER(correct_failed, "closed: correction could not be made")      \
+    /* packet out */                                                        \
+    PP_COUNTER(packet_out_frames, "frames written to the switch")           \
+    PP_COUNTER(packet_out_bytes, "bytes of them")                           \
+    PP_COUNTER(packet_out_errors, "frames that the tap refused")            \
+    /* engine */                                                            \
+    PP_COUNTER(engine_uninspected_frames, "frames of uninspected flows")    \
+    PP_COUNTER(engine_fail_closed_drops, "frames dropped: fail closed")     \
+    PP_COUNTER(engine_events_lost, "events that control did not take")      \
+    PP_COUNTER(engine_snapshots, "snapshots taken")                         \
+    PP_COUNTER(engine_bad_snapshots, "snapshots refused")
+
+#define PP_PATCHES_MAX 16384    /* Patches in one snapshot. */
+#define PP_REASONS_MAX 64       /* Reasons of one proxy. */
+#define PP_PROXIES_MAX 16
+
+struct pp_counters {
+    /* Written at least every 250 ms while the engine is well: control takes
+     * an engine for hung when it stays the same for long. */
+    uint64_t heartbeat;
+
+    /* Gauges. */
+    uint64_t conns;             /* Connections in the table. */
+    uint64_t held_bytes;        /* Held and kept, all connections. */
+    uint64_t memory;            /* Bytes of all connection state. */
+
+#define PP_COUNTER(NAME, DOC) uint64_t NAME;
+    PP_COUNTERS
+#undef PP_COUNTER
+
+    uint64_t reasons[PP_PROXIES_MAX][PP_REASONS_MAX];
+    uint64_t patch_hits[PP_PATCHES_MAX];    /* Of snapshot 'hits_serial'. */
+    uint64_t hits_serial;
+};
+
+#define PP_COUNTERS_SIZE sizeof(struct pp_counters)
+
+#endif /* pp-ipc.h */

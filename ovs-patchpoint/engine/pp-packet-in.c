@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Packet in: the first stage of the pipeline; see pp-packet.h.
+ *
+ * In: a frame from the switch.  Out: where its headers stand and what they
+ * say.  Runs in the engine and in the offline tool; owns nothing. */
+
+#include <config.h>
+
+#include "engine/pp-packet.h"
+
+#include <string.h>
+
+#include "csum.h"
+#include "engine/pp-ipc.h"
+#include "pp-reader.h"
+#include "unaligned.h"
+#include "util.h"
+
+#define ETH_IPV4 0x0800
+#define ETH_VLAN 0x8100
+#define ETH_SVLAN 0x88a8
+#define ETH_IPV6 0x86dd
+
+/* IPv6 extension headers that may stand before TCP (RFC 8200 4.1). */
+#define EXT_HOP_BY_HOP 0
+#define EXT_ROUTING 43
+#define EXT_FRAGMENT 44
+#define EXT_DESTINATION 60
+
+/* More extension headers than that no real packet has. */
+#define EXT_MAX 8
+
+/* Reads the addresses of 'n' bytes each into pkt->src and pkt->dst, as
+ * IPv4-mapped ones if they are IPv4's. */
+static void
+read_addrs(struct pp_packet *pkt, struct pp_reader *r, size_t n)
+{
+    struct in6_addr *addrs[2] = { &pkt->src, &pkt->dst };
+
+    for (int i = 0; i < 2; i++) {
+        const uint8_t *p = pp_reader_bytes(r, n);
+
+        memset(addrs[i], 0, sizeof *addrs[i]);
+        if (p && n == 4) {
+            memset(&addrs[i]->s6_addr[10], 0xff, 2);
+            memcpy(&addrs[i]->s6_addr[12], p, 4);
+        } else if (p) {
+            memcpy(addrs[i], p, n);
+        }
+    }
+}
+
+/* Reads the tags and the Ethernet type. */
+static uint16_t
+read_eth(struct pp_packet *pkt, struct pp_reader *r)
+{
+    uint16_t type;
+
+    pp_reader_skip(r, 12);
+    type = pp_reader_be16(r);
+    pkt->slot = 0;
+    pkt->vlan = 0;
+    if (type == ETH_VLAN) {
+        pkt->slot = pp_reader_be16(r) & 0xfff;
+        type = pp_reader_be16(r);
+        if (type == ETH_VLAN || type == ETH_SVLAN) {
+            pkt->vlan = pp_reader_be16(r) & 0xfff;
+            type = pp_reader_be16(r);
+        }
+    }
+    pkt->l3 = (uint16_t) r->pos;
+    return type;
+}
+
+/* Reads an IPv4 header (RFC 791 3.1) and narrows 'r' to what it carries. */
+static bool
+read_ipv4(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
+{
+    uint8_t vihl = pp_reader_u8(r);
+    size_t header = (vihl & 0xf) * 4;
+    uint16_t total, frag;
+
+    pkt->tos = pp_reader_u8(r);
+    total = pp_reader_be16(r);
+    pp_reader_skip(r, 2);
+    frag = pp_reader_be16(r);
+    pkt->ttl = pp_reader_u8(r);
+    pkt->ip_proto = pp_reader_u8(r);
+    pp_reader_skip(r, 2);
+    read_addrs(pkt, r, 4);
+    if (r->error || vihl >> 4 != 4 || header < 20 || total < header
+        || total > r->end - pkt->l3) {
+        return false;
+    }
+    pp_reader_skip(r, header - 20);
+    r->end = pkt->l3 + total;
+    *fragment = (frag & 0x3fff) != 0;
+    pkt->ipv6 = false;
+    return !r->error;
+}
+
+/* Reads an IPv6 header and its extension headers (RFC 8200 3, 4) and narrows
+ * 'r' to what they carry. */
+static bool
+read_ipv6(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
+{
+    uint32_t vtf = pp_reader_be32(r);
+    uint16_t len = pp_reader_be16(r);
+
+    pkt->tos = vtf >> 20 & 0xff;
+    pkt->ip_proto = pp_reader_u8(r);
+    pkt->ttl = pp_reader_u8(r);
+    read_addrs(pkt, r, 16);
+    if (r->error || vtf >> 28 != 6 || len > r->end - r->pos) {
+        return false;
+    }
+    r->end = r->pos + len;
+    *fragment = false;
+    pkt->ipv6 = true;
+    for (int i = 0; i < EXT_MAX && !r->error; i++) {
+        uint8_t next;
+
+        if (pkt->ip_proto == EXT_FRAGMENT) {
+            next = pp_reader_u8(r);
+            pp_reader_skip(r, 1);
+            /* An "atomic" fragment is all of its packet (RFC 6946). */
+            *fragment |= (pp_reader_be16(r) & 0xfff9) != 0;
+            pp_reader_skip(r, 4);
+        } else if (pkt->ip_proto == EXT_HOP_BY_HOP
+                   || pkt->ip_proto == EXT_ROUTING
+                   || pkt->ip_proto == EXT_DESTINATION) {
+            next = pp_reader_u8(r);
+            pp_reader_skip(r, 6 + (size_t) pp_reader_u8(r) * 8);
+        } else {
+            break;
+        }
+        pkt->ip_proto = next;
+    }
+    return !r->error;
+}
+
+/* Reads TCP options (RFC 9293 3.1, RFC 7323, RFC 2018). */
+static void
+read_options(struct pp_packet *pkt, struct pp_reader r)
+{
+    pkt->ts = pkt->sack = pkt->n_sack = pkt->mss = 0;
+    pkt->wscale = -1;
+    pkt->sack_ok = pkt->signed_ = false;
+    while (pp_reader_left(&r)) {
+        uint8_t kind = pp_reader_u8(&r);
+        struct pp_reader opt;
+        uint8_t len;
+
+        if (kind == 0) {
+            break;
+        } else if (kind == 1) {
+            continue;
+        }
+        len = pp_reader_u8(&r);
+        if (r.error || len < 2) {
+            break;
+        }
+        opt = pp_reader_sub(&r, len - 2);
+        if (opt.error) {
+            break;
+        } else if (kind == 2 && len == 4) {
+            pkt->mss = pp_reader_be16(&opt);
+        } else if (kind == 3 && len == 3) {
+            pkt->wscale = (int8_t) MIN(pp_reader_u8(&opt), 14);
+        } else if (kind == 4 && len == 2) {
+            pkt->sack_ok = true;
+        } else if (kind == 5 && len >= 10 && (len - 2) % 8 == 0) {
+            pkt->sack = (uint16_t) opt.pos;
+            pkt->n_sack = (uint16_t) ((len - 2) / 8);
+        } else if (kind == 8 && len == 10) {
+            pkt->ts = (uint16_t) opt.pos;
+            pkt->tsval = pp_reader_be32(&opt);
+            pkt->tsecr = pp_reader_be32(&opt);
+        } else if (kind == 19 || kind == 29) {
+            pkt->signed_ = true;
+        }
+    }
+}
+
+/* Sum of the pseudo header (RFC 9293 3.1, RFC 8200 8.1) for 'len' bytes. */
+static uint32_t
+pseudo_sum(const struct pp_packet *pkt, uint32_t len)
+{
+    size_t skip = pkt->ipv6 ? 0 : 12;
+    uint32_t sum;
+
+    sum = csum_continue(0, &pkt->src.s6_addr[skip], 16 - skip);
+    sum = csum_continue(sum, &pkt->dst.s6_addr[skip], 16 - skip);
+    sum = csum_add32(sum, htonl(len));
+    return csum_add16(sum, htons(IPPROTO_TCP));
+}
+
+static uint32_t
+tcp_len(const struct pp_packet *pkt)
+{
+    return pkt->payload - pkt->l4 + pkt->payload_len;
+}
+
+static bool
+csum_is_good(const struct pp_packet *pkt)
+{
+    uint32_t len = tcp_len(pkt);
+    uint32_t sum = pseudo_sum(pkt, len);
+
+    return csum_finish(csum_continue(sum, pkt->data + pkt->l4, len)) == 0;
+}
+
+/* Reads a TCP header (RFC 9293 3.1). */
+static enum pp_packet_kind
+read_tcp(struct pp_packet *pkt, struct pp_reader *r,
+         struct pp_counters *counters)
+{
+    size_t header;
+
+    pkt->l4 = (uint16_t) r->pos;
+    pkt->src_port = pp_reader_be16(r);
+    pkt->dst_port = pp_reader_be16(r);
+    pkt->seq = pp_reader_be32(r);
+    pkt->ack = pp_reader_be32(r);
+    header = (pp_reader_u8(r) >> 4) * 4;
+    pkt->flags = pp_reader_u8(r);
+    pkt->window = pp_reader_be16(r);
+    pp_reader_skip(r, 4);
+    if (r->error || header < 20 || header - 20 > pp_reader_left(r)) {
+        counters->packet_in_bad_tcp++;
+        return PP_PACKET_BAD;
+    }
+    read_options(pkt, pp_reader_sub(r, header - 20));
+    pkt->payload = (uint32_t) r->pos;
+    pkt->payload_len = (uint32_t) pp_reader_left(r);
+    pkt->csum_partial = pkt->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    if (!pkt->csum_partial
+        && !(pkt->vnet.flags & VIRTIO_NET_HDR_F_DATA_VALID)
+        && !csum_is_good(pkt)) {
+        counters->packet_in_bad_csum++;
+        return PP_PACKET_BAD;
+    }
+    return PP_PACKET_TCP;
+}
+
+enum pp_packet_kind
+pp_packet_in(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
+             uint8_t *data, size_t len, struct pp_counters *counters)
+{
+    struct pp_reader r = pp_reader_init(data, len);
+    bool fragment = false;
+    uint16_t type;
+    bool ok;
+
+    counters->packet_in_frames++;
+    counters->packet_in_bytes += len;
+    pkt->vnet = *vnet;
+    pkt->data = data;
+    pkt->len = (uint32_t) len;
+    type = read_eth(pkt, &r);
+    if (r.error) {
+        counters->packet_in_short++;
+        return PP_PACKET_BAD;
+    } else if (type == ETH_IPV4) {
+        ok = read_ipv4(pkt, &r, &fragment);
+    } else if (type == ETH_IPV6) {
+        ok = read_ipv6(pkt, &r, &fragment);
+    } else {
+        return PP_PACKET_OTHER;
+    }
+    if (!ok) {
+        counters->packet_in_short++;
+        return PP_PACKET_BAD;
+    } else if (pkt->ip_proto != IPPROTO_TCP) {
+        return PP_PACKET_OTHER;
+    } else if (fragment) {
+        counters->packet_in_fragments++;
+        return PP_PACKET_FRAGMENT;
+    }
+    return read_tcp(pkt, &r, counters);
+}
+
+/* Changes. */
+
+static ovs_be16 *
+csum_field(struct pp_packet *pkt)
+{
+    return ALIGNED_CAST(ovs_be16 *, pkt->data + pkt->l4 + 16);
+}
+
+/* Writes 'value' over the 32 bits at 'ofs'. */
+static void
+set_be32(struct pp_packet *pkt, uint32_t ofs, uint32_t value)
+{
+    ovs_be32 *p = ALIGNED_CAST(ovs_be32 *, pkt->data + ofs);
+    ovs_be32 old = get_unaligned_be32(p);
+    ovs_be32 new = htonl(value);
+
+    if (!pkt->csum_partial) {
+        ovs_be16 sum = get_unaligned_be16(csum_field(pkt));
+
+        /* A field at an odd place of the segment sums up byte-swapped. */
+        if ((ofs - pkt->l4) & 1) {
+            old = (OVS_FORCE ovs_be32) uint32_byteswap(
+                (OVS_FORCE uint32_t) old);
+            new = (OVS_FORCE ovs_be32) uint32_byteswap(
+                (OVS_FORCE uint32_t) new);
+        }
+        put_unaligned_be16(csum_field(pkt), recalc_csum32(sum, old, new));
+    }
+    put_unaligned_be32(p, htonl(value));
+}
+
+static void
+set_be16(struct pp_packet *pkt, uint32_t ofs, uint16_t value)
+{
+    ovs_be16 *p = ALIGNED_CAST(ovs_be16 *, pkt->data + ofs);
+
+    if (!pkt->csum_partial) {
+        ovs_be16 sum = get_unaligned_be16(csum_field(pkt));
+
+        put_unaligned_be16(csum_field(pkt),
+                           recalc_csum16(sum, get_unaligned_be16(p),
+                                         htons(value)));
+    }
+    put_unaligned_be16(p, htons(value));
+}
+
+void
+pp_packet_set_seq(struct pp_packet *pkt, uint32_t seq)
+{
+    set_be32(pkt, pkt->l4 + 4, seq);
+    pkt->seq = seq;
+}
+
+void
+pp_packet_set_ack(struct pp_packet *pkt, uint32_t ack)
+{
+    set_be32(pkt, pkt->l4 + 8, ack);
+    pkt->ack = ack;
+}
+
+void
+pp_packet_set_window(struct pp_packet *pkt, uint16_t window)
+{
+    set_be16(pkt, pkt->l4 + 14, window);
+    pkt->window = window;
+}
+
+/* Data that the sender calls urgent would not stand in the stream that the
+ * application reads (RFC 6093 3): as ordinary data, it does. */
+void
+pp_packet_clear_urgent(struct pp_packet *pkt)
+{
+    uint32_t ofs = pkt->l4 + 12;
+    uint16_t word = (uint16_t) (pkt->data[ofs] << 8 | pkt->data[ofs + 1]);
+
+    set_be16(pkt, ofs, word & (uint16_t) ~PP_TCP_URG);
+    set_be16(pkt, pkt->l4 + 18, 0);
+    pkt->flags &= (uint8_t) ~PP_TCP_URG;
+}
+
+void
+pp_packet_get_sack(const struct pp_packet *pkt, unsigned int i,
+                   uint32_t *left, uint32_t *right)
+{
+    struct pp_reader r = pp_reader_init(pkt->data, pkt->payload);
+
+    pp_reader_skip(&r, pkt->sack + 8 * (size_t) i);
+    *left = pp_reader_be32(&r);
+    *right = pp_reader_be32(&r);
+}
+
+void
+pp_packet_set_sack(struct pp_packet *pkt, unsigned int i, uint32_t left,
+                   uint32_t right)
+{
+    set_be32(pkt, pkt->sack + 8 * i, left);
+    set_be32(pkt, pkt->sack + 8 * i + 4, right);
+}
+
+void
+pp_packet_strip_payload(struct pp_packet *pkt)
+{
+    uint32_t len, sum;
+
+    pkt->len = pkt->payload;
+    pkt->payload_len = 0;
+    len = tcp_len(pkt);
+    if (pkt->ipv6) {
+        ovs_be16 *plen = ALIGNED_CAST(ovs_be16 *, pkt->data + pkt->l3 + 4);
+
+        put_unaligned_be16(plen, htons(pkt->len - pkt->l3 - 40));
+    } else {
+        ovs_be16 *tot = ALIGNED_CAST(ovs_be16 *, pkt->data + pkt->l3 + 2);
+        ovs_be16 *ip = ALIGNED_CAST(ovs_be16 *, pkt->data + pkt->l3 + 10);
+        ovs_be16 new = htons(pkt->len - pkt->l3);
+
+        put_unaligned_be16(ip, recalc_csum16(get_unaligned_be16(ip),
+                                             get_unaligned_be16(tot), new));
+        put_unaligned_be16(tot, new);
+    }
+    pkt->vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+    pkt->vnet.gso_size = 0;
+    put_unaligned_be16(csum_field(pkt), 0);
+    sum = pseudo_sum(pkt, len);
+    if (!pkt->csum_partial) {
+        sum = csum_continue(sum, pkt->data + pkt->l4, len);
+        put_unaligned_be16(csum_field(pkt), csum_finish(sum));
+    } else {
+        put_unaligned_be16(csum_field(pkt), ~csum_finish(sum));
+    }
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The pipeline: see pp-pipeline.h.
+ *
+ * In: frames.  Out: frames and events.  Runs in the engine and in the offline
+ * tool; owns the stages' state. */
+
+#include <config.h>
+
+#include "engine/pp-pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/pp-flow.h"
+#include "engine/pp-inspect.h"
+#include "patch/pp-program.h"
+#include "registry.h"
+#include "util.h"
+
+/* Steps for one packet: far more than any packet has units. */
+#define STEPS_MAX (1 << 20)
+
+struct pp_pipeline {
+    struct pp_pipeline_ops ops;
+    void *aux;
+    struct pp_counters *counters;
+    struct pp_output output;
+    struct pp_flow flow;
+    struct pp_stream stream;
+    struct pp_inspector *inspector;
+};
+
+static void
+fill_addr(struct pp_ipc_addr *addr, const struct in6_addr *ip, uint16_t port)
+{
+    addr->ip = *ip;
+    addr->port = port;
+}
+
+/* The index of 'proxy' in pp_proxies[]. */
+static uint32_t
+proxy_index(const struct pp_proxy *proxy)
+{
+    uint32_t i = 0;
+
+    while (pp_proxies[i] != proxy) {
+        i++;
+    }
+    return i;
+}
+
+/* A condition held on a connection. */
+static void
+report(void *pl_, void *conn_, const struct pp_hit_report *hit)
+{
+    struct pp_pipeline *pl = pl_;
+    const struct pp_conn *conn = conn_;
+    struct pp_ipc_event event = {
+        .serial = pl->flow.snapshot->serial,
+        .server = conn->key.server,
+        .patch = hit->patch,
+        .rule = hit->rule,
+        .monitor = hit->monitor,
+        .kind = hit->kind,
+        .proxy = proxy_index(conn->proxy),
+    };
+
+    fill_addr(&event.client, &conn->key.client, conn->key.client_port);
+    fill_addr(&event.service, &conn->key.service, conn->key.service_port);
+    ovs_strlcpy(event.detail, hit->detail, sizeof event.detail);
+    if (hit->patch < PP_PATCHES_MAX) {
+        pl->counters->patch_hits[hit->patch]++;
+    }
+    pl->ops.event(pl->aux, &event);
+}
+
+struct pp_pipeline *
+pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
+                   struct pp_counters *counters, uint32_t basis)
+{
+    struct pp_pipeline *pl = xzalloc(sizeof *pl);
+
+    pl->ops = *ops;
+    pl->aux = aux;
+    pl->counters = counters;
+    pl->output = (struct pp_output) { .write = ops->write, .aux = aux };
+    pp_flow_init(&pl->flow, basis);
+    pp_stream_init(&pl->stream, &pl->output, counters);
+    pl->inspector = pp_inspector_create(report);
+    pp_inspector_set_aux(pl->inspector, pl);
+    pp_inspector_set_counters(pl->inspector, counters);
+    return pl;
+}
+
+void
+pp_pipeline_destroy(struct pp_pipeline *pl)
+{
+    if (pl) {
+        pp_flow_destroy(&pl->flow, &pl->stream);
+        pp_stream_destroy(&pl->stream);
+        pp_inspector_destroy(pl->inspector);
+        free(pl);
+    }
+}
+
+void
+pp_pipeline_set_limits(struct pp_pipeline *pl, const struct pp_limits *limits)
+{
+    pl->stream.limits = *limits;
+}
+
+void
+pp_pipeline_set_snapshot(struct pp_pipeline *pl,
+                         const struct pp_snapshot *snapshot)
+{
+    pp_flow_set_snapshot(&pl->flow, snapshot);
+    memset(pl->counters->patch_hits, 0, sizeof pl->counters->patch_hits);
+    pl->counters->hits_serial = snapshot ? snapshot->serial : 0;
+    pl->counters->engine_snapshots++;
+}
+
+void
+pp_pipeline_set_time(struct pp_pipeline *pl, uint64_t now_ms, int64_t wall)
+{
+    pl->stream.now = now_ms;
+    pp_inspector_set_now(pl->inspector, wall);
+}
+
+/* What is in force for 'conn' now.  False: nothing. */
+static bool
+rules_of(struct pp_pipeline *pl, struct pp_conn *conn, struct pp_rules *rules,
+         enum pp_fail *fail)
+{
+    const struct pp_snap_service *service = pp_flow_service(&pl->flow, conn);
+    const uint8_t *snap = (const uint8_t *) pl->flow.snapshot;
+
+    if (!service) {
+        return false;
+    }
+    *rules = (struct pp_rules) {
+        .proxy = conn->proxy,
+        .program = (const void *) (snap + pl->flow.snapshot->program.off),
+        .set = (const void *) (snap + service->patchset),
+    };
+    *fail = service->fail;
+    return true;
+}
+
+/* Decides what can be decided of direction 'dir', and lets it go. */
+static void
+decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
+{
+    struct pp_rules rules;
+    enum pp_fail fail = PP_FAIL_OPEN;
+    bool ruled = rules_of(pl, conn, &rules, &fail);
+    struct pp_step step = { .kind = PP_STEP_MORE };
+    struct pp_view view;
+
+    for (int i = 0; i < STEPS_MAX && pp_stream_view(&pl->stream, dir, &view);
+         i++) {
+        if (!ruled || conn->signed_) {
+            /* No policy any more, or signed segments: never edited. */
+            step = (struct pp_step) {
+                .kind = ruled ? PP_STEP_BAD : PP_STEP_OPAQUE,
+            };
+        } else {
+            pp_inspect_step(pl->inspector, &conn->inspect, &rules, dir,
+                            &view, conn, &step);
+        }
+        if (step.kind == PP_STEP_MORE || step.kind == PP_STEP_WAIT) {
+            break;
+        }
+        pp_stream_apply(&pl->stream, dir, &view, &step, fail);
+        if (conn->state == PP_CONN_CLOSING) {
+            return;
+        }
+    }
+    if (dir == PP_TO_SERVER) {
+        conn->to_server_waits = step.kind == PP_STEP_WAIT;
+    }
+    pp_stream_out(&pl->stream, dir);
+}
+
+/* The packet at hand brought bytes of direction 'dir' that are in order. */
+static void
+inspect(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
+{
+    decide(pl, conn, dir);
+    if (dir == PP_FROM_SERVER && conn->to_server_waits
+        && conn->state != PP_CONN_CLOSING) {
+        decide(pl, conn, PP_TO_SERVER);
+    }
+}
+
+static void
+run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
+         struct pp_packet *pkt)
+{
+    struct pp_held *held = NULL;
+
+    if (conn->restarted) {
+        pp_inspect_init(&conn->inspect, conn->proxy);
+        conn->restarted = false;
+    }
+    if (pp_stream_in(&pl->stream, conn, dir, pkt)) {
+        inspect(pl, conn, dir);
+    }
+    while (pp_stream_next(&pl->stream, pkt, &held)) {
+        inspect(pl, conn, pl->stream.dir);
+        free(held);
+    }
+    if (pp_stream_conn_is_over(conn)) {
+        pl->counters->flow_closed++;
+        pp_flow_forget(&pl->flow, &pl->stream, conn);
+    } else {
+        pp_stream_done(&pl->stream, conn);
+        pp_flow_used(&pl->flow, conn, pl->stream.now);
+    }
+}
+
+/* A packet of a service whose connection is not followed. */
+static void
+run_midstream(struct pp_pipeline *pl, const struct pp_packet *pkt,
+              const struct pp_snap_service *service)
+{
+    if (pkt->payload_len) {
+        pl->counters->flow_midstream++;
+    }
+    pl->counters->engine_uninspected_frames++;
+    if (service->fail == PP_FAIL_CLOSED && !(pkt->flags & PP_TCP_RST)) {
+        pl->counters->engine_fail_closed_drops++;
+    } else {
+        pp_packet_out(pkt, &pl->output, pl->counters);
+    }
+}
+
+void
+pp_pipeline_run(struct pp_pipeline *pl, uint32_t bridge,
+                const struct virtio_net_hdr *vnet, uint8_t *data, size_t len)
+{
+    const struct pp_snap_service *service;
+    struct pp_conn *conn;
+    struct pp_packet pkt;
+    enum pp_dir dir;
+
+    pl->output.bridge = bridge;
+    switch (pp_packet_in(&pkt, vnet, data, len, pl->counters)) {
+    case PP_PACKET_TCP:
+        break;
+
+    case PP_PACKET_FRAGMENT:
+        pl->counters->packet_in_fragment_drops++;
+        return;
+
+    case PP_PACKET_OTHER:
+        pl->counters->packet_in_not_ours++;
+        pp_packet_out(&pkt, &pl->output, pl->counters);
+        return;
+
+    case PP_PACKET_BAD:
+    default:
+        return;
+    }
+
+    switch (pp_flow(&pl->flow, &pl->stream, bridge, &pkt, &conn, &dir,
+                    &service)) {
+    case PP_FLOW_CONN:
+        run_conn(pl, conn, dir, &pkt);
+        break;
+
+    case PP_FLOW_MIDSTREAM:
+        run_midstream(pl, &pkt, service);
+        break;
+
+    case PP_FLOW_OTHER:
+    default:
+        pl->counters->packet_in_not_ours++;
+        pp_packet_out(&pkt, &pl->output, pl->counters);
+        break;
+    }
+}
+
+uint64_t
+pp_pipeline_run_timers(struct pp_pipeline *pl)
+{
+    struct pp_conn *conn;
+    uint64_t expire;
+
+    while ((conn = pp_stream_run_timers(&pl->stream))) {
+        pl->counters->flow_closed++;
+        pp_flow_forget(&pl->flow, &pl->stream, conn);
+    }
+    expire = pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now);
+    pl->counters->conns = hmap_count(&pl->flow.conns);
+    pl->counters->held_bytes = pl->stream.held;
+    pl->counters->memory = pl->flow.memory + pl->stream.held;
+    return MIN(expire, pp_stream_deadline(&pl->stream));
+}
+
+uint32_t
+pp_pipeline_list(const struct pp_pipeline *pl, uint32_t max,
+                 void (*row)(void *aux, struct pp_ipc_conn *), void *aux)
+{
+    const struct pp_conn *conn;
+    uint32_t n = 0;
+
+    HMAP_FOR_EACH (conn, node, &pl->flow.conns) {
+        struct pp_ipc_conn c = {
+            .server = conn->key.server,
+            .proxy = proxy_index(conn->proxy),
+            .state = conn->state,
+            .corrections = conn->inspect.corrections,
+            .idle_ms = (uint32_t) (pl->stream.now - conn->used),
+        };
+
+        if (n++ >= max) {
+            break;
+        }
+        fill_addr(&c.client, &conn->key.client, conn->key.client_port);
+        fill_addr(&c.service, &conn->key.service, conn->key.service_port);
+        for (int dir = 0; dir < 2; dir++) {
+            const struct pp_half *half = &conn->half[dir];
+
+            c.bytes[dir] = half->in_next;
+            c.edits[dir] = half->edits.n;
+            c.held += half->held_bytes;
+        }
+        row(aux, &c);
+    }
+    return (uint32_t) hmap_count(&pl->flow.conns);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_PIPELINE_H
+#define PP_PIPELINE_H 1
+
+/* The pipeline: packet in, flow, stream, proxy, match, correct, packet out.
+ *
+ * A library that runs without a switch: the engine feeds it from tap queues,
+ * the offline tool from captures, tests and fuzzers from memory. */
+
+#include <linux/virtio_net.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/pp-ipc.h"
+#include "engine/pp-packet.h"
+#include "engine/pp-snapshot.h"
+#include "engine/pp-stream.h"
+
+struct pp_pipeline;
+
+struct pp_pipeline_ops {
+    /* A frame for the switch, behind its virtio-net header. */
+    void (*write)(void *aux, uint32_t bridge, const struct iovec *, int n);
+
+    /* A condition held.  'event' is complete but for its header. */
+    void (*event)(void *aux, const struct pp_ipc_event *event);
+};
+
+struct pp_pipeline *pp_pipeline_create(const struct pp_pipeline_ops *,
+                                       void *aux, struct pp_counters *,
+                                       uint32_t basis);
+void pp_pipeline_destroy(struct pp_pipeline *);
+
+void pp_pipeline_set_limits(struct pp_pipeline *, const struct pp_limits *);
+
+/* Puts a snapshot in force that passed pp_snapshot_check().  It must stay
+ * where it is until another one is in force. */
+void pp_pipeline_set_snapshot(struct pp_pipeline *,
+                              const struct pp_snapshot *);
+
+/* The time: 'now_ms' is monotonic, 'wall' in seconds since 1970. */
+void pp_pipeline_set_time(struct pp_pipeline *, uint64_t now_ms,
+                          int64_t wall);
+
+/* One frame of 'len' bytes at 'data', which may be changed.  It may be
+ * reused after the call. */
+void pp_pipeline_run(struct pp_pipeline *, uint32_t bridge,
+                     const struct virtio_net_hdr *, uint8_t *data,
+                     size_t len);
+
+/* Timers.  Returns when to call again, in ms; UINT64_MAX: not before the next
+ * frame. */
+uint64_t pp_pipeline_run_timers(struct pp_pipeline *);
+
+/* Calls 'row' for up to 'max' connections.  Returns how many there are. */
+uint32_t pp_pipeline_list(const struct pp_pipeline *, uint32_t max,
+                          void (*row)(void *aux, struct pp_ipc_conn *),
+                          void *aux);
+
+#endif /* pp-pipeline.h */

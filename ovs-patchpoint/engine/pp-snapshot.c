@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The check of a snapshot; see pp-snapshot.h.
+ *
+ * In: bytes that claim to be a snapshot.  Out: what is wrong with them.  Runs
+ * in the engine, before it uses them, and in control, after it made them. */
+
+#include <config.h>
+
+#include "engine/pp-snapshot.h"
+
+#include "engine/pp-ipc.h"
+#include "patch/pp-program.h"
+#include "pp-proxy.h"
+#include "registry.h"
+
+/* True if 'part', of records of 'size' bytes, lies within 'total'. */
+static bool
+part_is_good(struct pp_snap_part part, uint64_t size, uint64_t total)
+{
+    return (part.off % 8 == 0 && part.off >= sizeof(struct pp_snapshot)
+            && part.off <= total && part.n * size <= total - part.off);
+}
+
+static unsigned int
+count_proxies(void)
+{
+    unsigned int n = 0;
+
+    while (pp_proxies[n]) {
+        n++;
+    }
+    return n;
+}
+
+static const char *
+check_service(const struct pp_snapshot *snap,
+              const struct pp_snap_service *service,
+              const struct pp_program *program)
+{
+    uint64_t sets_end = (uint64_t) snap->sets.off + snap->sets.n;
+
+    if (service->proxy >= count_proxies()) {
+        return "a service's proxy is not known";
+    } else if (service->transport > PP_UDP
+               || service->fail > PP_FAIL_CLOSED) {
+        return "a service's transport or fail mode is out of range";
+    } else if (service->patchset % 8 || service->patchset < snap->sets.off
+               || service->patchset >= sets_end) {
+        return "a service's patch set is out of range";
+    }
+    return pp_patchset_check(
+        (const void *) ((const uint8_t *) snap + service->patchset),
+        (size_t) (sets_end - service->patchset), program);
+}
+
+const char *
+pp_snapshot_check(const void *data, size_t size)
+{
+    const struct pp_snapshot *snap = data;
+    const struct pp_program *program;
+    const char *error;
+
+    if (size < sizeof *snap || snap->magic != PP_SNAPSHOT_MAGIC) {
+        return "this is not a snapshot";
+    } else if (snap->version != PP_SNAPSHOT_VERSION) {
+        return "the snapshot is of another version";
+    } else if (snap->size != size) {
+        return "the snapshot's size is wrong";
+    } else if (!part_is_good(snap->servers, sizeof(struct pp_snap_server),
+                             size)
+               || !part_is_good(snap->services,
+                                sizeof(struct pp_snap_service), size)
+               || !part_is_good(snap->sets, 1, size)
+               || !part_is_good(snap->program, 1, size)) {
+        return "a part of the snapshot is out of range";
+    }
+    program = (const void *) ((const uint8_t *) data + snap->program.off);
+    error = pp_program_check(program, snap->program.n, pp_proxies);
+    if (error) {
+        return error;
+    } else if (pp_program_n_patches(program) > PP_PATCHES_MAX) {
+        return "there are too many patches";
+    }
+    for (uint32_t i = 0; i < snap->servers.n; i++) {
+        const struct pp_snap_server *server = &pp_snapshot_servers(snap)[i];
+
+        if (server->services.off > snap->services.n
+            || server->services.n
+               > snap->services.n - server->services.off) {
+            return "a server's services are out of range";
+        } else if (server->bridge >= PP_BRIDGES_MAX
+                   || server->name[PP_NAME_LEN - 1]) {
+            return "a server's bridge or name is out of range";
+        }
+    }
+    for (uint32_t i = 0; i < snap->services.n; i++) {
+        error = check_service(snap, &pp_snapshot_services(snap)[i], program);
+        if (error) {
+            return error;
+        }
+    }
+    return NULL;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_SNAPSHOT_H
+#define PP_SNAPSHOT_H 1
+
+/* The snapshot: all that the engine knows of patches and policy.
+ *
+ * Control writes it once into a memfd, seals it and hands it over; from then
+ * on nobody changes it.  It is flat: offsets from its first byte, no
+ * pointers, host byte order, every part at a multiple of 8 bytes.  The engine
+ * checks it whole with pp_snapshot_check() before it uses any of it, and goes
+ * on with the one it has if the check fails. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/types.h"
+
+#define PP_SNAPSHOT_MAGIC 0x50504f56u
+#define PP_SNAPSHOT_VERSION 1
+
+#define PP_NAME_LEN 64          /* Names, with their NUL. */
+
+enum pp_fail {
+    PP_FAIL_OPEN,               /* What cannot be inspected passes. */
+    PP_FAIL_CLOSED,             /* What cannot be inspected is dropped. */
+};
+
+/* Where 'n' records of some kind stand. */
+struct pp_snap_part {
+    uint32_t off;
+    uint32_t n;
+};
+
+struct pp_snapshot {
+    uint32_t magic;
+    uint32_t version;
+    uint64_t serial;            /* Grows by one a snapshot. */
+    uint64_t size;              /* Bytes in all. */
+    struct pp_snap_part servers;    /* struct pp_snap_server. */
+    struct pp_snap_part services;   /* struct pp_snap_service. */
+    struct pp_snap_part sets;       /* n BYTES of struct pp_patchsets. */
+    struct pp_snap_part program;    /* n BYTES of a struct pp_program. */
+};
+
+/* A protected interface of a VM. */
+struct pp_snap_server {
+    uint32_t id;                /* Stable while the server is known. */
+    uint32_t bridge;            /* As in PP_IPC_TAP. */
+    struct eth_addr mac;
+    uint16_t slot;              /* VID that says "from this port". */
+    struct pp_snap_part services;   /* Indexes into 'services'. */
+    char name[PP_NAME_LEN];     /* Interface name, for people. */
+};
+
+/* A protected port of a server. */
+struct pp_snap_service {
+    uint16_t port;              /* Host byte order. */
+    uint8_t transport;          /* enum pp_transport. */
+    uint8_t proxy;              /* Index into pp_proxies[]. */
+    uint8_t fail;               /* enum pp_fail. */
+    uint8_t pad[3];
+    uint32_t patchset;          /* Byte offset of its struct pp_patchset from
+                                 * the snapshot's first byte. */
+    uint32_t policy;            /* Control's own number for the policy. */
+};
+
+/* NULL if the 'size' bytes at 'data' are a snapshot that is safe to use, or
+ * what is wrong with it, in words. */
+const char *pp_snapshot_check(const void *data, size_t size);
+
+static inline const struct pp_snap_server *
+pp_snapshot_servers(const struct pp_snapshot *snap)
+{
+    return (const void *) ((const uint8_t *) snap + snap->servers.off);
+}
+
+static inline const struct pp_snap_service *
+pp_snapshot_services(const struct pp_snapshot *snap)
+{
+    return (const void *) ((const uint8_t *) snap + snap->services.off);
+}
+
+#endif /* pp-snapshot.h */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* How connections begin and end: SYNs, RSTs, and closing in the server's
+ * name.
+ *
+ * In: packets that open or end a connection, and decisions to end one.  Out:
+ * frames.  Runs in the engine and in the offline tool; owns nothing of its
+ * own. */
+
+#include <config.h>
+
+#include "engine/pp-stream-private.h"
+
+#include <string.h>
+
+/* Beginning. */
+
+/* Learns what a SYN announces of its sender. */
+static void
+learn_syn(struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct pp_half *half = &conn->half[dir];
+
+    half->isn = pkt->seq;
+    half->has_isn = true;
+    half->wscale = pkt->wscale;
+    half->mss = pkt->mss;
+    half->slot = pkt->slot;
+    half->vlan_tci = pkt->vlan;
+    memcpy(half->eth, pkt->data, sizeof half->eth);
+    half->ttl = pkt->ttl;
+    half->tos = pkt->tos;
+    half->window = pkt->window;
+    half->tsval = pkt->tsval;
+    conn->signed_ |= pkt->signed_;
+}
+
+/* Forgets what was, for a connection that starts anew with the same key. */
+static void
+start_anew(struct pp_stream *st, struct pp_conn *conn)
+{
+    struct pp_half *to = &conn->half[PP_TO_SERVER];
+    struct pp_half old = *to;
+
+    st->counters->flow_reused++;
+    pp_stream_conn_destroy(st, conn);
+    memset(conn->half, 0, sizeof conn->half);
+    conn->hold_ack_at = conn->rto_at = conn->close_at = 0;
+    conn->pending_syn = conn->to_server_waits = conn->has_ts = false;
+    conn->signed_ = false;
+    pp_stream_conn_init(conn);
+    to->isn = conn->pending_isn;
+    to->has_isn = true;
+    to->mss = conn->pending_mss;
+    to->wscale = conn->pending_wscale;
+    to->slot = old.slot;
+    to->vlan_tci = old.vlan_tci;
+    memcpy(to->eth, old.eth, sizeof to->eth);
+    to->ttl = old.ttl;
+    to->tos = old.tos;
+    to->window = old.window;
+    conn->restarted = true;
+}
+
+/* A SYN.  Until the server answers, any number of them may come, and its
+ * answer tells which it took. */
+void
+pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+              struct pp_packet *pkt)
+{
+    struct pp_half *to = &conn->half[PP_TO_SERVER];
+    struct pp_half *from = &conn->half[PP_FROM_SERVER];
+
+    if (dir == PP_TO_SERVER) {
+        /* Data on a SYN (RFC 7413) comes again behind it if it is not
+         * acknowledged; it is simplest to decide there. */
+        if (pkt->payload_len) {
+            pp_packet_strip_payload(pkt);
+        }
+        if (conn->state == PP_CONN_OPENING && !(pkt->flags & PP_TCP_ACK)) {
+            learn_syn(conn, dir, pkt);
+        } else if (!(pkt->flags & PP_TCP_ACK)) {
+            conn->pending_syn = true;
+            conn->pending_isn = pkt->seq;
+            conn->pending_mss = pkt->mss;
+            conn->pending_wscale = pkt->wscale;
+        }
+    } else if (pkt->flags & PP_TCP_ACK) {
+        if (conn->pending_syn && pkt->ack == conn->pending_isn + 1
+            && (pkt->seq != from->isn || pkt->ack != to->isn + 1)) {
+            start_anew(st, conn);
+        }
+        if (conn->state == PP_CONN_OPENING) {
+            to->isn = pkt->ack - 1;
+            learn_syn(conn, dir, pkt);
+            conn->has_ts = pkt->ts;
+            conn->state = PP_CONN_INSPECTED;
+            to->edge = pkt->window;
+        }
+    }
+    pp_packet_out(pkt, st->out, st->counters);
+}
+
+/* Ending. */
+
+/* A RST.  Whether its receiver takes it only that one knows: a client's
+ * changes nothing here, and a server's only how long the connection is
+ * remembered. */
+void
+pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+              struct pp_packet *pkt)
+{
+    struct pp_half *half = &conn->half[dir];
+
+    if (conn->state == PP_CONN_CLOSING) {
+        half->dead = true;
+        return;
+    }
+    if (half->has_isn && conn->half[!dir].has_isn) {
+        uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+
+        if (dir == PP_FROM_SERVER && in == half->in_next) {
+            conn->state = PP_CONN_CLOSED;
+        } else if (in != half->in_next) {
+            st->counters->stream_rst_ignored++;
+        }
+        pkt->payload_len = 0;
+        pp_stream_pass(st, conn, dir, pkt, in);
+    } else {
+        pp_packet_out(pkt, st->out, st->counters);
+    }
+}
+
+/* The engine stands in for each end towards the other.  What is decided is
+ * delivered, with a FIN behind it; what comes from now on is taken away. */
+void
+pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
+{
+    if (conn->state == PP_CONN_CLOSING) {
+        return;
+    }
+    for (int dir = 0; dir < 2; dir++) {
+        struct pp_half *half = &conn->half[dir];
+
+        pp_held_drop(st, half, &half->held);
+        pp_held_drop(st, half, &half->early);
+        if (half->pending) {
+            pp_pending_consume(st, half, half->pending->len);
+        }
+        half->cut = true;
+        half->cut_in = (dir == PP_TO_SERVER ? pp_decided(half) : half->high);
+        half->mine = half->in_next;
+        half->end = MAX(half->end, half->sent);
+        if (half->out_fin == UINT64_MAX || half->end <= half->out_fin) {
+            half->out_fin = half->end;
+        }
+        half->end = half->out_fin + 1;
+    }
+    st->pkt = NULL;
+    st->fresh.n = 0;
+    conn->state = PP_CONN_CLOSING;
+    conn->hold_ack_at = 0;
+    conn->close_at = st->now + PP_CLOSE_MS;
+    if (reset) {
+        pp_stream_send_rst(st, conn, PP_FROM_SERVER);
+        conn->half[PP_TO_SERVER].dead = true;
+    }
+    for (int dir = 0; dir < 2; dir++) {
+        struct pp_half *half = &conn->half[dir];
+
+        if (!conn->half[!dir].dead) {
+            pp_stream_emit(st, conn, dir, half->sent, half->end);
+        }
+    }
+}
+
+/* A packet for an end that the engine stands in for. */
+void
+pp_stream_closing_in(struct pp_stream *st, struct pp_conn *conn,
+                     enum pp_dir dir, struct pp_packet *pkt)
+{
+    struct pp_half *half = &conn->half[dir];
+    uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+    uint64_t data_end = in + pkt->payload_len;
+    uint64_t end = data_end + !!(pkt->flags & PP_TCP_FIN);
+
+    if (half->dead) {
+        return;
+    }
+    pp_stream_take_ack(st, conn, dir, pkt);
+    if (end != in && !pp_before_start(in) && in < half->cut_in
+        && pp_edit_list_acked(&half->edits, half->acked) < half->unkept) {
+        /* Sent again, and nobody else has it. */
+        st->conn = conn;
+        st->dir = dir;
+        st->pkt = pkt;
+        st->in = in;
+        pp_stream_emit(st, conn, dir, pp_from(half, in),
+                       pp_edit_list_end(&half->edits,
+                                        MIN(data_end, half->cut_in)));
+        st->pkt = NULL;
+    }
+    if (!pp_before_start(in) && in <= half->in_next && end > half->in_next) {
+        half->in_next = end;
+        half->mine = end;
+        if (pkt->flags & PP_TCP_FIN) {
+            half->fin = data_end;
+        }
+    }
+    for (int d = 0; d < 2; d++) {
+        struct pp_half *h = &conn->half[d];
+
+        bool asked = d == (int) dir && end != in;
+
+        if (!h->dead && (asked || pp_have(h) > h->told)) {
+            pp_stream_send_ack(st, conn, d);
+        }
+    }
+}

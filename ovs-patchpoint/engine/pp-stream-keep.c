@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The memory of the stream stage: decided bytes that are kept until they are
+ * acknowledged, undecided bytes, waiting frames.
+ *
+ * In: bytes and frames of one direction.  Out: the same, when asked for.  Runs
+ * in the engine and in the offline tool; owns that memory and accounts for
+ * it. */
+
+#include <config.h>
+
+#include "engine/pp-stream-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void
+account(struct pp_stream *st, struct pp_half *half, int64_t n)
+{
+    half->held_bytes = (uint32_t) (half->held_bytes + n);
+    st->held = (uint64_t) ((int64_t) st->held + n);
+}
+
+/* True if 'n' more bytes stay within the bounds. */
+bool
+pp_may_hold(const struct pp_stream *st, const struct pp_half *half, size_t n)
+{
+    return (n <= st->limits.held_conn
+            && half->held_bytes <= st->limits.held_conn - n
+            && st->held + n <= st->limits.held_total);
+}
+
+/* Kept bytes. */
+
+/* Appends 'n' bytes that stand at 'out' in the out stream, at or behind the
+ * end of the last kept ones. */
+void
+pp_keep_append(struct pp_stream *st, struct pp_half *half, uint64_t out,
+               const void *p, size_t n)
+{
+    struct pp_keep *last = half->keep_last;
+
+    if (!n) {
+        return;
+    }
+    if (last && last->out + last->len == out
+        && n <= last->allocated - last->len) {
+        memcpy(last->data + last->len, p, n);
+        last->len += (uint32_t) n;
+        return;
+    }
+    struct pp_keep *keep = xmalloc(sizeof *keep + n);
+
+    keep->next = NULL;
+    keep->out = out;
+    keep->len = keep->allocated = (uint32_t) n;
+    memcpy(keep->data, p, n);
+    if (last) {
+        last->next = keep;
+    } else {
+        half->keep = keep;
+    }
+    half->keep_last = keep;
+    account(st, half, (int64_t) (sizeof *keep + n));
+}
+
+/* Frees what the receiver has acknowledged. */
+void
+pp_keep_release(struct pp_stream *st, struct pp_half *half)
+{
+    while (half->keep && half->keep->out + half->keep->len <= half->acked) {
+        struct pp_keep *keep = half->keep;
+
+        half->keep = keep->next;
+        account(st, half, -(int64_t) (sizeof *keep + keep->allocated));
+        free(keep);
+    }
+    if (!half->keep) {
+        half->keep_last = NULL;
+    }
+}
+
+/* The kept bytes that have 'out', or else the first behind it, or NULL. */
+const struct pp_keep *
+pp_keep_find(const struct pp_half *half, uint64_t out)
+{
+    const struct pp_keep *keep = half->keep;
+
+    if (half->keep_last && half->keep_last->out <= out) {
+        keep = half->keep_last;
+    }
+    while (keep && keep->out + keep->len <= out) {
+        keep = keep->next;
+    }
+    return keep;
+}
+
+/* True if kept bytes differ from the 'n' at 'p' that claim to stand at
+ * 'out'. */
+bool
+pp_keep_differs(const struct pp_half *half, uint64_t out, const uint8_t *p,
+                size_t n)
+{
+    for (const struct pp_keep *keep = pp_keep_find(half, out);
+         keep && keep->out < out + n; keep = keep->next) {
+        uint64_t from = MAX(out, keep->out);
+        uint64_t to = MIN(out + n, keep->out + keep->len);
+
+        if (memcmp(p + (from - out), keep->data + (from - keep->out),
+                   to - from)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Undecided bytes. */
+
+void
+pp_pending_append(struct pp_stream *st, struct pp_half *half,
+                  struct pp_bytes bytes)
+{
+    struct pp_pending *pending = half->pending;
+    size_t len = pending ? pending->len : 0;
+
+    if (!pending || bytes.n > pending->allocated - len) {
+        size_t allocated = MAX(2 * len, len + bytes.n);
+
+        account(st, half, (int64_t) (pending
+                                     ? allocated - pending->allocated
+                                     : sizeof *pending + allocated));
+        pending = xrealloc(pending, sizeof *pending + allocated);
+        pending->allocated = (uint32_t) allocated;
+        half->pending = pending;
+    }
+    memcpy(pending->data + len, bytes.p, bytes.n);
+    pending->len = (uint32_t) (len + bytes.n);
+}
+
+/* The first 'n' undecided bytes are not undecided any more. */
+void
+pp_pending_consume(struct pp_stream *st, struct pp_half *half, size_t n)
+{
+    struct pp_pending *pending = half->pending;
+
+    if (!pending) {
+        return;
+    }
+    pending->len -= (uint32_t) MIN(n, pending->len);
+    if (pending->len) {
+        memmove(pending->data, pending->data + n, pending->len);
+    } else {
+        account(st, half,
+                -(int64_t) (sizeof *pending + pending->allocated));
+        free(pending);
+        half->pending = NULL;
+    }
+}
+
+/* Waiting frames. */
+
+/* Adds a copy of 'pkt', whose payload starts at 'in', to 'list', in order. */
+void
+pp_held_add(struct pp_stream *st, struct pp_half *half,
+            struct ovs_list *list, const struct pp_packet *pkt, uint64_t in,
+            bool passed)
+{
+    struct pp_held *held = xmalloc(sizeof *held + pkt->len);
+    struct pp_held *other;
+    struct ovs_list *before = list;
+
+    held->in = in;
+    held->passed = passed;
+    held->pkt = *pkt;
+    held->pkt.data = held->frame;
+    memcpy(held->frame, pkt->data, pkt->len);
+    /* The latest is nearly always the last. */
+    LIST_FOR_EACH_REVERSE (other, node, list) {
+        if (other->in <= in) {
+            break;
+        }
+        before = &other->node;
+    }
+    ovs_list_insert(before, &held->node);
+    account(st, half, (int64_t) (sizeof *held + pkt->len));
+}
+
+/* Takes 'held' off its list.  The caller frees it. */
+void
+pp_held_remove(struct pp_stream *st, struct pp_half *half,
+               struct pp_held *held)
+{
+    ovs_list_remove(&held->node);
+    account(st, half, -(int64_t) (sizeof *held + held->pkt.len));
+}
+
+void
+pp_held_drop(struct pp_stream *st, struct pp_half *half,
+             struct ovs_list *list)
+{
+    struct pp_held *held;
+
+    LIST_FOR_EACH_SAFE (held, node, list) {
+        pp_held_remove(st, half, held);
+        free(held);
+    }
+}

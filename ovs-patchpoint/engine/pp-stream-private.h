@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_STREAM_PRIVATE_H
+#define PP_STREAM_PRIVATE_H 1
+
+/* What the files of the stream stage share. */
+
+#include "engine/pp-stream.h"
+#include "util.h"
+
+/* First timeout for what the engine delivers, as Linux' TCP_RTO_MIN, and how
+ * often it doubles before the connection is given up: after 100 s. */
+#define PP_RTO_MIN_MS 200
+#define PP_RTO_TRIES 8
+
+/* Undecided bytes are acknowledged after this long, so that a sender that
+ * waits for it (Nagle, a small congestion window) goes on. */
+#define PP_HOLD_ACK_MS 5
+
+/* How long the engine stands in for an end that does not close. */
+#define PP_CLOSE_MS 30000
+
+static inline uint32_t
+pp_seq(const struct pp_half *half, uint64_t offset)
+{
+    return half->isn + 1 + (uint32_t) offset;
+}
+
+/* The offset of 'seq' that is nearest to 'near'.  Before the first byte it is
+ * "negative". */
+static inline uint64_t
+pp_offset(const struct pp_half *half, uint32_t seq, uint64_t near)
+{
+    return near + (uint64_t) (int64_t) (int32_t) (seq - pp_seq(half, near));
+}
+
+static inline bool
+pp_before_start(uint64_t offset)
+{
+    return (int64_t) offset < 0;
+}
+
+/* Where in the out stream the byte at 'in' stands. */
+static inline uint64_t
+pp_map(const struct pp_half *half, uint64_t in)
+{
+    return (pp_before_start(in) ? in : pp_edit_list_start(&half->edits, in));
+}
+
+/* Where in the out stream to start when the bytes from 'in' on are to be sent
+ * again: with what was put before them, but not with what the receiver has. */
+static inline uint64_t
+pp_from(const struct pp_half *half, uint64_t in)
+{
+    return MAX(pp_edit_list_end(&half->edits, in), half->acked);
+}
+
+/* What of the in stream is decided and has come. */
+static inline uint64_t
+pp_decided(const struct pp_half *half)
+{
+    return MIN(half->decided, half->in_next);
+}
+
+/* What the sender may be told that the receiver has.  After a cut that is all
+ * that came, but for bytes that only the sender can send again. */
+static inline uint64_t
+pp_have(const struct pp_half *half)
+{
+    uint64_t acked = pp_edit_list_acked(&half->edits, half->acked);
+
+    return half->cut && acked >= half->unkept ? half->mine
+           : MAX(acked, half->cut ? 0 : half->mine);
+}
+
+static inline uint64_t
+pp_add_sat(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX / 2 - MIN(b, UINT64_MAX / 2) ? UINT64_MAX / 2
+           : a + b;
+}
+
+/* Sending: pp-stream-send.c. */
+void pp_stream_pass(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                    struct pp_packet *, uint64_t in);
+void pp_stream_emit(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                    uint64_t from, uint64_t to);
+void pp_stream_send_ack(struct pp_stream *, struct pp_conn *, enum pp_dir);
+void pp_stream_probe(struct pp_stream *, struct pp_conn *, enum pp_dir);
+void pp_stream_send_rst(struct pp_stream *, struct pp_conn *, enum pp_dir);
+void pp_stream_take_ack(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                        const struct pp_packet *);
+void pp_stream_acknowledge(struct pp_conn *, enum pp_dir);
+
+/* Keeping: pp-stream-keep.c. */
+void pp_keep_append(struct pp_stream *, struct pp_half *, uint64_t out,
+                    const void *, size_t);
+void pp_keep_release(struct pp_stream *, struct pp_half *);
+const struct pp_keep *pp_keep_find(const struct pp_half *, uint64_t out);
+bool pp_keep_differs(const struct pp_half *, uint64_t out, const uint8_t *,
+                     size_t);
+void pp_pending_append(struct pp_stream *, struct pp_half *, struct pp_bytes);
+void pp_pending_consume(struct pp_stream *, struct pp_half *, size_t);
+void pp_held_add(struct pp_stream *, struct pp_half *, struct ovs_list *,
+                 const struct pp_packet *, uint64_t in, bool passed);
+void pp_held_remove(struct pp_stream *, struct pp_half *, struct pp_held *);
+void pp_held_drop(struct pp_stream *, struct pp_half *, struct ovs_list *);
+bool pp_may_hold(const struct pp_stream *, const struct pp_half *, size_t);
+
+/* Closing: pp-stream-close.c. */
+void pp_stream_cut(struct pp_stream *, struct pp_conn *, bool reset);
+void pp_stream_closing_in(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                          struct pp_packet *);
+void pp_stream_syn(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                   struct pp_packet *);
+void pp_stream_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                   struct pp_packet *);
+
+#endif /* pp-stream-private.h */

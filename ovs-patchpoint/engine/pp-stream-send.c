@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The sending half of the stream stage: numbers mapped in frames that pass,
+ * segments put together anew, acknowledgements and timers.
+ *
+ * In: packets and what was decided.  Out: frames.  Runs in the engine and in
+ * the offline tool; owns nothing of its own. */
+
+#include <config.h>
+
+#include "engine/pp-stream-private.h"
+
+#include <string.h>
+
+/* Most payload of a segment of the engine's own making, whatever the MSS. */
+#define SEGMENT_MAX 65535
+
+/* MSS where none was announced (RFC 9293 3.7.1). */
+#define MSS_DEFAULT 536
+
+static unsigned int
+window_shift(const struct pp_conn *conn, const struct pp_half *half)
+{
+    bool both = conn->half[0].wscale >= 0 && conn->half[1].wscale >= 0;
+
+    return both ? (unsigned int) half->wscale : 0;
+}
+
+/* Maps the SACK blocks of a packet that acknowledges 'acked'. */
+static void
+map_sack(struct pp_packet *pkt, struct pp_half *acked)
+{
+    for (unsigned int i = 0; i < pkt->n_sack; i++) {
+        uint32_t left, right;
+        uint64_t from, to;
+
+        pp_packet_get_sack(pkt, i, &left, &right);
+        from = pp_offset(acked, left, acked->acked);
+        to = pp_offset(acked, right, acked->acked);
+        if ((int64_t) from < (int64_t) acked->acked
+            || (int64_t) to < (int64_t) from) {
+            /* What came twice (RFC 2883), perhaps before edits that are
+             * folded already: the block is emptied. */
+            from = to = acked->told;
+        } else {
+            from = pp_edit_list_left(&acked->edits, from);
+            to = MAX(from, pp_edit_list_acked(&acked->edits, to));
+        }
+        if (pp_seq(acked, from) != left || pp_seq(acked, to) != right) {
+            pp_packet_set_sack(pkt, i, pp_seq(acked, from),
+                               pp_seq(acked, to));
+        }
+    }
+}
+
+/* Maps acknowledgement, window and SACK blocks of a packet of direction 'dir'
+ * to what its receiver counts.  Returns true if any had to change. */
+static bool
+map_ack(struct pp_conn *conn, enum pp_dir dir, struct pp_packet *pkt)
+{
+    struct pp_half *acked = &conn->half[!dir];
+    unsigned int shift = window_shift(conn, &conn->half[dir]);
+    uint64_t out, in, have, edge, room;
+
+    if (!(pkt->flags & PP_TCP_ACK) || !acked->has_isn) {
+        return false;
+    }
+    out = pp_offset(acked, pkt->ack, acked->sent);
+    if (pp_before_start(out)) {
+        return false;
+    }
+    if (pp_edit_list_is_clean(&acked->edits)) {
+        acked->told = MAX(acked->told, out);
+        if (acked->mine <= out) {
+            return false;
+        }
+    }
+    /* One from before edits that are folded already is brought up to date. */
+    out = MAX(out, acked->acked);
+    in = pp_edit_list_acked(&acked->edits, out);
+    have = MAX(in, acked->mine);
+    acked->told = MAX(acked->told, have);
+    if (pp_seq(acked, have) != pkt->ack) {
+        pp_packet_set_ack(pkt, pp_seq(acked, have));
+    }
+    edge = pp_edit_list_acked(
+        &acked->edits, out + ((uint64_t) pkt->window << shift));
+    room = edge > have ? (edge - have) >> shift : 0;
+    if (room < pkt->window) {
+        pp_packet_set_window(pkt, (uint16_t) room);
+    }
+    map_sack(pkt, acked);
+    return true;
+}
+
+/* Lets a packet pass whose payload stands at 'in' of its in stream, and which
+ * no edit touches; with its numbers mapped. */
+void
+pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+               struct pp_packet *pkt, uint64_t in)
+{
+    struct pp_half *half = &conn->half[dir];
+    uint64_t out = pp_map(half, in);
+    uint64_t len = pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    bool mapped;
+
+    if (!len && (int64_t) out > (int64_t) half->sent) {
+        /* Bytes before it are held. */
+        out = half->sent;
+    }
+    mapped = map_ack(conn, dir, pkt);
+    if (pp_seq(half, out) != pkt->seq) {
+        pp_packet_set_seq(pkt, pp_seq(half, out));
+        mapped = true;
+    }
+    if (mapped) {
+        st->counters->stream_rewritten++;
+    } else {
+        st->counters->stream_fast++;
+    }
+    if (len) {
+        if (dir == PP_FROM_SERVER) {
+            half->unkept = MAX(half->unkept, in + len);
+        }
+        half->sent = MAX(half->sent, out + len);
+        half->end = MAX(half->end, half->sent);
+    }
+    pp_packet_out(pkt, st->out, st->counters);
+}
+
+/* A segment of direction 'dir' of the engine's own making. */
+static void
+send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+             uint64_t out, uint8_t flags, const uint8_t *payload, size_t len)
+{
+    struct pp_half *half = &conn->half[dir];
+    struct pp_half *acked = &conn->half[!dir];
+    bool to_server = dir == PP_TO_SERVER;
+    struct pp_segment seg = {
+        .eth = half->eth,
+        .slot = half->slot,
+        .vlan_tci = half->vlan_tci,
+        .ipv6 = !IN6_IS_ADDR_V4MAPPED(&conn->key.client),
+        .ttl = half->ttl,
+        .tos = half->tos & 0xfc,
+        .src = to_server ? conn->key.client : conn->key.service,
+        .dst = to_server ? conn->key.service : conn->key.client,
+        .src_port = (to_server ? conn->key.client_port
+                     : conn->key.service_port),
+        .dst_port = (to_server ? conn->key.service_port
+                     : conn->key.client_port),
+        .seq = pp_seq(half, out),
+        .window = half->window,
+        .flags = flags | PP_TCP_ACK,
+        .has_ts = conn->has_ts,
+        .tsval = half->tsval,
+        .tsecr = acked->tsval,
+        .payload = payload,
+        .payload_len = (uint32_t) len,
+    };
+
+    acked->told = MAX(acked->told, pp_have(acked));
+    seg.ack = pp_seq(acked, acked->told);
+    pp_segment_out(&seg, st->out, st->counters);
+}
+
+/* Tells the sender of 'dir' what its receiver, or the engine for it, has. */
+void
+pp_stream_send_ack(struct pp_stream *st, struct pp_conn *conn,
+                   enum pp_dir dir)
+{
+    send_segment(st, conn, !dir, conn->half[!dir].sent, 0, NULL, 0);
+}
+
+/* Has the receiver of 'dir' tell what it has: a segment before what it
+ * expects it must answer with an acknowledgement (RFC 9293 3.10.7.4). */
+void
+pp_stream_probe(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
+{
+    send_segment(st, conn, dir, conn->half[dir].acked - 1, 0, NULL, 0);
+}
+
+/* Resets the connection towards the receiver of 'dir'. */
+void
+pp_stream_send_rst(struct pp_stream *st, struct pp_conn *conn,
+                   enum pp_dir dir)
+{
+    send_segment(st, conn, dir, conn->half[dir].sent, PP_TCP_RST, NULL, 0);
+}
+
+/* Finds bytes of the out stream at 'out': kept ones, else those of the packet
+ * at hand.  'to' bounds them. */
+static struct pp_bytes
+fetch(const struct pp_stream *st, const struct pp_conn *conn,
+      enum pp_dir dir, uint64_t out, uint64_t to)
+{
+    const struct pp_half *half = &conn->half[dir];
+    const struct pp_keep *keep = pp_keep_find(half, out);
+    uint64_t in, end;
+
+    if (keep && keep->out <= out) {
+        return (struct pp_bytes) {
+            .p = keep->data + (out - keep->out),
+            .n = MIN(to, keep->out + keep->len) - out,
+        };
+    }
+    if (!st->pkt || st->conn != conn || st->dir != dir) {
+        return (struct pp_bytes) { .n = 0 };
+    }
+    in = pp_edit_list_acked(&half->edits, out);
+    end = keep ? MIN(to, keep->out) : to;
+    if (in < st->in || in >= st->in + st->pkt->payload_len
+        || pp_map(half, in) != out) {
+        return (struct pp_bytes) { .n = 0 };
+    }
+    return (struct pp_bytes) {
+        .p = st->pkt->data + st->pkt->payload + (in - st->in),
+        .n = MIN(end - out, st->in + st->pkt->payload_len - in),
+    };
+}
+
+static size_t
+segment_size(const struct pp_conn *conn)
+{
+    size_t mss = MIN(conn->half[0].mss ? conn->half[0].mss : MSS_DEFAULT,
+                     conn->half[1].mss ? conn->half[1].mss : MSS_DEFAULT);
+    size_t options = conn->has_ts ? 12 : 0;
+
+    return MIN(mss > options + 8 ? mss - options : 8, SEGMENT_MAX);
+}
+
+/* Puts the out stream's bytes from 'from' to 'to' into segments and sends
+ * them: for the first time, or again.  Stops at the receiver's window, and
+ * where the bytes are the sender's alone to send. */
+void
+pp_stream_emit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+               uint64_t from, uint64_t to)
+{
+    struct pp_half *half = &conn->half[dir];
+    size_t size = segment_size(conn);
+    uint64_t fin = half->out_fin;
+    uint64_t data_end = MIN(to, fin);
+    uint64_t edge = MAX(half->edge, half->sent);
+    uint64_t out = from;
+
+    while (out < to) {
+        uint8_t flags = 0;
+        size_t n = 0;
+
+        while (n < size && out + n < MIN(data_end, edge)) {
+            struct pp_bytes piece = fetch(st, conn, dir, out + n,
+                                          MIN(MIN(data_end, edge),
+                                              out + size));
+
+            if (!piece.n) {
+                break;
+            }
+            memcpy(st->segment + n, piece.p, piece.n);
+            n += piece.n;
+        }
+        if (out + n == fin && to > fin) {
+            flags |= PP_TCP_FIN;
+        } else if (!n) {
+            break;
+        }
+        if (out + n >= data_end) {
+            flags |= PP_TCP_PSH;
+        }
+        st->counters->stream_rebuilt++;
+        send_segment(st, conn, dir, out, flags, st->segment, n);
+        out += n + !!(flags & PP_TCP_FIN);
+        half->sent = MAX(half->sent, out);
+    }
+}
+
+/* Acknowledgements. */
+
+/* The engine acknowledges all that came of 'dir' in the receiver's name, if
+ * it can take over its delivery. */
+void
+pp_stream_acknowledge(struct pp_conn *conn, enum pp_dir dir)
+{
+    struct pp_half *half = &conn->half[dir];
+
+    if (half->unkept <= pp_edit_list_acked(&half->edits, half->acked)
+        || half->cut) {
+        half->mine = MAX(half->mine, half->in_next);
+    }
+}
+
+/* Takes what 'pkt', of direction 'dir', acknowledges of the other one. */
+void
+pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
+                   enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct pp_half *acked = &conn->half[!dir];
+    unsigned int shift = window_shift(conn, &conn->half[dir]);
+    uint64_t out, in;
+
+    if (!(pkt->flags & PP_TCP_ACK) || !acked->has_isn) {
+        return;
+    }
+    out = pp_offset(acked, pkt->ack, acked->sent);
+    if (pp_before_start(out) || out > acked->sent) {
+        return;
+    }
+    acked->edge = MAX(acked->edge, out + ((uint64_t) pkt->window << shift));
+    if (out > acked->acked) {
+        acked->acked = out;
+        pp_keep_release(st, acked);
+        in = pp_edit_list_acked(&acked->edits, out);
+        if (acked->edits.n) {
+            pp_edit_list_prune(&acked->edits, out);
+        }
+        if (acked->n_rto) {
+            acked->n_rto = 0;
+            conn->rto_at = st->now + PP_RTO_MIN_MS;
+        }
+        if (in > acked->in_next && in <= acked->decided) {
+            /* The receiver has bytes that passed out of order. */
+            acked->in_next = in;
+        }
+        if (out < acked->recover && out < acked->owned) {
+            /* The next hole after a timeout. */
+            pp_stream_emit(st, conn, !dir, out,
+                           MIN(acked->recover, out + 2 * segment_size(conn)));
+        }
+    }
+    if (acked->sent < acked->end && acked->keep_last) {
+        pp_stream_emit(st, conn, !dir, acked->sent, acked->end);
+    }
+}
+
+/* Timers. */
+
+/* True if the engine has something of 'half' to deliver. */
+static bool
+delivers(const struct pp_half *half, const struct pp_half *other)
+{
+    return (!other->dead
+            && (half->acked < half->owned
+                || (half->cut && half->out_fin != UINT64_MAX
+                    && half->acked <= half->out_fin)));
+}
+
+static void
+set_deadline(struct pp_stream *st, struct pp_conn *conn)
+{
+    uint64_t deadline = UINT64_MAX;
+
+    deadline = conn->hold_ack_at ? MIN(deadline, conn->hold_ack_at) : deadline;
+    deadline = conn->rto_at ? MIN(deadline, conn->rto_at) : deadline;
+    deadline = conn->close_at ? MIN(deadline, conn->close_at) : deadline;
+    deadline = deadline == UINT64_MAX ? 0 : deadline;
+    if (deadline == conn->deadline) {
+        return;
+    } else if (!deadline) {
+        heap_remove(&st->timers, &conn->timer);
+    } else if (!conn->deadline) {
+        heap_insert(&st->timers, &conn->timer, UINT64_MAX - deadline);
+    } else {
+        heap_change(&st->timers, &conn->timer, UINT64_MAX - deadline);
+    }
+    conn->deadline = deadline;
+}
+
+/* Bytes up to here the engine delivers: it acknowledged them. */
+static void
+update_owned(struct pp_half *half)
+{
+    uint64_t mine = MIN(half->mine, pp_decided(half));
+
+    if (mine && !half->cut) {
+        half->owned = MAX(half->owned,
+                          pp_edit_list_end(&half->edits, mine));
+    }
+}
+
+/* True if the sender's FIN was acknowledged. */
+static bool
+closed(const struct pp_half *half)
+{
+    return (half->fin != UINT64_MAX
+            && half->acked > pp_edit_list_start(&half->edits, half->fin));
+}
+
+void
+pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
+{
+    struct pp_half *to = &conn->half[PP_TO_SERVER];
+    struct pp_half *from = &conn->half[PP_FROM_SERVER];
+
+    if (conn->state != PP_CONN_CLOSING && to->has_isn && from->has_isn) {
+        bool undecided = to->decided < to->in_next;
+
+        update_owned(to);
+        if (pp_have(to) > to->told) {
+            pp_stream_send_ack(st, conn, PP_TO_SERVER);
+        }
+        if (!undecided || to->mine >= to->in_next) {
+            conn->hold_ack_at = 0;
+        } else if (!conn->hold_ack_at) {
+            conn->hold_ack_at = st->now + PP_HOLD_ACK_MS;
+        }
+    }
+    if (conn->state == PP_CONN_INSPECTED && closed(to) && closed(from)) {
+        conn->state = PP_CONN_CLOSED;
+    }
+    if (!delivers(to, from) && !delivers(from, to)) {
+        conn->rto_at = 0;
+        to->n_rto = from->n_rto = 0;
+    } else if (!conn->rto_at) {
+        conn->rto_at = st->now + PP_RTO_MIN_MS;
+    }
+    set_deadline(st, conn);
+}
+
+/* Sends the first thing again that the receiver of 'dir' misses. */
+static void
+retransmit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
+{
+    struct pp_half *half = &conn->half[dir];
+    const struct pp_keep *keep = pp_keep_find(half, half->acked);
+    uint64_t from = half->acked;
+    uint64_t end = (half->cut && half->out_fin != UINT64_MAX
+                    ? half->out_fin + 1 : half->owned);
+    uint64_t edge = half->edge;
+
+    if (keep && keep->out > from) {
+        from = keep->out;
+    } else if (!keep) {
+        from = MAX(from, MIN(half->out_fin, end));
+    }
+    st->counters->stream_rto++;
+    half->recover = MAX(half->recover, half->sent);
+    half->n_rto++;
+    /* One byte beyond a closed window probes it (RFC 9293 3.8.6.1). */
+    half->edge = MAX(half->edge, from + 1);
+    pp_stream_emit(st, conn, dir, from,
+                   MIN(end, from + segment_size(conn)));
+    half->edge = MAX(edge, half->acked);
+}
+
+static void
+run_rto(struct pp_stream *st, struct pp_conn *conn)
+{
+    unsigned int n = 0;
+
+    for (int dir = 0; dir < 2; dir++) {
+        if (delivers(&conn->half[dir], &conn->half[!dir])) {
+            retransmit(st, conn, dir);
+            n = MAX(n, conn->half[dir].n_rto);
+        }
+    }
+    if (n > PP_RTO_TRIES) {
+        st->counters->stream_gave_up++;
+        pp_stream_cut(st, conn, true);
+        conn->close_at = st->now;
+        conn->rto_at = 0;
+    } else {
+        conn->rto_at = st->now + ((uint64_t) PP_RTO_MIN_MS << n);
+    }
+}
+
+uint64_t
+pp_stream_deadline(const struct pp_stream *st)
+{
+    return (heap_is_empty(&st->timers) ? UINT64_MAX
+            : UINT64_MAX - heap_max(&st->timers)->priority);
+}
+
+struct pp_conn *
+pp_stream_run_timers(struct pp_stream *st)
+{
+    st->pkt = NULL;
+    while (pp_stream_deadline(st) <= st->now) {
+        struct pp_conn *conn = CONTAINER_OF(heap_max(&st->timers),
+                                            struct pp_conn, timer);
+
+        st->out->bridge = conn->key.bridge;
+        if (conn->close_at && conn->close_at <= st->now) {
+            for (int dir = 0; dir < 2; dir++) {
+                if (!conn->half[!dir].dead) {
+                    pp_stream_send_rst(st, conn, dir);
+                }
+            }
+            return conn;
+        }
+        if (conn->hold_ack_at && conn->hold_ack_at <= st->now) {
+            conn->hold_ack_at = 0;
+            st->counters->stream_hold_acks++;
+            pp_stream_acknowledge(conn, PP_TO_SERVER);
+            if (conn->half[PP_TO_SERVER].mine
+                < conn->half[PP_TO_SERVER].in_next) {
+                /* Not yet: bytes before are the sender's to deliver. */
+                conn->hold_ack_at = st->now + PP_HOLD_ACK_MS;
+                set_deadline(st, conn);
+                continue;
+            }
+        }
+        if (conn->rto_at && conn->rto_at <= st->now) {
+            run_rto(st, conn);
+        }
+        pp_stream_done(st, conn);
+    }
+    return NULL;
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_STREAM_H
+#define PP_STREAM_H 1
+
+/* Stream: TCP as the engine follows and edits it.
+ *
+ * The connection stays between client and server.  What always holds:
+ *
+ *   - What the server's application reads is what was decided, in order,
+ *     once.  The first copy of a byte wins; decided bytes are kept until they
+ *     are acknowledged, and a retransmission carries those, never others.
+ *
+ *   - A frame in which nothing is corrected leaves as it came.
+ *
+ *   - A correction is an entry in the direction's edit list, through which
+ *     sequence, acknowledgement and SACK numbers are mapped both ways.
+ *
+ *   - Only undecided bytes are held.  Before a sender would have to wait for
+ *     its acknowledgement, the engine acknowledges them itself and takes over
+ *     their delivery.
+ *
+ *   - Replies in the server's name are insertions that the engine delivers.
+ *     Where the server would close, the engine stands in for each end towards
+ *     the other until both are done.
+ *
+ * From-server bytes are never held: they pass at once and are looked at in
+ * passing.
+ *
+ * The order of calls for a packet, which pp_pipeline_run() makes:
+ *
+ *     pp_stream_in()           numbers; are there new bytes to decide?
+ *     pp_stream_view()         which?
+ *     pp_stream_apply()        what is decided, any number of times
+ *     pp_stream_out()          what leaves
+ *     pp_stream_next()         a waiting frame whose turn it is now, which
+ *                              goes through the same calls
+ *     pp_stream_done()         acknowledgements, timers */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/pp-conn.h"
+#include "engine/pp-packet.h"
+
+struct pp_counters;
+
+/* Bounds.  Each has a stated policy at it. */
+struct pp_limits {
+    uint32_t conns;             /* Connections.  The one that is likeliest
+                                 * over, then the one idle longest, makes
+                                 * room. */
+    uint32_t held_conn;         /* Bytes held and kept for one direction of a
+                                 * connection.  Further segments are dropped;
+                                 * their sender sends them again. */
+    uint64_t held_total;        /* The same, for all connections. */
+};
+
+#define PP_LIMITS_DEFAULT ((struct pp_limits) {                             \
+        .conns = 1024 * 1024,                                               \
+        .held_conn = 2 * 1024 * 1024,                                       \
+        .held_total = 256 * 1024 * 1024,                                    \
+    })
+
+struct pp_stream {
+    struct pp_output *out;
+    struct pp_counters *counters;
+    struct pp_limits limits;
+    uint64_t now;               /* In ms, monotonic. */
+    uint64_t held;              /* Bytes held and kept, in all. */
+    struct heap timers;
+
+    /* The packet at hand. */
+    struct pp_conn *conn;
+    struct pp_packet *pkt;
+    enum pp_dir dir;
+    uint64_t in;                /* Offset of its first payload byte. */
+    uint64_t from;              /* Where in the out stream it starts. */
+    struct pp_bytes fresh;      /* New bytes in it that are in order. */
+    bool rebuild;               /* It cannot leave as it came. */
+    bool passed;                /* It has left already. */
+
+    uint8_t *segment;           /* Room for a segment's payload. */
+};
+
+void pp_stream_init(struct pp_stream *, struct pp_output *,
+                    struct pp_counters *);
+void pp_stream_destroy(struct pp_stream *);
+
+/* A connection's life. */
+void pp_stream_conn_init(struct pp_conn *);
+void pp_stream_conn_destroy(struct pp_stream *, struct pp_conn *);
+
+/* Handles the numbers of a packet.  True if it brought bytes to be decided;
+ * false if nothing is left to be done with it. */
+bool pp_stream_in(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                  struct pp_packet *);
+
+/* The undecided bytes of direction 'dir' of the connection at hand.  False if
+ * there are none and the FIN is not at hand either. */
+bool pp_stream_view(struct pp_stream *, enum pp_dir, struct pp_view *);
+
+/* Does what 'step' says about the view of 'dir'. */
+void pp_stream_apply(struct pp_stream *, enum pp_dir, const struct pp_view *,
+                     const struct pp_step *, enum pp_fail);
+
+/* Lets go what is decided of direction 'dir'. */
+void pp_stream_out(struct pp_stream *, enum pp_dir);
+
+/* Takes the next waiting frame of the direction of the packet at hand that is
+ * in order now, and makes it the packet at hand.  The caller frees '*held'
+ * when done with it. */
+bool pp_stream_next(struct pp_stream *, struct pp_packet *,
+                    struct pp_held **held);
+
+/* After all: acknowledgements that are due, and the connection's timer. */
+void pp_stream_done(struct pp_stream *, struct pp_conn *);
+
+/* When pp_stream_run_timers() is to be called, in ms; UINT64_MAX: never. */
+uint64_t pp_stream_deadline(const struct pp_stream *);
+
+/* Handles what is due.  Returns a connection that is over, which the caller
+ * is to destroy, or NULL when nothing is due any more. */
+struct pp_conn *pp_stream_run_timers(struct pp_stream *);
+
+/* True if nobody needs the connection any more. */
+bool pp_stream_conn_is_over(const struct pp_conn *);
+
+#endif /* pp-stream.h */

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_VECTOR_H
+#define PP_VECTOR_H 1
+
+/* Running a patch's vectors against the very code that runs inline.
+ *
+ * An exploit must come out exactly as the patch says, and unchanged when the
+ * patch is off or only monitored.  What is benign must come out byte for byte
+ * unchanged, without a single edit.  All of it must be so at every way of
+ * cutting the bytes into segments: whole, a byte at a time, at every single
+ * place, and at random (but repeatable) places. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "patch/pp-errors.h"
+
+struct pp_patch;
+
+/* A message longer than this, in bytes, is not cut at every single place but
+ * at this many places, and not sent byte by byte but in longer pieces. */
+#define PP_VECTOR_CUTS_MAX 2048
+
+struct pp_vector_stats {
+    size_t n_vectors;
+    size_t n_runs;              /* Of all vectors, at all ways of cutting. */
+};
+
+/* Runs all vectors of 'patch'.  Each that fails adds one error, at its line
+ * of the file.  Adds to '*stats', which may be NULL.  Returns true if none
+ * failed. */
+bool pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
+                    struct pp_vector_stats *stats);
+
+#endif /* pp-vector.h */

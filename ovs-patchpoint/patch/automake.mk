@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The patch language: one line a file.
+
+noinst_LIBRARIES += ovs-patchpoint/patch/libpp-patch.a
+ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
+	ovs-patchpoint/patch/pp-build.c \
+	ovs-patchpoint/patch/pp-bytes.c \
+	ovs-patchpoint/patch/pp-bytes.h \
+	ovs-patchpoint/patch/pp-errors.c \
+	ovs-patchpoint/patch/pp-errors.h \
+	ovs-patchpoint/patch/pp-expr-name.c \
+	ovs-patchpoint/patch/pp-expr-node.c \
+	ovs-patchpoint/patch/pp-expr-private.h \
+	ovs-patchpoint/patch/pp-expr.c \
+	ovs-patchpoint/patch/pp-expr.h \
+	ovs-patchpoint/patch/pp-func.c \
+	ovs-patchpoint/patch/pp-func.h \
+	ovs-patchpoint/patch/pp-lex.c \
+	ovs-patchpoint/patch/pp-lex.h \
+	ovs-patchpoint/patch/pp-patch-private.h \
+	ovs-patchpoint/patch/pp-patch-vectors.c \
+	ovs-patchpoint/patch/pp-patch.c \
+	ovs-patchpoint/patch/pp-patch.h \
+	ovs-patchpoint/patch/pp-pool.c \
+	ovs-patchpoint/patch/pp-pool.h \
+	ovs-patchpoint/patch/pp-program.c \
+	ovs-patchpoint/patch/pp-program.h \
+	ovs-patchpoint/patch/pp-yaml.c \
+	ovs-patchpoint/patch/pp-yaml.h
+
+dist_man_MANS += ovs-patchpoint/patch/ovs-patchpoint-patch.5

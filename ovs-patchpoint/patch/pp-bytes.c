@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Bytes: comparing, hashing, classes, dates; see pp-bytes.h.
+ *
+ * In: bytes.  Out: facts about them.  Runs in the engine and in whatever
+ * checks patches; owns nothing. */
+
+#include <config.h>
+
+#include "patch/pp-bytes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+uint64_t
+pp_hash_bytes(uint64_t hash, const void *p_, size_t n)
+{
+    const uint8_t *p = p_;
+
+    for (size_t i = 0; i < n; i++) {
+        hash = (hash ^ p[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+uint64_t
+pp_hash_bytes_nocase(uint64_t hash, const void *p_, size_t n)
+{
+    const uint8_t *p = p_;
+
+    for (size_t i = 0; i < n; i++) {
+        hash = (hash ^ pp_ascii_lower(p[i])) * UINT64_C(0x100000001b3);
+    }
+    return hash;
+}
+
+bool
+pp_bytes_equal(struct pp_bytes a, struct pp_bytes b)
+{
+    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
+}
+
+bool
+pp_bytes_equal_nocase(struct pp_bytes a, struct pp_bytes b)
+{
+    if (a.n != b.n) {
+        return false;
+    }
+    for (size_t i = 0; i < a.n; i++) {
+        if (pp_ascii_lower(a.p[i]) != pp_ascii_lower(b.p[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+const char *
+pp_class_parse(const uint8_t *p, size_t n, uint8_t bits[32])
+{
+    bool negate = false;
+    size_t i = 1;
+
+    memset(bits, 0, 32);
+    if (n < 3 || p[0] != '[' || p[n - 1] != ']') {
+        return "a character class is written \"[...]\", with at least one "
+               "character in it";
+    }
+    n--;
+    if (p[i] == '^') {
+        negate = true;
+        i++;
+    }
+    if (i == n) {
+        return "the character class is empty";
+    }
+    while (i < n) {
+        uint8_t from, to;
+
+        if (p[i] == '\\' && ++i == n) {
+            return "a backslash at the end of a character class";
+        }
+        from = to = p[i++];
+        if (n - i >= 2 && p[i] == '-') {
+            i++;
+            if (p[i] == '\\' && ++i == n) {
+                return "a backslash at the end of a character class";
+            }
+            to = p[i++];
+        }
+        if (from > to) {
+            return "a range in a character class runs backwards";
+        }
+        for (unsigned int c = from; c <= to; c++) {
+            bits[c / 8] |= (uint8_t) (1 << c % 8);
+        }
+    }
+    for (i = 0; negate && i < 32; i++) {
+        bits[i] = (uint8_t) ~bits[i];
+    }
+    return NULL;
+}
+
+void
+pp_format_date(int64_t now, char date[PP_DATE_LEN + 1])
+{
+    static const char days[] = "ThuFriSatSunMonTueWed";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const uint8_t lengths[] = {
+        31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+    };
+    unsigned int day, year, month, seconds;
+    unsigned int y400, days_left;
+
+    now = now < 0 ? 0 : now > INT64_C(253402300799) ? INT64_C(253402300799)
+          : now;
+    day = (unsigned int) (now / 86400);
+    seconds = (unsigned int) (now % 86400);
+    days_left = day;
+    for (year = 1970; ; year++) {
+        y400 = (year % 4 == 0 && year % 100) || year % 400 == 0;
+        if (days_left < 365 + y400) {
+            break;
+        }
+        days_left -= 365 + y400;
+    }
+    for (month = 0; ; month++) {
+        unsigned int length = lengths[month] + (month == 1 && y400);
+
+        if (days_left < length) {
+            break;
+        }
+        days_left -= length;
+    }
+    snprintf(date, PP_DATE_LEN + 1,
+             "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+             &days[day % 7 * 3], (days_left + 1) % 100, &months[month * 3],
+             year % 10000, seconds / 3600 % 24, seconds / 60 % 60,
+             seconds % 60);
+}

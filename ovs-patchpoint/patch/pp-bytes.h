@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_BYTES_H
+#define PP_BYTES_H 1
+
+/* Bytes: comparing, hashing, character classes, and the date in HTTP. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pp-value.h"
+
+/* FNV-1a, for fingerprints and for tables: 'hash' starts as PP_HASH_BASIS. */
+#define PP_HASH_BASIS UINT64_C(0xcbf29ce484222325)
+uint64_t pp_hash_bytes(uint64_t hash, const void *, size_t);
+
+/* The same of the bytes in lower case (ASCII). */
+uint64_t pp_hash_bytes_nocase(uint64_t hash, const void *, size_t);
+
+/* Hash of a key in 32 bits; both cases of a letter count alike. */
+static inline uint32_t
+pp_hash_key(struct pp_bytes key)
+{
+    uint64_t hash = pp_hash_bytes_nocase(PP_HASH_BASIS, key.p, key.n);
+
+    return (uint32_t) (hash ^ hash >> 32);
+}
+
+static inline uint8_t
+pp_ascii_lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+bool pp_bytes_equal(struct pp_bytes, struct pp_bytes);
+bool pp_bytes_equal_nocase(struct pp_bytes, struct pp_bytes);
+
+/* Reads a character class, "[A-Za-z0-9._-]" or "[^ \t]", into the 32 bytes at
+ * 'bits'.  Returns NULL, or what is wrong. */
+const char *pp_class_parse(const uint8_t *, size_t n, uint8_t bits[32]);
+
+static inline bool
+pp_class_has(const uint8_t *bits, uint8_t c)
+{
+    return bits[c / 8] >> (c % 8) & 1;
+}
+
+/* Writes 'now', seconds since 1970, as "Sun, 06 Nov 1994 08:49:37 GMT" (RFC
+ * 9110 section 5.6.7, IMF-fixdate) and a NUL.  Years beyond 9999 or before
+ * 1970 are cut to them. */
+#define PP_DATE_LEN 29
+void pp_format_date(int64_t now, char date[PP_DATE_LEN + 1]);
+
+#endif /* pp-bytes.h */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_FUNC_H
+#define PP_FUNC_H 1
+
+/* The named functions that expressions may call.
+ *
+ * Each is pure: values in, a value out.  What it must compute goes into the
+ * arena; it returns false only when that is full.  None takes longer than a
+ * small multiple of its arguments' lengths.
+ *
+ * To add one: its C function, one entry in the table in pp-func.c, its line in
+ * ovs-patchpoint-patch(5), and its cases in tests/unit/test-expr.c. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "patch/pp-bytes.h"
+#include "pp-value.h"
+
+#define PP_FUNC_ARGS_MAX 4
+
+struct pp_func {
+    const char *name;
+    /* Types: 's' bytes, 'i' integer, 'b' condition, 'c' a character class
+     * (a constant; comes as 32 bytes, a bit for each byte value).  The
+     * result's, then a colon, then the arguments'. */
+    const char *signature;
+    unsigned int cost;          /* Nominal; a comparison is 1. */
+    bool (*run)(struct pp_arena *, const struct pp_value *args,
+                struct pp_value *result);
+    const char *doc;            /* One full sentence. */
+};
+
+/* Ends with a NULL name. */
+extern const struct pp_func pp_funcs[];
+
+unsigned int pp_func_count(void);
+
+/* Index of the function 'name', of 'n' bytes, or -1. */
+int pp_func_find(const char *name, size_t n);
+
+static inline enum pp_type
+pp_func_type(char letter)
+{
+    return (letter == 'i' ? PP_TYPE_INT
+            : letter == 'b' ? PP_TYPE_BOOL : PP_TYPE_BYTES);
+}
+
+/* A number that changes whenever names or signatures do. */
+uint64_t pp_func_fingerprint(void);
+
+#endif /* pp-func.h */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_PATCH_PRIVATE_H
+#define PP_PATCH_PRIVATE_H 1
+
+/* What the two halves of the patch loader share. */
+
+#include "patch/pp-expr.h"
+#include "patch/pp-patch.h"
+#include "patch/pp-yaml.h"
+
+/* One file being loaded. */
+struct pp_loader {
+    const char *file;
+    const char *text;
+    size_t n;
+    struct pp_errors *errors;
+    const struct pp_proxy *const *proxies;
+    struct pp_yaml *root;
+    struct pp_patch *patch;     /* Being made. */
+    struct pp_let *lets;
+    size_t n_lets;
+    bool failed;                /* Something was reported. */
+};
+
+/* Reports what is wrong with 'node'. */
+void pp_loader_error(struct pp_loader *, const struct pp_yaml *node,
+                     const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* True if 'node' is a 'kind'; else says that 'what' must be one. */
+bool pp_loader_is(struct pp_loader *, const struct pp_yaml *node,
+                  enum pp_yaml_kind kind, const char *what);
+
+/* The value of 'key' in 'map'; if there is none, says that 'what' lacks it
+ * and returns NULL. */
+struct pp_yaml *pp_loader_need(struct pp_loader *, struct pp_yaml *map,
+                               const char *key, const char *what);
+
+/* Reports every key in 'map' that nobody has asked for. */
+void pp_loader_unused(struct pp_loader *, const struct pp_yaml *map,
+                      const char *what, const char *known);
+
+/* Reads the vectors. */
+void pp_loader_vectors(struct pp_loader *);
+
+#endif /* pp-patch-private.h */

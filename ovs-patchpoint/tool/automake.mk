@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The command-line tools: one line a file.
+
+bin_PROGRAMS += ovs-patchpoint/tool/patchpoint-patch
+ovs_patchpoint_tool_patchpoint_patch_SOURCES = \
+	ovs-patchpoint/tool/patchpoint-patch.c
+ovs_patchpoint_tool_patchpoint_patch_LDFLAGS = $(PP_HARDENED)
+ovs_patchpoint_tool_patchpoint_patch_LDADD = \
+	$(PP_ENGINE) $(PCAP_LIBS) $(OVS_LIBS)
+dist_man_MANS += ovs-patchpoint/tool/patchpoint-patch.1

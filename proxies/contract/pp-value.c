@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Bytes being put together: the writing half of pp-value.h.
+ *
+ * In: bytes and formats.  Out: bytes in the caller's memory.  Runs wherever a
+ * proxy runs; owns nothing. */
+
+#include <config.h>
+
+#include "pp-value.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Appends the 'n' bytes at 'p'. */
+void
+pp_buf_put(struct pp_buf *buf, const void *p, size_t n)
+{
+    if (buf->overflow || n > buf->cap - buf->len) {
+        buf->overflow = true;
+    } else if (n) {
+        memcpy(buf->data + buf->len, p, n);
+        buf->len += n;
+    }
+}
+
+/* Appends the string 's' without its NUL. */
+void
+pp_buf_puts(struct pp_buf *buf, const char *s)
+{
+    pp_buf_put(buf, s, strlen(s));
+}
+
+/* Appends text formatted as printf() does, at most 255 bytes of it. */
+void
+pp_buf_putf(struct pp_buf *buf, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n < 0 || (size_t) n >= sizeof text) {
+        buf->overflow = true;
+    } else {
+        pp_buf_put(buf, text, n);
+    }
+}

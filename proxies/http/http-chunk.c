@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A chunk's header line (RFC 9112 7.1).
+ *
+ * In: a text and a position in it.  Out: spans of the text, and the size as
+ * the most lenient servers read it.  Runs in the engine's data threads; owns
+ * nothing. */
+
+#include <config.h>
+
+#include "pp-http.h"
+
+/* Reads a size: white space around, a sign, "0x" and '_' as Python's int(),
+ * digits as far as they go as C's strtol().  Returns -1 where there is no
+ * digit or no room. */
+static int64_t
+size_parse(const struct pp_reader *text, struct pp_span s)
+{
+    uint32_t pos, end;
+    int64_t size = -1;
+
+    s = pp_http_trim(text, s);
+    pos = s.off;
+    end = pp_http_span_end(s);
+    if (pos < end && pp_reader_peek(text, pos) == '+') {
+        pos++;
+    }
+    if (end - pos > 2 && pp_reader_peek(text, pos) == '0'
+        && pp_http_lower(pp_reader_peek(text, pos + 1)) == 'x') {
+        pos += 2;
+    }
+    for (; pos < end; pos++) {
+        int c = pp_reader_peek(text, pos), digit = pp_http_hex(c);
+
+        if (c == '_' && size >= 0) {
+            continue;
+        }
+        if (digit < 0) {
+            break;
+        }
+        size = size < 0 ? 0 : size;
+        if (size > INT64_MAX >> 4) {
+            return -1;
+        }
+        size = size << 4 | digit;
+    }
+    return size;
+}
+
+/* Reads a size as RFC 9112 has it: digits and nothing else. */
+static bool
+size_valid(const struct pp_reader *text, struct pp_span s)
+{
+    uint32_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (pp_http_hex(pp_reader_peek(text, s.off + i)) < 0) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* Reads what should be the CRLF after a chunk's data, at 'pos'.  Where it is
+ * not, servers that go on take LF alone, or any two bytes.  Returns its
+ * length, or 0 when it has not come. */
+static uint32_t
+data_end_parse(const struct pp_reader *text, size_t pos, bool eof)
+{
+    int c = pp_reader_peek(text, pos);
+
+    if (c < 0) {
+        return 0;
+    }
+    if (c == '\n') {
+        return 1;
+    }
+    return pp_reader_peek(text, pos + 1) >= 0 ? 2 : eof;
+}
+
+/* Reads the chunk header at 'pos'; where 'before' is set, what ends the last
+ * chunk's data comes first.  'scan' is how far there is no LF, from 'pos', and
+ * is kept for the next call. */
+enum pp_http_found
+pp_http_chunk_parse(const struct pp_reader *text, size_t pos, bool before,
+                    bool eof, uint32_t *scan, struct pp_http_chunk *chunk)
+{
+    size_t end = text->end, start = pos, look;
+    uint32_t data_end = 0, semicolon;
+
+    if (before) {
+        data_end = data_end_parse(text, pos, eof);
+        if (!data_end) {
+            return PP_HTTP_MORE;
+        }
+        start += data_end;
+    }
+    look = pos + *scan > start ? pos + *scan : start;
+    chunk->ending = 0;
+    if (!pp_http_line_end(text, look, &end, &chunk->ending)) {
+        *scan = (uint32_t) (text->end - pos);
+        if (!eof || text->end == pos) {
+            return text->end - pos > PP_HTTP_CHUNK_LINE_MAX
+                   ? PP_HTTP_TOO_LONG : PP_HTTP_MORE;
+        }
+    } else if (end - 1 > start) {
+        /* The CR may have come in an earlier look. */
+        chunk->ending = pp_reader_peek(text, end - 2) == '\r' ? 2 : 1;
+    }
+    if (end - pos > PP_HTTP_CHUNK_LINE_MAX) {
+        return PP_HTTP_TOO_LONG;
+    }
+    *scan = 0;
+
+    chunk->start = (uint32_t) pos;
+    chunk->end = (uint32_t) end;
+    chunk->before = pp_http_span(pos, start);
+    if (data_end == 2 && pp_reader_peek(text, pos) == '\r'
+        && pp_reader_peek(text, pos + 1) == '\n') {
+        chunk->before.len = 0;
+    }
+    chunk->line = pp_http_span(start, end - chunk->ending);
+    semicolon = pp_http_find(text, chunk->line, ';');
+    chunk->size_text = pp_http_span(start, semicolon);
+    chunk->ext = pp_http_span(semicolon, end - chunk->ending);
+    chunk->size = size_parse(text, chunk->size_text);
+    chunk->valid = size_valid(text, chunk->size_text);
+    return PP_HTTP_FOUND;
+}

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Heads: lines, field lines, the request line, and the framing they ask for.
+ *
+ * In: a text and a position in it.  Out: spans of the text.  Reads as lenient
+ * servers do (see enum pp_http_leniency) and records what it saw; decides
+ * nothing.  Runs in the engine's data threads; owns nothing. */
+
+#include <config.h>
+
+#include "pp-http.h"
+
+#include <string.h>
+
+/* Words. */
+
+/* 's' without white space on both sides. */
+struct pp_span
+pp_http_trim(const struct pp_reader *text, struct pp_span s)
+{
+    uint32_t start = s.off, end = pp_http_span_end(s);
+
+    while (start < end && pp_http_is_space(pp_reader_peek(text, start))) {
+        start++;
+    }
+    while (end > start && pp_http_is_space(pp_reader_peek(text, end - 1))) {
+        end--;
+    }
+    return pp_http_span(start, end);
+}
+
+/* True when 's' starts with 'word', which is in lower case; case ignored. */
+bool
+pp_http_starts(const struct pp_reader *text, struct pp_span s,
+               const char *word)
+{
+    size_t i, n = strlen(word);
+
+    if (s.len < n) {
+        return false;
+    }
+    for (i = 0; i < n; i++) {
+        if (pp_http_lower(pp_reader_peek(text, s.off + i)) != word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True when 's' is 'word', which is in lower case; case ignored. */
+bool
+pp_http_equals(const struct pp_reader *text, struct pp_span s,
+               const char *word)
+{
+    return s.len == strlen(word) && pp_http_starts(text, s, word);
+}
+
+/* Lines. */
+
+/* Finds the end of the line at 'pos': offset behind its ending, and the
+ * length of that.  A CR that stands alone ends no line here, although some
+ * servers think so: it is a fact for the patches (field 'bare_cr'). */
+bool
+pp_http_line_end(const struct pp_reader *text, size_t pos, size_t *end,
+                 uint8_t *ending)
+{
+    struct pp_reader r = pp_http_sub(text, pp_http_span(pos, text->end));
+    size_t lf = pp_reader_find(&r, '\n');
+
+    if (lf == SIZE_MAX) {
+        return false;
+    }
+    *end = lf + 1;
+    *ending = lf > pos && pp_reader_peek(text, lf - 1) == '\r' ? 2 : 1;
+    return true;
+}
+
+/* Looks for the empty line that ends the head at 'pos', from where the last
+ * look ended: '*line' is the start of the line that byte '*scan' is in, both
+ * from 'pos'.  Keeps both, so that a head that comes a byte at a time is
+ * looked at once.  Returns its end, or 0 when that has not come. */
+size_t
+pp_http_head_end(const struct pp_reader *text, size_t pos, bool eof,
+                 uint32_t *scan, uint32_t *line)
+{
+    size_t end;
+    uint8_t ending;
+
+    while (pp_http_line_end(text, pos + *scan, &end, &ending)) {
+        size_t len = end - pos - *line;
+
+        /* The CR may have come in an earlier look. */
+        if (len == 1
+            || (len == 2 && pp_reader_peek(text, pos + *line) == '\r')) {
+            return end;
+        }
+        *scan = *line = (uint32_t) (end - pos);
+    }
+    *scan = (uint32_t) (text->end - pos);
+    return eof && text->end > pos ? text->end : 0;
+}
+
+/* Field lines. */
+
+/* The names that the proxy itself looks for, by enum pp_http_id. */
+static const char *const id_names[PP_HTTP_N_IDS] = {
+    [PP_HTTP_H_CONNECTION] = "connection",
+    [PP_HTTP_H_CONTENT_LENGTH] = "content-length",
+    [PP_HTTP_H_CONTENT_TYPE] = "content-type",
+    [PP_HTTP_H_COOKIE] = "cookie",
+    [PP_HTTP_H_HOST] = "host",
+    [PP_HTTP_H_TRANSFER_ENCODING] = "transfer-encoding",
+    [PP_HTTP_H_UPGRADE] = "upgrade",
+};
+
+/* The only one of them that is of so many bytes, so that most names are told
+ * apart without being read. */
+static const uint8_t id_by_length[] = {
+    [4] = PP_HTTP_H_HOST,
+    [6] = PP_HTTP_H_COOKIE,
+    [7] = PP_HTTP_H_UPGRADE,
+    [10] = PP_HTTP_H_CONNECTION,
+    [12] = PP_HTTP_H_CONTENT_TYPE,
+    [14] = PP_HTTP_H_CONTENT_LENGTH,
+    [17] = PP_HTTP_H_TRANSFER_ENCODING,
+};
+
+/* The name of 'f' without white space around it. */
+struct pp_span
+pp_http_name(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    return pp_http_trim(text, f->name);
+}
+
+/* Which of the known names 'f' has.  White space between name and colon is
+ * forbidden (RFC 9112 5.1), and yet such a name counts for some servers; one
+ * behind white space counts for none (2.2). */
+static enum pp_http_id
+field_identify(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    struct pp_span name = f->name;
+    enum pp_http_id id;
+
+    while (PP_HTTP_SPACE_BEFORE_COLON && name.len
+           && pp_http_is_ows(pp_reader_peek(text,
+                                            pp_http_span_end(name) - 1))) {
+        name.len--;
+    }
+    id = name.len < sizeof id_by_length ? id_by_length[name.len]
+                                        : PP_HTTP_H_OTHER;
+    return id != PP_HTTP_H_OTHER && pp_http_equals(text, name, id_names[id])
+           ? id : PP_HTTP_H_OTHER;
+}
+
+/* What stands between the colon of 'f' and its line ending. */
+struct pp_span
+pp_http_raw_value(const struct pp_http_field *f)
+{
+    uint32_t end = pp_http_span_end(f->line) - f->ending;
+
+    return pp_http_span(f->colon ? pp_http_span_end(f->name) + 1 : end, end);
+}
+
+/* Takes the line from 'start' to 'end' in as a field line. */
+static void
+field_add(const struct pp_reader *text, struct pp_http_fields *fields,
+          size_t start, size_t end, uint8_t ending)
+{
+    struct pp_http_field *f = &fields->f[fields->n];
+    struct pp_span line = pp_http_span(start, end - ending);
+    uint32_t colon = pp_http_find(text, line, ':');
+
+    f->line = pp_http_span(start, end);
+    f->ending = ending;
+    f->folded = false;
+    f->colon = colon < pp_http_span_end(line);
+    f->name = pp_http_span(start, colon);
+    f->value = pp_http_trim(text, pp_http_raw_value(f));
+    f->id = f->colon ? field_identify(text, f) : PP_HTTP_H_OTHER;
+    if (!fields->count[f->id]++) {
+        fields->first[f->id] = fields->n;
+    }
+    fields->n++;
+}
+
+/* Takes the line that ends at 'end' in as a continuation of the last one
+ * (RFC 9112 5.2). */
+static void
+field_fold(const struct pp_reader *text, struct pp_http_fields *fields,
+           size_t end, uint8_t ending)
+{
+    struct pp_http_field *f = &fields->f[fields->n - 1];
+
+    f->line = pp_http_span(f->line.off, end);
+    f->ending = ending;
+    f->folded = true;
+    if (!f->colon) {
+        f->name.len = f->line.len - ending;
+    }
+    f->value = pp_http_trim(text, pp_http_raw_value(f));
+}
+
+/* Takes in the line from 'start' to 'end'.  False: there are too many. */
+static bool
+field_line(const struct pp_reader *text, struct pp_http_fields *fields,
+           size_t start, size_t end, uint8_t ending)
+{
+    if (fields->n && pp_http_is_ows(pp_reader_peek(text, start))) {
+        field_fold(text, fields, end, ending);
+        return true;
+    }
+    if (fields->n >= PP_HTTP_FIELDS_MAX) {
+        return false;
+    }
+    field_add(text, fields, start, end, ending);
+    return true;
+}
+
+/* Reads the field lines from 'pos' as far as the empty line behind them, or
+ * as far as FIN ('eof'), which some servers take for it.  That there are too
+ * many is said when their end has come, however they arrive. */
+enum pp_http_found
+pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
+                     struct pp_http_fields *fields)
+{
+    bool fit = true;
+    uint8_t ending;
+    size_t end;
+
+    fields->n = 0;
+    fields->ending = 0;
+    fields->truncated = false;
+    memset(fields->count, 0, sizeof fields->count);
+    while (pp_http_line_end(text, pos, &end, &ending)) {
+        if (end - pos == ending) {
+            fields->ending = ending;
+            fields->end = (uint32_t) end;
+            return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
+        }
+        fit = fit && field_line(text, fields, pos, end, ending);
+        pos = end;
+    }
+    if (!eof) {
+        return PP_HTTP_MORE;
+    }
+    if (pos < text->end) {
+        fit = fit && field_line(text, fields, pos, text->end, 0);
+    }
+    fields->truncated = true;
+    fields->end = (uint32_t) text->end;
+    return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
+}
+
+/* The request line. */
+
+/* White space in a request line (RFC 9112 3). */
+static bool
+is_line_space(int c)
+{
+    return c == ' '
+           || (PP_HTTP_ANY_SPACE_IN_LINE
+               && (c == '\t' || c == '\v' || c == '\f' || c == '\r'));
+}
+
+/* True for a byte that a request line can start with: a token's (RFC 9110
+ * 5.6.2), or white space, which lenient servers ignore. */
+bool
+pp_http_starts_request(int c)
+{
+    return c > ' ' ? c < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", c)
+                   : c == ' ' || c == '\t';
+}
+
+/* The run from 'pos' on, before 'end', that is white space, or is not. */
+static struct pp_span
+line_run(const struct pp_reader *text, uint32_t pos, uint32_t end, bool space)
+{
+    uint32_t start = pos;
+
+    while (pos < end && is_line_space(pp_reader_peek(text, pos)) == space) {
+        pos++;
+    }
+    return pp_http_span(start, pos);
+}
+
+/* Like line_run(), but the run that ends at 'end' and is behind 'start'. */
+static struct pp_span
+line_run_back(const struct pp_reader *text, uint32_t start, uint32_t end,
+              bool space)
+{
+    uint32_t pos = end;
+
+    while (pos > start
+           && is_line_space(pp_reader_peek(text, pos - 1)) == space) {
+        pos--;
+    }
+    return pp_http_span(pos, end);
+}
+
+/* Length of the "scheme://" that 'target' starts with, or 0. */
+static uint32_t
+target_scheme(const struct pp_reader *text, struct pp_span target)
+{
+    uint32_t colon = pp_http_find(text, target, ':');
+    uint32_t i;
+
+    for (i = target.off; i < colon; i++) {
+        int c = pp_reader_peek(text, i);
+        int l = pp_http_lower(c);
+
+        if (!(l >= 'a' && l <= 'z') && !pp_http_is_digit(c) && c != '+'
+            && c != '-' && c != '.') {
+            return 0;
+        }
+    }
+    return i > target.off && pp_reader_peek(text, i + 1) == '/'
+           && pp_reader_peek(text, i + 2) == '/'
+           && i + 3 <= pp_http_span_end(target) ? i + 3 - target.off : 0;
+}
+
+/* Splits the target (RFC 9112 3.2).  A '#' is no delimiter: no target has
+ * one by the rules, and servers differ in what they do about it. */
+static void
+target_split(const struct pp_reader *text, struct pp_http_head *head)
+{
+    struct pp_span rest = head->target;
+    uint32_t end = pp_http_span_end(rest);
+    uint32_t scheme, mark, i;
+
+    head->authority = head->path = head->query = pp_http_span(end, end);
+    if (pp_http_equals(text, head->method, "connect")) {
+        head->form = PP_HTTP_AUTHORITY;
+        head->authority = rest;
+        head->has_query = false;
+        return;
+    }
+    if (pp_reader_peek(text, rest.off) == '/') {
+        head->form = PP_HTTP_ORIGIN;
+    } else if (rest.len == 1 && pp_reader_peek(text, rest.off) == '*') {
+        head->form = PP_HTTP_ASTERISK;
+    } else if ((scheme = target_scheme(text, rest)) != 0) {
+        head->form = PP_HTTP_ABSOLUTE;
+        for (i = rest.off + scheme; i < end; i++) {
+            int c = pp_reader_peek(text, i);
+
+            if (c == '/' || c == '?') {
+                break;
+            }
+        }
+        head->authority = pp_http_span(rest.off + scheme, i);
+        rest = pp_http_span(i, end);
+    } else {
+        head->form = PP_HTTP_OTHER_FORM;
+    }
+    mark = pp_http_find(text, rest, '?');
+    head->path = pp_http_span(rest.off, mark);
+    head->has_query = mark < end;
+    head->query = pp_http_span(mark < end ? mark + 1 : end, end);
+}
+
+/* Splits the request line: the first word is the method, the last one, where
+ * it starts with "HTTP/", the version, and the target is what is between,
+ * which may have spaces of its own (RFC 9112 3.2: such a line is invalid, and
+ * some servers accept it).  False: fewer than two words. */
+static bool
+request_line_split(const struct pp_reader *text, struct pp_http_head *head)
+{
+    uint32_t start = head->line.off, end = pp_http_span_end(head->line);
+    struct pp_span word;
+
+    start = pp_http_span_end(line_run(text, start, end, true));
+    end = line_run_back(text, start, end, true).off;
+    head->method = line_run(text, start, end, false);
+    head->method_separator
+        = line_run(text, pp_http_span_end(head->method), end, true);
+    start = pp_http_span_end(head->method_separator);
+    if (!head->method.len || start >= end) {
+        return false;
+    }
+
+    word = line_run_back(text, start, end, false);
+    if (word.off > start && pp_http_starts(text, word, "http/")) {
+        head->version = word;
+        head->version_separator = line_run_back(text, start, word.off, true);
+        end = head->version_separator.off;
+    } else if (PP_HTTP_NO_VERSION) {
+        head->version = head->version_separator = pp_http_span(end, end);
+    } else {
+        return false;
+    }
+    head->target = pp_http_span(start, end);
+    target_split(text, head);
+    return true;
+}
+
+/* Reads the head at 'pos'.  PP_HTTP_MALFORMED: the request line has only one
+ * word, which no server answers but with an error. */
+enum pp_http_found
+pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
+                   struct pp_http_head *head)
+{
+    enum pp_http_found found;
+    size_t end = text->end;
+
+    head->line_ending = 0;
+    if (!pp_http_line_end(text, pos, &end, &head->line_ending) && !eof) {
+        return PP_HTTP_MORE;
+    }
+    head->line = pp_http_span(pos, end - head->line_ending);
+    if (!request_line_split(text, head)) {
+        return PP_HTTP_MALFORMED;
+    }
+    found = pp_http_fields_parse(text, end, eof, &head->fields);
+    if (found == PP_HTTP_FOUND) {
+        pp_http_framing(text, &head->fields, &head->framing);
+    }
+    return found;
+}
+
+/* Finds and reads the head at 'pos'.  The first time that its first line is
+ * there all is read; if the head is not there yet, the next times look for its
+ * end, and then read all.  'scan' and 'line' are as in pp_http_head_end(). */
+enum pp_http_found
+pp_http_head_find(const struct pp_reader *text, size_t pos, bool eof,
+                  uint32_t *scan, uint32_t *line, struct pp_http_head *head)
+{
+    enum pp_http_found found = PP_HTTP_MORE;
+    uint8_t ending;
+    size_t end;
+
+    if (*line) {
+        if (!pp_http_head_end(text, pos, eof, scan, line)) {
+            return PP_HTTP_MORE;
+        }
+        found = pp_http_head_parse(text, pos, eof, head);
+    } else if (eof || pp_http_line_end(text, pos + *scan, &end, &ending)) {
+        found = pp_http_head_parse(text, pos, eof, head);
+    }
+    if (found != PP_HTTP_MORE) {
+        *scan = *line = 0;
+    } else if (!*line) {
+        pp_http_head_end(text, pos, eof, scan, line);
+    }
+    return found;
+}
+
+/* Framing (RFC 9112 6.3). */
+
+/* Reads one value of Content-Length as the most lenient servers do: a sign
+ * and '_' as Python's int(), digits as far as they go as Ruby's to_i.  False:
+ * not as RFC 9110 8.6 has it. */
+static bool
+length_parse(const struct pp_reader *text, struct pp_span s, uint64_t *length)
+{
+    uint32_t i = s.off, end = pp_http_span_end(s);
+    bool valid = s.len > 0;
+
+    *length = 0;
+    if (pp_reader_peek(text, i) == '+' && s.len) {
+        valid = false;
+        i++;
+    }
+    for (; i < end; i++) {
+        int c = pp_reader_peek(text, i);
+
+        if (c == '_' && i > s.off) {
+            valid = false;
+        } else if (!pp_http_is_digit(c)) {
+            return false;
+        } else if (*length > (INT64_MAX - 9) / 10) {
+            *length = INT64_MAX;
+            valid = false;
+        } else {
+            *length = *length * 10 + (uint64_t) (c - '0');
+        }
+    }
+    return valid;
+}
+
+/* Takes one more value of Content-Length into 'framing'.  'seen' tells
+ * whether there was one before that is not empty.  False: they differ. */
+static bool
+length_add(const struct pp_reader *text, struct pp_span s,
+           struct pp_http_framing *framing, bool *seen)
+{
+    uint64_t length;
+
+    s = pp_http_trim(text, s);
+    framing->valid = length_parse(text, s, &length) && framing->valid;
+    if (!s.len) {
+        return true;
+    }
+    if (*seen && length != framing->length) {
+        return false;
+    }
+    *seen = true;
+    framing->length = length;
+    return true;
+}
+
+/* Reads all of Content-Length; values may repeat if they are the same (RFC
+ * 9110 8.6).  False: they differ. */
+static bool
+length_read(const struct pp_reader *text, const struct pp_http_fields *fields,
+            struct pp_http_framing *framing)
+{
+    bool seen = false;
+    uint32_t i;
+
+    framing->valid = true;
+    for (i = 0; i < fields->n; i++) {
+        const struct pp_http_field *f = &fields->f[i];
+        struct pp_span rest = f->value;
+        uint32_t end = pp_http_span_end(rest), comma;
+
+        if (f->id != PP_HTTP_H_CONTENT_LENGTH) {
+            continue;
+        }
+        do {
+            comma = pp_http_find(text, rest, ',');
+            if (!length_add(text, pp_http_span(rest.off, comma), framing,
+                            &seen)) {
+                framing->valid = false;
+                return false;
+            }
+            rest = pp_http_span(comma + 1, end);
+        } while (comma < end);
+    }
+    return true;
+}
+
+/* True for "chunked", and for what servers with CVE-2022-32213 take for it:
+ * the word again and again. */
+static bool
+coding_is_chunked(const struct pp_reader *text, struct pp_span s)
+{
+    uint32_t end = pp_http_span_end(s);
+
+    if (!s.len || (s.len > 7 && !PP_HTTP_REPEATED_CODING)) {
+        return false;
+    }
+    while (s.off < end && pp_http_starts(text, s, "chunked")) {
+        s = pp_http_span(s.off + 7, end);
+    }
+    return s.off == end;
+}
+
+/* True when the last coding of the last Transfer-Encoding is "chunked". */
+static bool
+is_chunked(const struct pp_reader *text, const struct pp_http_fields *fields)
+{
+    struct pp_span last = { .len = 0 };
+    uint32_t i, comma, start, end;
+
+    for (i = 0; i < fields->n; i++) {
+        if (fields->f[i].id == PP_HTTP_H_TRANSFER_ENCODING
+            && fields->f[i].value.len) {
+            last = fields->f[i].value;
+        }
+    }
+    start = last.off;
+    end = pp_http_span_end(last);
+    while ((comma = pp_http_find(text, pp_http_span(start, end), ',')) < end) {
+        start = comma + 1;
+    }
+    last = pp_http_span(start, end);
+    last.len = pp_http_find(text, last, ';') - last.off;
+    return coding_is_chunked(text, pp_http_trim(text, last));
+}
+
+/* Finds how long the content behind 'fields' is.  Transfer-Encoding overrides
+ * Content-Length.  Where its last coding is not "chunked" (an error by the
+ * rules), servers that go on have overlooked it. */
+void
+pp_http_framing(const struct pp_reader *text,
+                const struct pp_http_fields *fields,
+                struct pp_http_framing *framing)
+{
+    bool agreed = true;
+
+    *framing = (struct pp_http_framing) { .kind = PP_HTTP_NO_BODY };
+    if (fields->count[PP_HTTP_H_CONTENT_LENGTH]) {
+        agreed = length_read(text, fields, framing);
+    }
+    if (fields->count[PP_HTTP_H_TRANSFER_ENCODING]
+        && is_chunked(text, fields)) {
+        framing->kind = PP_HTTP_CHUNKED;
+    } else if (!agreed) {
+        framing->kind = PP_HTTP_CONFLICT;
+    } else if (framing->length) {
+        framing->kind = PP_HTTP_LENGTH;
+    }
+}
+
+/* True when one of the fields 'id' has 'token' (in lower case) in its list of
+ * tokens. */
+bool
+pp_http_has_token(const struct pp_reader *text,
+                  const struct pp_http_fields *fields, enum pp_http_id id,
+                  const char *token)
+{
+    uint32_t i, left = fields->count[id];
+
+    for (i = left ? fields->first[id] : 0; left; i++) {
+        struct pp_span rest = fields->f[i].value;
+        uint32_t end = pp_http_span_end(rest), comma;
+
+        if (fields->f[i].id != id) {
+            continue;
+        }
+        left--;
+        do {
+            comma = pp_http_find(text, rest, ',');
+            if (pp_http_equals(text,
+                               pp_http_trim(text,
+                                            pp_http_span(rest.off, comma)),
+                               token)) {
+                return true;
+            }
+            rest = pp_http_span(comma + 1, end);
+        } while (comma < end);
+    }
+    return false;
+}

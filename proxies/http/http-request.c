@@ -1,0 +1,720 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* To the server: which unit comes next, and what its fate means for what
+ * follows.
+ *
+ * In: views of the client's bytes, and the fate of each unit.  Out: units,
+ * and counts of bytes that nobody looks at.  Runs in the engine's data
+ * threads; owns the to-server half of struct pp_http_conn.
+ *
+ * A PP_PARSE_SKIP moves the state on when it is returned; all else waits for
+ * commit().  What passes unseen is gathered into one skip: a step of the
+ * machine below either takes bytes or says what stops it. */
+
+#include <config.h>
+
+#include "pp-http.h"
+
+#include <string.h>
+
+/* One call of parse(). */
+struct to_call {
+    struct pp_http_conn *conn;
+    struct pp_http_scratch *scratch;
+    const struct pp_view *view;
+    struct pp_reader text;      /* All of it. */
+    uint32_t wants;
+    uint64_t pos;               /* What is before it is skipped. */
+    struct pp_parse stop;       /* What stops it, where a step says so. */
+};
+
+static bool
+wanted(const struct to_call *call, enum pp_http_event event)
+{
+    return (call->wants & UINT32_C(1) << event) && !call->conn->swallow;
+}
+
+/* Results. */
+
+static bool
+stop_more(struct to_call *call, uint64_t needed)
+{
+    call->stop = (struct pp_parse) {
+        .status = PP_PARSE_MORE, .needed = (uint32_t) needed,
+    };
+    return false;
+}
+
+static bool
+stop_status(struct to_call *call, enum pp_parse_status status,
+            unsigned int reason)
+{
+    call->stop = (struct pp_parse) {
+        .status = status, .reason = (uint16_t) reason,
+    };
+    return false;
+}
+
+/* The bytes cannot be followed.  Where they are the rest of something that
+ * was refused, the rest of all is. */
+static bool
+stop_bad(struct to_call *call, enum pp_http_reason reason)
+{
+    if (call->conn->swallow) {
+        call->conn->to = EXPECT_CLOSE;
+        return true;
+    }
+    call->conn->to = EXPECT_NOTHING;
+    call->conn->to_reason = (uint8_t) reason;
+    return stop_status(call, PP_PARSE_BAD, reason);
+}
+
+static bool
+stop_message(struct to_call *call, uint32_t start, uint32_t end, bool hold)
+{
+    call->scratch->msg.hold = hold;
+    call->stop = (struct pp_parse) {
+        .status = PP_PARSE_MESSAGE, .start = start, .end = end, .hold = hold,
+    };
+    return false;
+}
+
+/* Sets up the scratch memory for a unit of 'event' in 'view'. */
+void
+pp_http_msg_init(struct pp_http_scratch *scratch, const struct pp_view *view,
+                 enum pp_http_event event)
+{
+    struct pp_http_msg *msg = &scratch->msg;
+
+    msg->text = pp_reader_init(view->base, view->len);
+    msg->scratch = scratch;
+    msg->event = event;
+    msg->hold = msg->held = false;
+    msg->n_pieces = 0;
+    msg->form = PP_HTTP_NO_FORM;
+    msg->body_truncated = false;
+    msg->head.fields.f = scratch->fields;
+    msg->trailers.f = scratch->trailers;
+    msg->trailers.n = 0;
+    msg->trailers.ending = 0;
+    msg->trailers.truncated = false;
+    memset(msg->lists, 0, sizeof msg->lists);
+}
+
+/* What follows what. */
+
+static void
+expect(struct pp_http_conn *conn, enum pp_http_to to)
+{
+    conn->to = to;
+    conn->scan = conn->line = 0;
+}
+
+/* A message is over. */
+static void
+expect_request(struct pp_http_conn *conn)
+{
+    expect(conn, EXPECT_REQUEST);
+    conn->swallow = false;
+    conn->held = conn->held_total = 0;
+}
+
+/* Nothing that follows can be told apart. */
+static void
+expect_nothing(struct pp_http_conn *conn, enum pp_http_reason reason)
+{
+    expect(conn, conn->swallow ? EXPECT_CLOSE : EXPECT_NOTHING);
+    conn->to_reason = (uint8_t) reason;
+}
+
+/* The content that 'framing' tells of. */
+static void
+expect_content(struct pp_http_conn *conn,
+               const struct pp_http_framing *framing)
+{
+    switch (framing->kind) {
+    case PP_HTTP_NO_BODY:
+        expect_request(conn);
+        break;
+    case PP_HTTP_LENGTH:
+        expect(conn, EXPECT_BODY);
+        conn->to_left = framing->length;
+        break;
+    case PP_HTTP_CHUNKED:
+        expect(conn, EXPECT_CHUNK);
+        conn->end_due = false;
+        break;
+    case PP_HTTP_CONFLICT:
+        expect_nothing(conn, PP_HTTP_R_LENGTH_CONFLICT);
+        break;
+    }
+}
+
+/* The data of 'chunk'. */
+static void
+expect_chunk_data(struct pp_http_conn *conn,
+                  const struct pp_http_chunk *chunk)
+{
+    if (chunk->size < 0) {
+        expect_nothing(conn, PP_HTTP_R_CHUNK_SIZE);
+    } else if (!chunk->size) {
+        expect(conn, EXPECT_TRAILERS);
+    } else {
+        expect(conn, EXPECT_CHUNK_DATA);
+        conn->to_left = (uint64_t) chunk->size;
+    }
+}
+
+/* What comes behind 'chunk', of a held message. */
+static void
+held_expect(struct pp_http_conn *conn, const struct pp_http_chunk *chunk)
+{
+    if (chunk->size < 0) {
+        expect_nothing(conn, PP_HTTP_R_CHUNK_SIZE);
+    } else if (!chunk->size) {
+        expect(conn, HELD_TRAILERS);
+        conn->held = chunk->end;
+    } else {
+        expect(conn, HELD_CHUNK);
+        conn->held = chunk->end + (uint32_t) chunk->size;
+        conn->held_chunks++;
+        conn->end_due = true;
+    }
+}
+
+/* A request went on to the server, and a reply to it is due. */
+static void
+request_passed(struct pp_http_conn *conn, const struct pp_http_head *head,
+               const struct pp_reader *text)
+{
+    uint64_t bit = UINT64_C(1) << (conn->unanswered & 63);
+    bool connect = pp_http_equals(text, head->method, "connect");
+
+    if (conn->unanswered >= PP_HTTP_PIPELINE_MAX) {
+        conn->no_reply = true;      /* parse() does not let it come to it. */
+        return;
+    }
+    conn->head_bits &= ~bit;
+    conn->connect_bits &= ~bit;
+    if (head->method.len == 4 && pp_http_equals(text, head->method, "head")) {
+        conn->head_bits |= bit;
+    }
+    if (connect) {
+        conn->connect_bits |= bit;
+        conn->await = AWAIT_CONNECT;
+    } else if (head->fields.count[PP_HTTP_H_UPGRADE]) {
+        conn->await = AWAIT_UPGRADE;
+    }
+    conn->unanswered++;
+    conn->started = true;
+}
+
+/* Heads. */
+
+/* Bytes of CR and LF at the text's start: servers ignore empty lines before
+ * a request line (RFC 9112 2.2). */
+static uint32_t
+empty_lines(const struct pp_reader *text)
+{
+    uint32_t n = 0;
+    int c;
+
+    while ((c = pp_reader_peek(text, n)) == '\r' || c == '\n') {
+        n++;
+    }
+    return n;
+}
+
+/* The preface of HTTP/2 (RFC 9113 3.4), as a request head. */
+static bool
+is_preface(const struct pp_reader *text, const struct pp_http_head *head)
+{
+    return pp_http_equals(text, head->method, "pri")
+           && pp_http_equals(text, head->target, "*")
+           && pp_http_equals(text, head->version, "http/2.0");
+}
+
+/* True when the content behind 'head' is a form that a patch looks at, and
+ * may be short enough to be held. */
+static bool
+head_holds(const struct to_call *call, const struct pp_http_head *head)
+{
+    const struct pp_http_framing *framing = &head->framing;
+    bool fits = framing->kind == PP_HTTP_CHUNKED
+                ? head->fields.end + PP_HTTP_HOLD_RESERVE <= PP_HOLD_MAX
+                : framing->kind == PP_HTTP_LENGTH
+                  && framing->length <= PP_HOLD_MAX - head->fields.end;
+
+    return fits && wanted(call, PP_HTTP_E_BODY) && !head->fields.truncated
+           && head->form != PP_HTTP_AUTHORITY
+           && pp_http_form_type(&call->text, head) != PP_HTTP_NO_FORM;
+}
+
+/* Decides what to do about the head that was found. */
+static bool
+head_found(struct to_call *call)
+{
+    struct pp_http_head *head = &call->scratch->msg.head;
+    bool hold;
+
+    if (is_preface(&call->text, head)) {
+        call->conn->opaque = true;
+        call->conn->opaque_reason = PP_HTTP_R_HTTP2;
+        return stop_status(call, PP_PARSE_OPAQUE, PP_HTTP_R_HTTP2);
+    }
+    hold = head_holds(call, head);
+    if (hold || wanted(call, PP_HTTP_E_REQUEST)) {
+        return stop_message(call, 0, head->fields.end, hold);
+    }
+    request_passed(call->conn, head, &call->text);
+    expect_content(call->conn, &head->framing);
+    call->pos = head->fields.end;
+    return true;
+}
+
+/* EXPECT_REQUEST. */
+static bool
+step_request(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    int first = pp_reader_peek(&call->text, 0);
+    uint32_t empty;
+
+    if (call->pos || first < 0) {
+        return stop_more(call, 0);
+    }
+    if (conn->from != EXPECT_SERVER_CLOSE
+        && (conn->await != AWAIT_NOTHING
+            || conn->unanswered >= PP_HTTP_PIPELINE_MAX)) {
+        return stop_status(call, PP_PARSE_WAIT, 0);
+    }
+    empty = empty_lines(&call->text);
+    if (empty) {
+        call->pos = empty;
+        return stop_more(call, 0);
+    }
+    if (!conn->started && first == 0x16) {      /* A TLS handshake record. */
+        conn->opaque = true;
+        conn->opaque_reason = PP_HTTP_R_TLS;
+        return stop_status(call, PP_PARSE_OPAQUE, PP_HTTP_R_TLS);
+    }
+    if (!pp_http_starts_request(first)) {
+        return stop_bad(call, PP_HTTP_R_NOT_HTTP);
+    }
+    pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_REQUEST);
+    switch (pp_http_head_find(&call->text, 0, call->view->eof, &conn->scan,
+                              &conn->line, &call->scratch->msg.head)) {
+    case PP_HTTP_FOUND:
+        return call->scratch->msg.head.fields.end > PP_HTTP_HEAD_MAX
+               ? stop_bad(call, PP_HTTP_R_HEAD_TOO_LONG) : head_found(call);
+    case PP_HTTP_MORE:
+        return call->text.end > PP_HTTP_HEAD_MAX
+               ? stop_bad(call, PP_HTTP_R_HEAD_TOO_LONG)
+               : stop_more(call, 0);
+    case PP_HTTP_TOO_MANY:
+        return stop_bad(call, PP_HTTP_R_TOO_MANY_FIELDS);
+    case PP_HTTP_TOO_LONG:
+    case PP_HTTP_MALFORMED:
+        break;
+    }
+    return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
+}
+
+/* Content that passes. */
+
+/* EXPECT_BODY, EXPECT_CHUNK_DATA: goes by count, in one skip. */
+static bool
+step_data(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    bool swallow = conn->swallow;
+
+    call->pos += conn->to_left;
+    conn->to_left = 0;
+    if (conn->to == EXPECT_CHUNK_DATA) {
+        expect(conn, EXPECT_CHUNK_END);
+        return call->pos < call->text.end || stop_more(call, 0);
+    }
+    expect_request(conn);
+    call->stop = (struct pp_parse) {
+        .status = PP_PARSE_SKIP, .count = call->pos, .swallow = swallow,
+    };
+    return false;
+}
+
+/* EXPECT_CHUNK_END: the CRLF goes at once, since a server may wait for it
+ * before it answers.  What stands in its place is part of the next unit. */
+static bool
+step_chunk_end(struct to_call *call)
+{
+    int c = pp_reader_peek(&call->text, call->pos);
+    int d = pp_reader_peek(&call->text, call->pos + 1);
+
+    if (c < 0 || (d < 0 && c != '\n' && !call->view->eof)) {
+        return stop_more(call, 0);
+    }
+    call->conn->end_due = c != '\r' || d != '\n';
+    call->pos += call->conn->end_due ? 0 : 2;
+    expect(call->conn, EXPECT_CHUNK);
+    return true;
+}
+
+/* EXPECT_CHUNK. */
+static bool
+step_chunk(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    struct pp_http_chunk *chunk = &call->scratch->msg.chunk;
+    enum pp_http_found found
+        = pp_http_chunk_parse(&call->text, call->pos, conn->end_due,
+                              call->view->eof, &conn->scan, chunk);
+
+    if (found == PP_HTTP_MORE) {
+        return stop_more(call, 0);
+    }
+    if (found != PP_HTTP_FOUND) {
+        return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
+    }
+    if (wanted(call, PP_HTTP_E_CHUNK)) {
+        pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_CHUNK);
+        return stop_message(call, chunk->start, chunk->end, false);
+    }
+    if (chunk->size < 0) {
+        return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
+    }
+    call->pos = chunk->end;
+    expect_chunk_data(conn, chunk);
+    return true;
+}
+
+/* Reads the trailers at 'pos', whose end is known to have come. */
+static bool
+trailers_found(struct to_call *call, uint32_t pos, bool hold)
+{
+    struct pp_http_msg *msg = &call->scratch->msg;
+
+    pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_TRAILERS);
+    msg->held = hold;
+    if (pp_http_fields_parse(&call->text, pos, call->view->eof,
+                             &msg->trailers) != PP_HTTP_FOUND) {
+        return stop_bad(call, PP_HTTP_R_TOO_MANY_FIELDS);
+    }
+    return stop_message(call, pos, msg->trailers.end, hold);
+}
+
+/* Looks for the end of the trailers at 'pos'.  '*end' becomes 0 where that
+ * has not come.  False: they are too long. */
+static bool
+trailers_end(struct to_call *call, size_t pos, size_t *end)
+{
+    struct pp_http_conn *conn = call->conn;
+
+    *end = pp_http_head_end(&call->text, pos, call->view->eof, &conn->scan,
+                            &conn->line);
+    return (*end ? *end : call->text.end) - pos <= PP_HTTP_HEAD_MAX;
+}
+
+/* EXPECT_TRAILERS. */
+static bool
+step_trailers(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t end;
+
+    if (!trailers_end(call, call->pos, &end)) {
+        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
+    }
+    if (!end) {
+        return stop_more(call, 0);
+    }
+    conn->scan = conn->line = 0;
+    if (wanted(call, PP_HTTP_E_TRAILERS)) {
+        return trailers_found(call, (uint32_t) call->pos, false);
+    }
+    call->stop = (struct pp_parse) {
+        .status = PP_PARSE_SKIP, .count = end, .swallow = conn->swallow,
+    };
+    call->pos = end;
+    expect_request(conn);
+    return false;
+}
+
+/* Content that is held. */
+
+/* Reads the head of the held message again, which stands at the text's start:
+ * a correction may have changed it. */
+static bool
+held_head(struct to_call *call, enum pp_http_event event)
+{
+    struct pp_http_msg *msg = &call->scratch->msg;
+
+    pp_http_msg_init(call->scratch, call->view, event);
+    msg->held = true;
+    return pp_http_head_parse(&call->text, 0, false, &msg->head)
+           == PP_HTTP_FOUND;
+}
+
+/* All of it is there: its last unit, which lets it go. */
+static bool
+held_end(struct to_call *call)
+{
+    struct pp_http_msg *msg = &call->scratch->msg;
+
+    if (!held_head(call, PP_HTTP_E_BODY)) {
+        return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
+    }
+    if (pp_http_body_parse(msg, call->view->eof) != PP_HTTP_FOUND) {
+        return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
+    }
+    return stop_message(call, 0, msg->body_end, false);
+}
+
+/* HELD_BODY. */
+static bool
+step_held_body(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    struct pp_http_head *head = &call->scratch->msg.head;
+
+    if (!conn->held_total) {        /* Forgotten by rewind(). */
+        if (!held_head(call, PP_HTTP_E_BODY)) {
+            return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
+        }
+        if (head->framing.length > PP_HOLD_MAX - head->fields.end) {
+            return stop_bad(call, PP_HTTP_R_LENGTH_CONFLICT);
+        }
+        conn->held_total = head->fields.end + (uint32_t) head->framing.length;
+    }
+    if (call->text.end < conn->held_total && !call->view->eof) {
+        return stop_more(call, conn->held_total - call->text.end);
+    }
+    return held_end(call);
+}
+
+/* The chunk would make the message too long to be held: lets all go. */
+static bool
+held_release(struct to_call *call)
+{
+    struct pp_http_chunk chunk = call->scratch->msg.chunk;
+
+    if (!held_head(call, PP_HTTP_E_CHUNK)) {
+        return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
+    }
+    call->scratch->msg.chunk = chunk;
+    return stop_message(call, chunk.start, chunk.end, false);
+}
+
+/* HELD_CHUNK. */
+static bool
+step_held_chunk(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    struct pp_http_chunk *chunk = &call->scratch->msg.chunk;
+    bool eof = call->view->eof;
+    enum pp_http_found found;
+
+    if (call->text.end <= conn->held) {
+        return eof ? held_end(call)
+                   : stop_more(call, conn->held + 1 - call->text.end);
+    }
+    found = pp_http_chunk_parse(&call->text, conn->held, conn->end_due, eof,
+                                &conn->scan, chunk);
+    if (found == PP_HTTP_MORE) {
+        return stop_more(call, 0);
+    }
+    if (found != PP_HTTP_FOUND) {
+        return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
+    }
+    if (conn->held_chunks >= PP_HTTP_CHUNKS_MAX
+        || chunk->size > PP_HOLD_MAX
+        || chunk->end + chunk->size + PP_HTTP_HOLD_RESERVE > PP_HOLD_MAX) {
+        return held_release(call);
+    }
+    if (wanted(call, PP_HTTP_E_CHUNK)) {
+        pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_CHUNK);
+        call->scratch->msg.held = true;
+        return stop_message(call, chunk->start, chunk->end, true);
+    }
+    if (chunk->size < 0) {
+        return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
+    }
+    held_expect(conn, chunk);
+    return true;
+}
+
+/* HELD_TRAILERS. */
+static bool
+step_held_trailers(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t end;
+
+    if (call->text.end <= conn->held && call->view->eof) {
+        return held_end(call);
+    }
+    if (!trailers_end(call, conn->held, &end)) {
+        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
+    }
+    if (!end) {
+        return stop_more(call, 0);
+    }
+    conn->scan = conn->line = 0;
+    if (wanted(call, PP_HTTP_E_TRAILERS)) {
+        return trailers_found(call, conn->held, true);
+    }
+    expect(conn, HELD_END);
+    return true;
+}
+
+/* Takes one step.  False: something stops it, 'call->stop'. */
+static bool
+step(struct to_call *call)
+{
+    switch ((enum pp_http_to) call->conn->to) {
+    case EXPECT_REQUEST:
+        return step_request(call);
+    case EXPECT_BODY:
+    case EXPECT_CHUNK_DATA:
+        return step_data(call);
+    case EXPECT_CHUNK:
+        return step_chunk(call);
+    case EXPECT_CHUNK_END:
+        return step_chunk_end(call);
+    case EXPECT_TRAILERS:
+        return step_trailers(call);
+    case EXPECT_NOTHING:
+        return stop_status(call, PP_PARSE_BAD, call->conn->to_reason);
+    case EXPECT_CLOSE:
+        call->stop = (struct pp_parse) {
+            .status = PP_PARSE_SKIP, .count = PP_FOREVER, .swallow = true,
+        };
+        return false;
+    case HELD_BODY:
+        return step_held_body(call);
+    case HELD_CHUNK:
+        return step_held_chunk(call);
+    case HELD_TRAILERS:
+        return step_held_trailers(call);
+    case HELD_END:
+        return held_end(call);
+    }
+    return stop_status(call, PP_PARSE_BAD, PP_HTTP_R_NOT_HTTP);
+}
+
+/* parse() of the client's bytes; see pp-proxy.h. */
+struct pp_parse
+pp_http_parse_to(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
+                 uint32_t wants, const struct pp_view *view)
+{
+    struct to_call call = {
+        .conn = conn,
+        .scratch = scratch,
+        .view = view,
+        .text = pp_reader_init(view->base, view->len),
+        .wants = wants,
+    };
+    bool swallow = conn->swallow;
+
+    if (conn->opaque) {
+        stop_status(&call, PP_PARSE_OPAQUE, conn->opaque_reason);
+        return call.stop;
+    }
+    while (step(&call)) {
+        continue;
+    }
+    if (call.pos && call.stop.status != PP_PARSE_SKIP) {
+        /* First what passes; what stopped it will be found again. */
+        call.stop = (struct pp_parse) {
+            .status = PP_PARSE_SKIP, .count = call.pos, .swallow = swallow,
+        };
+    }
+    return call.stop;
+}
+
+/* What became of a unit. */
+
+static void
+commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
+               enum pp_outcome what)
+{
+    const struct pp_http_head *head = &msg->head;
+
+    conn->started = true;
+    if (what != PP_PASSED) {
+        conn->swallow = true;
+        expect_content(conn, &head->framing);
+    } else if (msg->hold) {
+        conn->held = head->fields.end;
+        conn->held_chunks = 0;
+        conn->end_due = false;
+        if (head->framing.kind == PP_HTTP_CHUNKED) {
+            expect(conn, HELD_CHUNK);
+        } else {
+            expect(conn, HELD_BODY);
+            conn->held_total = conn->held + (uint32_t) head->framing.length;
+        }
+    } else {
+        request_passed(conn, head, &msg->text);
+        expect_content(conn, &head->framing);
+    }
+}
+
+/* A chunk, or the trailers ('chunk' is NULL). */
+static void
+commit_part(struct pp_http_conn *conn, const struct pp_http_msg *msg,
+            const struct pp_http_chunk *chunk, enum pp_outcome what)
+{
+    if (what == PP_PASSED && msg->hold) {
+        if (chunk) {
+            held_expect(conn, chunk);
+        } else {
+            expect(conn, HELD_END);
+        }
+        return;
+    }
+    if (what == PP_PASSED && msg->held) {
+        request_passed(conn, &msg->head, &msg->text);
+    }
+    if (what != PP_PASSED) {
+        conn->swallow = true;
+        if (!msg->held) {
+            /* The server has the head, and will never have the rest. */
+            expect(conn, EXPECT_CLOSE);
+            return;
+        }
+    }
+    conn->held = conn->held_total = 0;
+    if (chunk) {
+        expect_chunk_data(conn, chunk);
+    } else {
+        expect_request(conn);
+    }
+}
+
+/* commit() of a unit to the server; see pp-proxy.h. */
+void
+pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
+                  enum pp_outcome what)
+{
+    const struct pp_http_msg *m = msg->decoded;
+
+    switch (m->event) {
+    case PP_HTTP_E_REQUEST:
+        commit_request(conn, m, what);
+        break;
+    case PP_HTTP_E_CHUNK:
+        commit_part(conn, m, &m->chunk, what);
+        break;
+    case PP_HTTP_E_TRAILERS:
+        commit_part(conn, m, NULL, what);
+        break;
+    case PP_HTTP_E_BODY:
+        if (what == PP_PASSED) {
+            request_passed(conn, &m->head, &m->text);
+        }
+        expect_request(conn);
+        break;
+    case PP_HTTP_E_RESPONSE:
+        break;
+    }
+}

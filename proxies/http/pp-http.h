@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_HTTP_H
+#define PP_HTTP_H 1
+
+/* The HTTP/1 proxy, inside: what its files share.
+ *
+ *     pp-http.c         the entry: tables of the contract, connection state
+ *     http-head.c       lines, field lines, request line, framing
+ *     http-chunk.c      a chunk's header line
+ *     http-request.c    to the server: which unit comes next
+ *     http-response.c   from the server: which reply belongs to what
+ *     http-body.c       a held form: its decoded bytes, where they stand
+ *     http-lists.c      query parameters, cookies, lists with commas
+ *     http-multipart.c  the parts of multipart/form-data
+ *     http-field-table.c    what patches may name
+ *     http-fields.c     its values
+ *     http-locate.c     where a field stands
+ *     http-reframe.c    lengths and separators after an edit
+ *     http-refuse.c     replies in the server's name
+ *
+ * Everything is read with pp_reader.  A reader at position 0 over a whole
+ * text serves for random access: pp_reader_peek(text, off) is the byte at
+ * 'off', or -1.  Spans are offsets into such a text, which is the view, or
+ * for the parameters of a form the decoded body.
+ *
+ * "RFC 9112 6.3" in these files means section 6.3 of it. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pp-proxy.h"
+#include "pp-reader.h"
+
+/* Limits.  Beyond those of the first group a message is PP_PARSE_BAD. */
+#define PP_HTTP_HEAD_MAX (64 * 1024)    /* Bytes of a head, of trailers. */
+#define PP_HTTP_FIELDS_MAX 1024         /* Field lines of either. */
+#define PP_HTTP_CHUNK_LINE_MAX (16 * 1024)  /* Bytes of a chunk's header. */
+
+/* What a held form leaves free, so that its last chunk and trailers fit. */
+#define PP_HTTP_HOLD_RESERVE (PP_HTTP_HEAD_MAX + PP_HTTP_CHUNK_LINE_MAX + 8)
+
+/* Beyond this one the next request waits for a reply to an earlier one. */
+#define PP_HTTP_PIPELINE_MAX 64         /* Requests without a reply. */
+
+/* Beyond this one a form is not held; it passes as other bodies do. */
+#define PP_HTTP_CHUNKS_MAX 4096         /* Chunks of a held form. */
+
+/* Beyond these get() of the list fails. */
+#define PP_HTTP_PARAMS_MAX 4096         /* Of a query, of a form. */
+#define PP_HTTP_COOKIES_MAX 1024
+#define PP_HTTP_TOKENS_MAX 128          /* Of any list with commas. */
+
+/* Leniencies: what some servers accept although RFC 9112 does not.  Each has
+ * a field that shows it, a paragraph in ovs-patchpoint-http(7), and a vector
+ * of its name in tests/unit/test-http.c. */
+enum pp_http_leniency {
+    PP_HTTP_LF_ENDS_LINE = true,        /* As does CRLF (RFC 9112 2.2). */
+    PP_HTTP_SPACE_BEFORE_COLON = true,  /* "Content-Length : 5" counts. */
+    PP_HTTP_ANY_SPACE_IN_LINE = true,   /* TAB, VT, FF, CR in the request
+                                         * line (RFC 9112 3). */
+    PP_HTTP_NO_VERSION = true,          /* "GET /" with a head behind it. */
+    PP_HTTP_REPEATED_CODING = true,     /* "chunkedchunked" is chunked. */
+    PP_HTTP_LOOSE_LENGTH = true,        /* "+5", "5_0", "5x", "" as length. */
+    PP_HTTP_LOOSE_CHUNK_SIZE = true,    /* "0x5", "5_0", " 5 ", "5x". */
+    PP_HTTP_LOOSE_CHUNK_END = true,     /* LF, or any two bytes, after the
+                                         * data of a chunk. */
+    PP_HTTP_EOF_ENDS_HEAD = true,       /* FIN instead of the empty line. */
+};
+
+/* Indexes into the proxy's 'reasons'. */
+enum pp_http_reason {
+    PP_HTTP_R_NOT_HTTP,         /* First byte of no request line. */
+    PP_HTTP_R_REQUEST_LINE,     /* A line of one word. */
+    PP_HTTP_R_HEAD_TOO_LONG,
+    PP_HTTP_R_TOO_MANY_FIELDS,
+    PP_HTTP_R_LENGTH_CONFLICT,  /* Content-Length with two values. */
+    PP_HTTP_R_CHUNK_LINE_TOO_LONG,
+    PP_HTTP_R_CHUNK_SIZE,       /* No size, or more than 63 bits. */
+    PP_HTTP_R_TRAILERS_TOO_LONG,
+    PP_HTTP_R_TLS,              /* From here on: opaque. */
+    PP_HTTP_R_HTTP2,
+    PP_HTTP_R_CONNECT,
+    PP_HTTP_R_UPGRADE,
+};
+
+enum pp_http_event {
+    PP_HTTP_E_REQUEST,
+    PP_HTTP_E_CHUNK,
+    PP_HTTP_E_TRAILERS,
+    PP_HTTP_E_BODY,
+    PP_HTTP_E_RESPONSE,
+};
+
+/* Field names that mean something to the proxy itself. */
+enum pp_http_id {
+    PP_HTTP_H_OTHER,
+    PP_HTTP_H_CONNECTION,
+    PP_HTTP_H_CONTENT_LENGTH,
+    PP_HTTP_H_CONTENT_TYPE,
+    PP_HTTP_H_COOKIE,
+    PP_HTTP_H_HOST,
+    PP_HTTP_H_TRANSFER_ENCODING,
+    PP_HTTP_H_UPGRADE,
+    PP_HTTP_N_IDS
+};
+
+/* One field line, with those folded into it. */
+struct pp_http_field {
+    struct pp_span line;        /* All of it, with its line ending. */
+    struct pp_span name;        /* Before the colon, as sent. */
+    struct pp_span value;       /* Behind it, without white space around. */
+    uint8_t id;                 /* PP_HTTP_H_*. */
+    uint8_t ending;             /* Length of the last line ending, 0 to 2. */
+    bool folded;                /* RFC 9112 5.2. */
+    bool colon;                 /* There is one. */
+};
+
+/* A head's field lines, or the trailers. */
+struct pp_http_fields {
+    struct pp_http_field *f;    /* In the scratch memory. */
+    uint32_t n;
+    uint32_t end;               /* Offset after the empty line. */
+    uint8_t ending;             /* Length of the empty line. */
+    bool truncated;             /* Ended by FIN, not by an empty line. */
+    uint32_t count[PP_HTTP_N_IDS];      /* How many there are ... */
+    uint32_t first[PP_HTTP_N_IDS];      /* ... and the first of them. */
+};
+
+enum pp_http_framing_kind {
+    PP_HTTP_NO_BODY,
+    PP_HTTP_LENGTH,             /* 'length' bytes follow. */
+    PP_HTTP_CHUNKED,
+    PP_HTTP_CONFLICT,           /* Content-Length contradicts itself. */
+};
+
+/* How long the content is (RFC 9112 6.3). */
+struct pp_http_framing {
+    enum pp_http_framing_kind kind;
+    uint64_t length;            /* By Content-Length, even if chunked. */
+    bool valid;                 /* Content-Length is as RFC 9110 8.6 says. */
+};
+
+enum pp_http_form {             /* Of a request target (RFC 9112 3.2). */
+    PP_HTTP_ORIGIN,
+    PP_HTTP_ABSOLUTE,
+    PP_HTTP_AUTHORITY,
+    PP_HTTP_ASTERISK,
+    PP_HTTP_OTHER_FORM,
+};
+
+struct pp_http_head {
+    struct pp_span line;        /* The request line without its ending. */
+    uint8_t line_ending;        /* Length of that. */
+    bool has_query;             /* There is a '?', even with nothing after. */
+    enum pp_http_form form;
+    struct pp_span method, method_separator, target, version_separator;
+    struct pp_span version;     /* n == 0: none (HTTP/0.9). */
+    struct pp_span authority, path, query;      /* Of the target. */
+    struct pp_http_fields fields;
+    struct pp_http_framing framing;
+};
+
+/* A chunk's header line. */
+struct pp_http_chunk {
+    uint32_t start, end;        /* With the line ending. */
+    struct pp_span before;      /* What stood for the CRLF after the data
+                                 * before it, where that was not CRLF. */
+    struct pp_span line;        /* Without the line ending. */
+    struct pp_span size_text;   /* As far as ';'. */
+    struct pp_span ext;         /* From ';' on. */
+    uint8_t ending;
+    bool valid;                 /* The size is as RFC 9112 7.1 says. */
+    int64_t size;               /* -1: none that any server reads. */
+};
+
+/* An element of a list.  Spans of what is not there have offset 0. */
+struct pp_http_item {
+    struct pp_span raw;         /* All of it, without its separators. */
+    struct pp_span name, value;
+    struct pp_span extent;      /* Multipart: the part with its delimiter. */
+    struct pp_span filename, type;      /* Multipart only. */
+    uint32_t owner;             /* Index of the field line it stands in. */
+    bool equals;                /* There is a '='. */
+    bool has_filename;
+};
+
+enum pp_http_list_id {
+    PP_HTTP_L_QUERY,
+    PP_HTTP_L_COOKIES,
+    PP_HTTP_L_QUOTED,           /* Cookies, split as Python does. */
+    PP_HTTP_L_CONNECTION,
+    PP_HTTP_L_CODINGS,
+    PP_HTTP_L_TYPE_PARAMS,
+    PP_HTTP_L_BODY,
+    PP_HTTP_N_LISTS
+};
+
+/* A list, parsed when a patch first looks at it. */
+struct pp_http_list {
+    struct pp_http_item *item;
+    uint32_t n, max;
+    bool parsed;
+    bool full;                  /* More than 'max': not to be used. */
+};
+
+/* Where the data of a chunk of a held body stands. */
+struct pp_http_piece {
+    struct pp_http_chunk chunk;
+    uint32_t body_off;          /* In the decoded body. */
+    uint32_t view_off;          /* In the view. */
+    uint32_t len;
+};
+
+enum pp_http_form_type {
+    PP_HTTP_NO_FORM,
+    PP_HTTP_URLENCODED,
+    PP_HTTP_MULTIPART,
+};
+
+/* A unit, decoded. */
+struct pp_http_msg {
+    struct pp_reader text;      /* The view. */
+    struct pp_http_scratch *scratch;
+    enum pp_http_event event;
+    bool hold;                  /* Returned with 'hold'. */
+    bool held;                  /* So is the head before it. */
+    struct pp_http_head head;   /* Request, body. */
+    struct pp_http_chunk chunk; /* Chunk. */
+    struct pp_http_fields trailers;     /* Trailers. */
+    int status;                 /* Response. */
+
+    /* Body.  Of one piece, it is read where it stands; else put together in
+     * the scratch memory. */
+    enum pp_http_form_type form;
+    struct pp_reader body;
+    uint32_t body_start;        /* Where it starts in the view. */
+    uint32_t n_pieces;          /* Chunks; 0: by Content-Length. */
+    uint32_t body_end;          /* Where the last unit read ends. */
+    bool body_truncated;        /* FIN came before its end. */
+
+    struct pp_http_list lists[PP_HTTP_N_LISTS];
+};
+
+struct pp_http_scratch {
+    struct pp_http_msg msg;
+    struct pp_http_field fields[PP_HTTP_FIELDS_MAX];
+    struct pp_http_field trailers[PP_HTTP_FIELDS_MAX];
+    struct pp_http_item query[PP_HTTP_PARAMS_MAX];
+    struct pp_http_item form[PP_HTTP_PARAMS_MAX];
+    struct pp_http_item cookies[PP_HTTP_COOKIES_MAX];
+    struct pp_http_item quoted[PP_HTTP_COOKIES_MAX];
+    struct pp_http_item connection[PP_HTTP_TOKENS_MAX];
+    struct pp_http_item codings[PP_HTTP_TOKENS_MAX];
+    struct pp_http_item type_params[PP_HTTP_TOKENS_MAX];
+    struct pp_http_piece pieces[PP_HTTP_CHUNKS_MAX];
+    uint8_t body[PP_HOLD_MAX];
+
+    /* For reframe(), which reads the edited message again. */
+    uint8_t edited[PP_HOLD_MAX];
+    struct pp_http_field edited_fields[PP_HTTP_FIELDS_MAX];
+};
+
+/* To the server: what is expected next. */
+enum pp_http_to {
+    EXPECT_REQUEST,             /* RFC 9112 2.1. */
+    EXPECT_BODY,                /* 'to_left' bytes (6.2). */
+    EXPECT_CHUNK,               /* A chunk's header (7.1). */
+    EXPECT_CHUNK_DATA,          /* 'to_left' bytes. */
+    EXPECT_CHUNK_END,           /* The CRLF after the data. */
+    EXPECT_TRAILERS,            /* 7.1.2. */
+    EXPECT_NOTHING,             /* Bad: 'to_reason'. */
+    EXPECT_CLOSE,               /* Refused for good: swallow the rest. */
+    HELD_BODY,                  /* A held form, by Content-Length. */
+    HELD_CHUNK,                 /* The same, chunked: a header at 'held'. */
+    HELD_TRAILERS,              /* Its trailers, at 'held'. */
+    HELD_END,                   /* All there: the body unit is due. */
+};
+
+/* From the server: what is expected next. */
+enum pp_http_from {
+    EXPECT_RESPONSE,
+    EXPECT_RESPONSE_BODY,       /* 'from_left' bytes. */
+    EXPECT_RESPONSE_CHUNK,
+    EXPECT_RESPONSE_CHUNK_DATA, /* 'from_left' bytes, with the CRLF. */
+    EXPECT_RESPONSE_TRAILERS,
+    EXPECT_SERVER_CLOSE,        /* Until close, or not to be followed. */
+};
+
+/* What the next request must wait for. */
+enum pp_http_await {
+    AWAIT_NOTHING,
+    AWAIT_CONNECT,              /* 2xx makes a tunnel (RFC 9110 9.3.6). */
+    AWAIT_UPGRADE,              /* 101 changes the protocol (7.8). */
+};
+
+/* A connection. */
+struct pp_http_conn {
+    uint64_t to_left;
+    uint64_t from_left;
+    uint64_t head_bits;         /* Bit N: the Nth unanswered is a HEAD. */
+    uint64_t connect_bits;      /* The same for CONNECT. */
+
+    /* How far parse() has looked, from where the unit starts: no LF from
+     * 'line' to 'scan'.  0: it has not. */
+    uint32_t scan, line;
+    uint32_t from_scan, from_line;
+
+    uint32_t held;              /* Where a held message goes on. */
+    uint32_t held_total;        /* Its length once known, or 0. */
+    uint16_t held_chunks;
+
+    uint8_t to;                 /* enum pp_http_to. */
+    uint8_t from;               /* enum pp_http_from. */
+    uint8_t await;              /* enum pp_http_await. */
+    uint8_t to_reason;          /* With EXPECT_NOTHING. */
+    uint8_t unanswered;         /* Requests without a final response. */
+    bool started;               /* A byte came from the client. */
+    bool swallow;               /* What is left of this message must not
+                                 * reach the server. */
+    bool end_due;               /* What ends a chunk's data is still to come,
+                                 * before the next chunk's header. */
+    bool begun;                 /* Part of the first response was seen. */
+    bool no_reply;              /* None can be put in any more. */
+    bool last_response;         /* The server closes behind this one. */
+    bool opaque;                /* A tunnel, or another protocol. */
+    uint8_t opaque_reason;
+};
+
+/* What a look for something came to. */
+enum pp_http_found {
+    PP_HTTP_FOUND,
+    PP_HTTP_MORE,               /* Its end has not arrived. */
+    PP_HTTP_TOO_LONG,
+    PP_HTTP_TOO_MANY,
+    PP_HTTP_MALFORMED,
+};
+
+static inline struct pp_span
+pp_http_span(size_t start, size_t end)
+{
+    return (struct pp_span) {
+        .off = (uint32_t) start,
+        .len = end > start ? (uint32_t) (end - start) : 0,
+    };
+}
+
+static inline uint32_t
+pp_http_span_end(struct pp_span s)
+{
+    return s.off + s.len;
+}
+
+/* A reader of just 's' of 'text'. */
+static inline struct pp_reader
+pp_http_sub(const struct pp_reader *text, struct pp_span s)
+{
+    struct pp_reader r = *text;
+
+    r.pos = 0;
+    pp_reader_skip(&r, s.off);
+    return pp_reader_sub(&r, s.len);
+}
+
+/* Offset of the first 'byte' in 's' of 'text', or its end. */
+static inline uint32_t
+pp_http_find(const struct pp_reader *text, struct pp_span s, uint8_t byte)
+{
+    struct pp_reader r = pp_http_sub(text, s);
+    size_t off = pp_reader_find(&r, byte);
+
+    return off == SIZE_MAX ? pp_http_span_end(s) : (uint32_t) off;
+}
+
+static inline bool
+pp_http_is_ows(int c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* White space around a value, the line ends of folded lines among it. */
+static inline bool
+pp_http_is_space(int c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+static inline int
+pp_http_lower(int c)
+{
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+}
+
+static inline bool
+pp_http_is_digit(int c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The value of a hexadecimal digit, or -1. */
+static inline int
+pp_http_hex(int c)
+{
+    int l = pp_http_lower(c);
+
+    return pp_http_is_digit(c) ? c - '0'
+           : l >= 'a' && l <= 'f' ? l - 'a' + 10
+           : -1;
+}
+
+/* pp-http.c. */
+extern const struct pp_proxy pp_proxy_http;
+
+/* http-head.c. */
+struct pp_span pp_http_trim(const struct pp_reader *, struct pp_span);
+bool pp_http_equals(const struct pp_reader *, struct pp_span, const char *);
+bool pp_http_starts(const struct pp_reader *, struct pp_span, const char *);
+struct pp_span pp_http_name(const struct pp_reader *,
+                            const struct pp_http_field *);
+struct pp_span pp_http_raw_value(const struct pp_http_field *);
+bool pp_http_starts_request(int c);
+bool pp_http_line_end(const struct pp_reader *, size_t pos, size_t *end,
+                      uint8_t *ending);
+enum pp_http_found pp_http_fields_parse(const struct pp_reader *, size_t pos,
+                                        bool eof, struct pp_http_fields *);
+enum pp_http_found pp_http_head_parse(const struct pp_reader *, size_t pos,
+                                      bool eof, struct pp_http_head *);
+size_t pp_http_head_end(const struct pp_reader *, size_t pos, bool eof,
+                        uint32_t *scan, uint32_t *line);
+enum pp_http_found pp_http_head_find(const struct pp_reader *, size_t pos,
+                                     bool eof, uint32_t *scan, uint32_t *line,
+                                     struct pp_http_head *);
+void pp_http_framing(const struct pp_reader *, const struct pp_http_fields *,
+                     struct pp_http_framing *);
+bool pp_http_has_token(const struct pp_reader *,
+                       const struct pp_http_fields *, enum pp_http_id,
+                       const char *token);
+
+/* http-chunk.c. */
+enum pp_http_found pp_http_chunk_parse(const struct pp_reader *, size_t pos,
+                                       bool before, bool eof, uint32_t *scan,
+                                       struct pp_http_chunk *);
+
+/* http-request.c. */
+struct pp_parse pp_http_parse_to(struct pp_http_conn *,
+                                 struct pp_http_scratch *, uint32_t wants,
+                                 const struct pp_view *);
+void pp_http_commit_to(struct pp_http_conn *, const struct pp_msg *,
+                       enum pp_outcome);
+
+/* http-response.c. */
+struct pp_parse pp_http_parse_from(struct pp_http_conn *,
+                                   struct pp_http_scratch *, uint32_t wants,
+                                   const struct pp_view *);
+void pp_http_commit_from(struct pp_http_conn *, const struct pp_msg *);
+void pp_http_msg_init(struct pp_http_scratch *, const struct pp_view *,
+                      enum pp_http_event);
+
+/* http-body.c. */
+enum pp_http_form_type pp_http_form_type(const struct pp_reader *,
+                                         const struct pp_http_head *);
+struct pp_span pp_http_media_type(const struct pp_reader *,
+                                  const struct pp_http_head *);
+enum pp_http_found pp_http_body_parse(struct pp_http_msg *, bool eof);
+uint32_t pp_http_body_to_view(const struct pp_http_msg *, uint32_t off,
+                              bool end);
+
+/* http-lists.c. */
+const struct pp_http_list *pp_http_list(const struct pp_msg *,
+                                        enum pp_http_list_id);
+const struct pp_reader *pp_http_list_text(const struct pp_http_msg *,
+                                          enum pp_http_list_id);
+struct pp_span pp_http_unquote(const struct pp_reader *, struct pp_span);
+struct pp_http_item *pp_http_list_add(struct pp_http_list *);
+void pp_http_split_params(const struct pp_reader *, struct pp_span,
+                          struct pp_http_list *);
+void pp_http_split_attributes(const struct pp_reader *, struct pp_span,
+                              struct pp_http_list *);
+
+enum pp_http_list_id pp_http_list_of(unsigned int field);
+
+/* http-multipart.c. */
+void pp_http_multipart(struct pp_http_msg *, struct pp_http_list *);
+
+/* http-fields.c. */
+extern const struct pp_field pp_http_field_table[];
+bool pp_http_field_there(const struct pp_http_msg *, unsigned int field);
+struct pp_span pp_http_host(const struct pp_http_head *);
+bool pp_http_get(const struct pp_msg *, unsigned int field,
+                 struct pp_arena *, struct pp_value *);
+bool pp_http_get_elem(const struct pp_msg *, unsigned int field,
+                      uint32_t index, unsigned int sub, struct pp_arena *,
+                      struct pp_value *);
+
+/* http-locate.c. */
+bool pp_http_locate(const struct pp_msg *, unsigned int field, uint32_t index,
+                    int sub, struct pp_span *value, struct pp_span *extent);
+
+/* http-reframe.c. */
+bool pp_http_reframe(const struct pp_msg *, struct pp_edits *);
+
+/* http-refuse.c. */
+void pp_http_refuse(const void *conn, const struct pp_msg *,
+                    const struct pp_reply *, struct pp_buf *, bool *close);
+
+#endif /* pp-http.h */

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Fuzz targets.  tests/fuzz/fuzz-x.c defines LLVMFuzzerTestOneInput();
+# tests/fuzz/corpus/x/ holds its seeds and every input that once broke it.
+# "configure --enable-fuzzers" links libFuzzer; else the target runs the files
+# it is given.  Either way "make check" replays the corpora.
+#
+# To add one, add its name to the list, and a line that says what it links:
+#
+#   tests/fuzz/fuzz-x
+#   tests_fuzz_fuzz_x_LDADD = $(FUZZ_LIBS)
+
+FUZZERS = \
+	tests/fuzz/fuzz-http \
+	tests/fuzz/fuzz-patch
+tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)
+
+EXTRA_DIST += tests/fuzz/corpus
+
+if ENABLE_FUZZERS
+FUZZ_MAIN = $(FUZZ_ENGINE)
+else
+FUZZ_MAIN = tests/fuzz/libpp-fuzz-main.a
+check_LIBRARIES += tests/fuzz/libpp-fuzz-main.a
+endif
+tests_fuzz_libpp_fuzz_main_a_SOURCES = tests/fuzz/fuzz-main.c
+FUZZ_LIBS = $(FUZZ_MAIN) $(PP_TEST_LIBS)
+
+# "make fuzzers" builds the targets and runs nothing.
+check_PROGRAMS += $(FUZZERS)
+fuzzers: $(FUZZERS)
+.PHONY: fuzzers
+
+TESTS += tests/fuzz/replay-corpora
+EXTRA_DIST += tests/fuzz/replay-corpora

@@ -1,0 +1,222 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the system tests: each class in a process of its own, several at a
+time, since most of them wait more than they work.
+
+    run.py [-j N] [--except MODULE] [-k TEXT] [MODULE[.CLASS]...]
+
+Prints a line for each test and ends with "N passed, N failed"."""
+
+import argparse
+import glob
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+
+def load(name):
+    return unittest.defaultTestLoader.loadTestsFromName(name)
+
+
+def classes_of(module):
+    """The test classes of a module that have tests, by name."""
+    names = set()
+
+    def walk(suite):
+        for test in suite:
+            if isinstance(test, unittest.TestSuite):
+                walk(test)
+            else:
+                names.add(type(test).__name__)
+    walk(load(module))
+    return ["%s.%s" % (module, name) for name in sorted(names)]
+
+
+class Result(unittest.TestResult):
+    """Writes a line of JSON for each test as it ends."""
+
+    def __init__(self, out):
+        super().__init__()
+        self.out = out
+        self.began = {}
+
+    def tell(self, test, outcome, why=""):
+        # A fixture's failure comes as a stand-in for the whole class.
+        name = getattr(test, "_testMethodName", str(test))
+        doc = getattr(test, "_testMethodDoc", None)
+        began = self.began.get(test, time.monotonic())
+        print(json.dumps({
+            "test": name, "title": (doc or name).split("\n")[0],
+            "outcome": outcome, "why": why,
+            "seconds": round(time.monotonic() - began, 2)}),
+            file=self.out, flush=True)
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began[test] = time.monotonic()
+
+    def addSuccess(self, test):
+        self.tell(test, "passed")
+
+    def addError(self, test, err):
+        self.tell(test, "failed", self._exc_info_to_string(err, test))
+
+    addFailure = addError
+
+    def addSubTest(self, test, subtest, err):
+        if err:
+            self.tell(subtest, "failed", self._exc_info_to_string(err, test))
+
+    def addSkip(self, test, reason):
+        self.tell(test, "skipped", reason)
+
+
+def selected(suite, text):
+    tests = unittest.TestSuite()
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            tests.addTest(selected(test, text))
+        elif not text or text in test.id() or text in (
+                test.shortDescription() or ""):
+            tests.addTest(test)
+    return tests
+
+
+def run_class(name, text):
+    """The child: runs one class, JSON to what was standard output."""
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    for sig in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(sig, lambda *_: sys.exit(1))
+    selected(load(name), text).run(Result(out))
+
+
+class Runner:
+    def __init__(self, text):
+        self.text = text
+        self.lock = threading.Lock()
+        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
+        self.children = set()
+        self.stopping = False
+
+    def one(self, name):
+        argv = [sys.executable, os.path.abspath(__file__), "--class", name]
+        if self.text:
+            argv += ["-k", self.text]
+        with self.lock:
+            if self.stopping:
+                return
+            p = subprocess.Popen(argv, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True,
+                                 stdin=subprocess.DEVNULL,
+                                 start_new_session=True)
+            self.children.add(p)
+        errors = []
+        reader = threading.Thread(
+            target=lambda: errors.append(p.stderr.read()))
+        reader.start()
+        failed = False
+        for line in p.stdout:
+            failed |= self.tell(name, json.loads(line))
+        p.wait()
+        reader.join()
+        with self.lock:
+            self.children.discard(p)
+            if p.returncode:
+                self.counts["failed"] += 1
+                print("FAILED  %s: the process ended with %d"
+                      % (name, p.returncode))
+            if errors[0].strip() and (failed or p.returncode):
+                print("        what %s said besides:" % name)
+                print("        " + errors[0].strip().replace(
+                    "\n", "\n        "), flush=True)
+
+    def tell(self, name, r):
+        with self.lock:
+            self.counts[r["outcome"]] += 1
+            print("%-7s %s: %s (%.1f s)" % (
+                {"passed": "ok", "failed": "FAILED"}.get(r["outcome"],
+                                                         r["outcome"]),
+                name.split(".", 1)[1], r["title"], r["seconds"]))
+            if r["why"]:
+                print("        " + r["why"].strip().replace(
+                    "\n", "\n        "))
+            sys.stdout.flush()
+        return r["outcome"] == "failed"
+
+    def run(self, names, jobs):
+        todo = list(names)
+
+        def work():
+            while True:
+                with self.lock:
+                    if not todo:
+                        return
+                    name = todo.pop(0)
+                self.one(name)
+        threads = [threading.Thread(target=work) for _ in range(jobs)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+
+    def stop(self):
+        """Each child ends what it started."""
+        with self.lock:
+            self.stopping = True
+            children = list(self.children)
+        for p in children:
+            p.terminate()
+        for p in children:
+            p.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("-j", type=int, default=2, metavar="N",
+                        help="classes at a time (2)")
+    parser.add_argument("--except", dest="excluded", action="append",
+                        default=[], metavar="MODULE")
+    parser.add_argument("-k", default="", metavar="TEXT",
+                        help="only tests with TEXT in their name or title")
+    parser.add_argument("--class", dest="one", help=argparse.SUPPRESS)
+    parser.add_argument("names", nargs="*", metavar="MODULE[.CLASS]")
+    args = parser.parse_args()
+    if args.one:
+        run_class(args.one, args.k)
+        return
+
+    modules = args.names or sorted(
+        os.path.basename(path)[:-3]
+        for path in glob.glob(os.path.join(HERE, "test_*.py")))
+    names = []
+    for module in modules:
+        if module not in args.excluded:
+            names += [module] if "." in module else classes_of(module)
+
+    def stop(*_):
+        # Not in the handler: it may have interrupted who holds the lock.
+        threading.Thread(target=lambda: (runner.stop(), os._exit(1))).start()
+
+    runner = Runner(args.k)
+    for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        signal.signal(sig, stop)
+    runner.run(names, args.j)
+    c = runner.counts
+    print("%d passed, %d failed%s" % (
+        c["passed"], c["failed"],
+        ", %d skipped" % c["skipped"] if c["skipped"] else ""))
+    sys.exit(1 if c["failed"] else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Unit tests, run by "make check".  tests/unit/test-x.c is one suite and one
+# program; to add it, write the file and add its name, without ".c", to the
+# list.  Every suite links our libraries, libopenvswitch and libcheck.
+
+UNIT_SUITES = \
+	tests/unit/test-contract \
+	tests/unit/test-expr \
+	tests/unit/test-http \
+	tests/unit/test-http-fields \
+	tests/unit/test-patch \
+	tests/unit/test-stream
+
+# What suites share.
+check_LIBRARIES += tests/unit/libpp-test.a
+tests_unit_libpp_test_a_SOURCES = \
+	tests/unit/http-driver.c \
+	tests/unit/http-driver.h \
+	tests/unit/pp-toy.c \
+	tests/unit/pp-toy.h
+
+check_PROGRAMS += $(UNIT_SUITES)
+TESTS += $(UNIT_SUITES)

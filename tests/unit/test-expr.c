@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The expression language: what each part of it means, and what is said about
+ * expressions that mean nothing. */
+
+#include <config.h>
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/pp-match.h"
+#include "patch/pp-expr.h"
+#include "patch/pp-func.h"
+#include "patch/pp-patch.h"
+#include "patch/pp-pool.h"
+#include "patch/pp-program.h"
+#include "pp-toy.h"
+#include "util.h"
+
+#define LINE "GET /a/%2e%2e/b Host=x X-Foo=1,2,3 x_foo= Big=abcdefghij\n"
+
+struct report {
+    size_t off;
+    char *message;
+};
+
+static void
+note_error(void *report_, size_t off, const char *message)
+{
+    struct report *report = report_;
+
+    ck_assert_msg(!report->message, "reported twice: %s", message);
+    report->off = off;
+    report->message = xstrdup(message);
+}
+
+static struct pp_expr *
+parse(const char *text, bool reply, struct report *report)
+{
+    struct pp_expr_env env = {
+        .proxy = &pp_toy, .reply = reply, .error = note_error, .aux = report,
+    };
+
+    *report = (struct report) { 0, NULL };
+    return (reply ? pp_expr_parse_template(text, strlen(text), &env)
+            : pp_expr_parse(text, strlen(text), &env));
+}
+
+/* Compiles a patch with the condition 'when' and tries it on 'line'.  Takes
+ * 'when'. */
+static bool
+holds(struct pp_expr *when, const char *line, size_t arena_size, bool *error)
+{
+    struct pp_view view = { (const uint8_t *) line, strlen(line), false };
+    struct pp_rule *rule = xzalloc(sizeof *rule);
+    struct pp_patch *patch = xzalloc(sizeof *patch);
+    struct pp_pool pool = { .n = 1, .patches = &patch };
+    void *scratch = xzalloc(pp_toy.scratch_size);
+    void *conn = xzalloc(pp_toy.conn_size);
+    struct pp_program *program;
+    struct pp_patchset *set;
+    struct pp_matcher m;
+    struct pp_hits hits;
+    struct pp_msg msg;
+    char *why;
+    size_t size;
+
+    rule->when = when;
+    rule->kind = PP_CORRECT_DROP;
+    patch->id = xstrdup("P");
+    patch->title = xstrdup("t");
+    patch->proxy = &pp_toy;
+    patch->rules = rule;
+    patch->n_rules = 1;
+    program = pp_program_build(&pool, pp_toys, &size, &why);
+    ck_assert_ptr_nonnull(program);
+    why = CONST_CAST(char *, pp_program_check(program, size, pp_toys));
+    ck_assert_msg(!why, "%s", why);
+    set = xmalloc(pp_patchset_size(program));
+    pp_patchset_init(set, program);
+    pp_patchset_set(set, program, 0, PP_MODE_ENFORCE);
+    pp_toy.conn_init(conn);
+    ck_assert_int_eq(pp_toy.parse(conn, scratch, PP_TO_SERVER, 1, &view,
+                                  &msg).status, PP_PARSE_MESSAGE);
+    pp_matcher_init(&m, arena_size);
+    pp_matcher_bind(&m, program);
+    pp_match(program, set, &msg, &m, &hits);
+    pp_matcher_destroy(&m);
+    if (error) {
+        *error = hits.error;
+    } else {
+        ck_assert(!hits.error);
+    }
+    pp_patch_destroy(patch);
+    free(program);
+    free(set);
+    free(conn);
+    free(scratch);
+    return hits.n > 0;
+}
+
+/* Conditions that are true of LINE. */
+static const char *const truths[] = {
+    /* Logic and its precedence. */
+    "true", "not false", "!false", "not not true",
+    "true or false and false", "(true or false) and true",
+    "not (true and false)", "true || false && false",
+    "not 1 == 2 and true",
+
+    /* Integers. */
+    "1 + 2 * 3 == 7", "(1 + 2) * 3 == 9", "7 / 2 == 3", "7 % 4 == 3",
+    "7 / 0 == 0", "7 % 0 == 0", "-3 < 0", "0x10 == 16", "2 - 3 == -1",
+    "- len(\"abc\") == -3", "1 != 2", "2 >= 2", "2 <= 2", "not 2 > 2",
+    "9223372036854775807 + 1 == 9223372036854775807",
+    "-9223372036854775807 - 5 < -9223372036854775807",
+    "9223372036854775807 * 2 == 9223372036854775807",
+    "(-9223372036854775807 - 1) / -1 == 9223372036854775807",
+    "(-9223372036854775807 - 1) % -1 == 0",
+    "3 in [1, 2, 3]", "not 4 in [1, 2, 3]",
+
+    /* Bytes. */
+    "verb == \"GET\"", "verb != 'get'", "verb ~= 'get'",
+    "verb in [\"PUT\", \"GET\"]", "not verb in [\"PUT\", \"POST\"]",
+    "\"\\r\\n\\t\\0\\x41\\\\\\\"\" == concat('\\r', '\\n', '\\t', "
+        "'\\0', 'A', '\\\\', '\"')",
+    "len('\\0\\xff') == 2", "'' == ''", "(verb == 'GET') == true",
+
+    /* Lists. */
+    "n.pairs == 4", "count(pairs) == 4", "count(pairs, size > 1) == 2",
+    "any(pairs, name == \"Host\")", "not any(pairs, name == \"host\")",
+    "all(pairs, len(name) > 0)", "not all(pairs, size == 1)",
+    "exists(pairs[\"HOST\"])", "not exists(pairs[\"Cookie\"])",
+    "pairs[\"host\"].value == \"x\"", "pairs[\"none\"].value == \"\"",
+    "pairs[\"none\"].size == 0", "count(pairs[\"Host\"]) == 1",
+    "any(pairs[\"Big\"], size == 10)", "any(pairs, index == 3)",
+    "not any(pairs, index == 4)", "all(pairs[\"none\"], false)",
+    "any(pairs, name contains \"_\" and "
+        "exists(pairs[replace_all(name, \"_\", \"-\")]))",
+    "any(pairs, any(pairs, name == \"Host\"))",
+    "any(split(pairs[\"X-Foo\"].value, \",\"), piece == \"2\")",
+    "count(split(pairs[\"X-Foo\"].value, \",\")) == 3",
+    "count(split(\"\", \",\")) == 1",
+    "all(split(\"a, b\", \",\"), trim(piece) in [\"a\", \"b\"])",
+    "any(pairs, any(split(value, \",\"), piece == \"3\" and "
+        "name == \"X-Foo\"))",
+    "if(verb == \"GET\", 1, 2) == 1", "if(false, \"a\", verb) == \"GET\"",
+
+    /* Functions. */
+    "contains(\"abc\", \"bc\")", "\"abc\" contains \"\"",
+    "not \"abc\" contains \"abcd\"",
+    "starts_with(\"abc\", \"ab\")", "\"abc\" starts_with \"\"",
+    "not \"a\" starts_with \"ab\"",
+    "ends_with(\"abc\", \"bc\")", "not \"c\" ends_with \"bc\"",
+    "\"\" ends_with \"\"",
+    "only(\"a-b\", \"[a-z-]\")", "only(\"\", \"[x]\")",
+    "not only(\"aB\", \"[^A-Z]\")", "only(\"a]b\", \"[ab\\\\]]\")",
+    "any_of(\"abc\", \"[c]\")", "not any_of(\"\", \"[^a]\")",
+    "any_of(\"\\0\", \"[\\0-\\x1f]\")",
+    "is_decimal(\"0123\")", "not is_decimal(\"\")", "not is_decimal(\"-1\")",
+    "is_hex(\"0aF\")", "not is_hex(\"0x1\")",
+    "is_token(\"a-b!\")", "not is_token(\"a b\")", "not is_token(\"\")",
+    "escapes_root(\"/../a\")", "escapes_root(\"a/../../b\")",
+    "not escapes_root(\"/a/../b\")", "not escapes_root(\"/...\")",
+    "escapes_root(\"/a/..//../b\")", "not escapes_root(\"\")",
+    "escapes_root(\"..\")", "escapes_root(\"/a/../../a/b\")",
+    "not escapes_root(percent_decode(argument))",
+    "len(\"\") == 0", "find(\"abc\", \"c\") == 2",
+    "find(\"abc\", \"d\") == -1",
+    "find(\"\", \"\") == 0", "find_last(\"abab\", \"ab\") == 2",
+    "find_last(\"abab\", \"x\") == -1",
+    "find_last(\"aaa\", \"aa\") == 1",
+    "count_of(\"a[b][c]\", \"[\\\\[]\") == 2",
+    "split_count(\"a,b,\", \",\") == 3", "split_count(\"\", \",\") == 1",
+    "byte(\"a\\xff\", 1) == 255", "byte(\"a\", 1) == -1",
+    "byte(\"a\", -1) == -1",
+    "be16(\"\\x01\\x02\", 0) == 0x0102", "be16(\"\\x01\\x02\", 1) == -1",
+    "be32(\"\\xff\\x01\\x02\\x03\\x04\", 1) == 0x01020304",
+    "le16(\"\\x01\\x02\", 0) == 0x0201",
+    "le32(\"\\x01\\x02\\x03\\xff\", 0) == 0xff030201",
+    "be32(\"\", 9223372036854775807) == -1",
+    "parse_int(\"12\") == 12", "parse_int(\"\") == -1",
+    "parse_int(\" 1\") == -1", "parse_int(\"+1\") == -1",
+    "parse_int(\"99999999999999999999\") == 9223372036854775807",
+    "parse_hex(\"fF\") == 255", "parse_hex(\"0xff\") == -1",
+    "min(1, 2) == 1", "max(1, 2) == 2",
+    "slice(\"abcd\", 1, 3) == \"bc\"", "slice(\"abcd\", -5, 99) == \"abcd\"",
+    "slice(\"abcd\", 3, 1) == \"\"",
+    "trim(\" \\ta b \") == \"a b\"", "strip(\"--a-\", \"[-]\") == \"a\"",
+    "before(\"a=b=c\", \"=\") == \"a\"", "before(\"a\", \"=\") == \"a\"",
+    "after(\"a=b=c\", \"=\") == \"b=c\"", "after(\"a\", \"=\") == \"\"",
+    "after(\"\", \"\") == \"\"",
+    "last(\"a/b/c\", \"/\") == \"c\"", "last(\"a\", \"/\") == \"a\"",
+    "percent_decode(\"%41%2e%zz%4\") == \"A.%zz%4\"",
+    "percent_decode(\"%252e\") == \"%2e\"",
+    "percent_decode(\"a+b\") == \"a+b\"",
+    "form_decode(\"a+b%2b\") == \"a b+\"",
+    "percent_encode(\"aZ9-._~[ ]\\0\\xff%\") == "
+        "\"aZ9-._~%5B%20%5D%00%FF%25\"",
+    "lower(\"AbC\\xc4\") == \"abc\\xc4\"", "upper(\"aBc\") == \"ABC\"",
+    "concat(\"a\", \"\", \"b\", \"c\") == \"abc\"", "concat(\"a\") == \"a\"",
+    "html_escape(\"<a b='c' d=\\\"&\\\">\") == "
+        "\"&lt;a b=&#39;c&#39; d=&quot;&amp;&quot;&gt;\"",
+    "replace_all(\"aXbX\", \"X\", \"yy\") == \"ayybyy\"",
+    "replace_all(\"aa\", \"a\", \"\") == \"\"",
+    "replace_first(\"aXbX\", \"X\", \"yy\") == \"ayybX\"",
+    "replace_first(\"ab\", \"\", \"x\") == \"ab\"",
+    "translate(\"a\\\\b/c\", \"[/\\\\\\\\]\", \"|\") == \"a|b|c\"",
+    "normalize_path(\"/a/./b//../c/\") == \"/a/c/\"",
+    "normalize_path(\"/../../a\") == \"/a\"",
+    "normalize_path(\"../a/../../b\") == \"../../b\"",
+    "normalize_path(\"\") == \"\"", "normalize_path(\"/\") == \"/\"",
+    "normalize_path(\"a/..\") == \"\"",
+    "normalize_path(\"/a/b/..\") == \"/a\"",
+    "normalize_path(\"..a/..\") == \"\"",
+    "decimal(-12) == \"-12\"", "hex(\"\\x00\\xfe\") == \"00fe\"",
+    "put_byte(256 + 65) == \"A\"", "put_be16(0x0102) == \"\\x01\\x02\"",
+    "put_be32(0x01020304) == \"\\x01\\x02\\x03\\x04\"",
+    "put_le16(0x0102) == \"\\x02\\x01\"",
+    "put_le32(0x01020304) == \"\\x04\\x03\\x02\\x01\"",
+};
+
+START_TEST(test_truths)
+{
+    const char *text = truths[_i];
+    struct report report;
+    struct pp_expr *e = parse(text, false, &report);
+
+    ck_assert_msg(e != NULL, "%s: %s", text,
+                  report.message ? report.message : "?");
+    ck_assert_int_eq(e->type, PP_TYPE_BOOL);
+    ck_assert_msg(holds(e, LINE, 65536, NULL), "not true: %s", text);
+}
+END_TEST
+
+/* Every function must be in the table above. */
+START_TEST(test_all_functions)
+{
+    for (const struct pp_func *f = pp_funcs; f->name; f++) {
+        char *call = xasprintf("%s(", f->name);
+        bool found = false;
+
+        for (size_t i = 0; i < ARRAY_SIZE(truths); i++) {
+            found = found || strstr(truths[i], call);
+        }
+        ck_assert_msg(found, "no case for %s", f->name);
+        ck_assert_msg(f->doc[strlen(f->doc) - 1] == '.', "%s: no sentence",
+                      f->name);
+        free(call);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *text;
+    size_t off;
+    const char *message;
+} errors[] = {
+    { "", 0, "ends too early" },
+    { "verb ==", 7, "ends too early" },
+    { "verb = \"x\"", 5, "'==' compares" },
+    { "verb == \"x", 8, "does not end" },
+    { "verb == \"\\q\"", 9, "unknown escape" },
+    { "verb == \"\\x4\"", 9, "two hexadecimal digits" },
+    { "verb == 'a' 'b'", 12, "an operator or the end" },
+    { "(verb == 'a'", 12, "')' is expected" },
+    { "varb == 'a'", 0, "did you mean 'verb'?" },
+    { "zzzzzzz == 'a'", 0, "known: verb, argument" },
+    { "lenn(verb) > 1", 0, "did you mean 'len'?" },
+    { "len(verb, 1) > 1", 8, "')' is expected" },
+    { "len(1) > 1", 4, "argument 1 of len() wants bytes, this is an" },
+    { "find(verb) > 1", 9, "a comma and another argument" },
+    { "verb", 0, NULL },
+    { "verb > 1", 0, "wants an integer, this is bytes" },
+    { "verb == 1", 5, "bytes and an integer cannot be compared" },
+    { "verb and true", 0, "'and' wants a condition" },
+    { "not verb", 4, "'not' wants a condition" },
+    { "1 + verb == 1", 4, "arithmetic wants an integer" },
+    { "text == 'a'", 0, "no field 'text' in the event 'command'; it is in: "
+                        "comment" },
+    { "name == 'a'", 0, "not known" },
+    { "any(verb, true)", 4, "any() wants a list, this is bytes" },
+    { "any(pairs)", 9, "a comma and a condition" },
+    { "any(pairs, nam == 'x')", 11, "did you mean 'name'?" },
+    { "pairs['x'].valu == 'y'", 11, "did you mean 'value'?" },
+    { "pairs['x'] == 'y'", 11, "cannot be compared" },
+    { "verb['x'] == 'y'", 4, "only a list" },
+    { "pairs[1].value == 'y'", 6, "the key wants bytes" },
+    { "only(verb, 'a-z')", 11, "\"[...]\"" },
+    { "only(verb, '[]')", 11, "at least one" },
+    { "only(verb, '[z-a]')", 11, "backwards" },
+    { "only(verb, argument)", 11, "a character class is expected" },
+    { "verb in ['a', 1]", 14, "strings" },
+    { "verb in 'a'", 8, "'['" },
+    { "date == ''", 0, "known only in one" },
+    { "split(verb, '') == ''", 12, "at least one byte" },
+    { "if(true, 1, 'a') == 1", 12, "of one type" },
+    { "99999999999999999999 == 1", 0, "64 bits" },
+    { "0x == 1", 0, "not a number" },
+    { "1a == 1", 0, "not a number" },
+    { "verb == 'a' # c", 12, "no meaning" },
+    { "any(pairs, any(pairs, any(pairs, any(pairs, true))))", 33, "deep" },
+    { "any(pairs, any(pairs, any(pairs, html_escape(html_escape("
+      "html_escape(html_escape(html_escape(html_escape(name)))))) == "
+      "'x')))", 0, "could take too long" },
+};
+
+START_TEST(test_errors)
+{
+    struct report report;
+    struct pp_expr *e = parse(errors[_i].text, false, &report);
+
+    if (!errors[_i].message) {
+        ck_assert_ptr_nonnull(e);
+        pp_expr_destroy(e);
+        return;
+    }
+    ck_assert_msg(!e, "accepted: %s", errors[_i].text);
+    ck_assert_msg(strstr(report.message, errors[_i].message) != NULL,
+                  "%s: \"%s\", expected \"%s\"", errors[_i].text,
+                  report.message, errors[_i].message);
+    ck_assert_msg(report.off == errors[_i].off,
+                  "%s: offset %"PRIuSIZE", expected %"PRIuSIZE" (%s)",
+                  errors[_i].text, report.off, errors[_i].off,
+                  report.message);
+    free(report.message);
+}
+END_TEST
+
+/* Deep and long expressions are refused, not followed. */
+START_TEST(test_limits)
+{
+    static const struct {
+        const char *start, *middle, *end;
+        size_t n;
+        bool ok;
+    } cases[] = {
+        { "", "(", "", 100000, false },
+        { "", "not ", "true", 100000, true },
+        { "", "-", "1 == 1", 100000, false },
+        { "1 == 1", " + 1", "", 60, true },
+        { "1 == 1", " + 1", "", 100, false },
+        { "1 == 1", " + 1", "", 5000, false },
+        { "true", " or true", "", 500, true },
+        { "true", " or verb == 'a'", "", 5000, false },
+        { "", "lower(", "", 100000, false },
+        { "1 in [1", ", 2", "]", 999, true },
+        { "1 in [1", ", 2", "]", 1000, false },
+    };
+    char *text;
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        size_t n = strlen(cases[i].middle);
+        struct report report;
+        struct pp_expr *e;
+        char *p;
+
+        text = xmalloc(strlen(cases[i].start) + n * cases[i].n
+                       + strlen(cases[i].end) + 1);
+        p = text + sprintf(text, "%s", cases[i].start);
+        for (size_t j = 0; j < cases[i].n; j++) {
+            memcpy(p, cases[i].middle, n);
+            p += n;
+        }
+        strcpy(p, cases[i].end);
+        e = parse(text, false, &report);
+        ck_assert_msg((e != NULL) == cases[i].ok, "case %"PRIuSIZE": %s", i,
+                      report.message ? report.message : "accepted");
+        pp_expr_destroy(e);
+        free(report.message);
+        free(text);
+    }
+}
+END_TEST
+
+START_TEST(test_templates)
+{
+    static const struct {
+        const char *text, *error;
+        size_t off;
+    } cases[] = {
+        { "plain", NULL, 0 },
+        { "", NULL, 0 },
+        { "$$ ${verb} ${n.pairs} ${'}'} ${date}", NULL, 0 },
+        { "a $b", "a dollar sign is written \"$$\"", 2 },
+        { "a ${verb", "a dollar sign is written \"$$\"", 2 },
+        { "a ${varb}", "did you mean 'verb'", 4 },
+        { "a ${verb == 'a'}", "wants bytes", 9 },
+        { "a ${verb verb}", "an operator or '}'", 9 },
+        { "a ${}", "ends too early", 4 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct report report;
+        struct pp_expr *e = parse(cases[i].text, true, &report);
+
+        ck_assert_msg((e != NULL) == !cases[i].error, "%s", cases[i].text);
+        if (e) {
+            ck_assert_int_eq(e->type, PP_TYPE_BYTES);
+        } else {
+            ck_assert_msg(strstr(report.message, cases[i].error) != NULL,
+                          "%s", report.message);
+            ck_assert_uint_eq(report.off, cases[i].off);
+        }
+        pp_expr_destroy(e);
+        free(report.message);
+    }
+}
+END_TEST
+
+/* An evaluation that needs more memory than there is says so, and is no
+ * match. */
+START_TEST(test_out_of_memory)
+{
+    static const char *const texts[] = {
+        "lower(verb) == 'get'", "any(split(argument, '/'), true)",
+        "exists(pairs['Host'])", "percent_decode(argument) == '/a/../b'",
+        "concat(verb, verb) == 'GETGET'", "hex(verb) == '474554'",
+        "normalize_path(argument) == '/b'",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct report report;
+        bool error;
+
+        ck_assert(!holds(parse(texts[i], false, &report), LINE, 1, &error));
+        ck_assert_msg(error, "%s", texts[i]);
+    }
+}
+END_TEST
+
+START_TEST(test_date)
+{
+    static const struct {
+        int64_t now;
+        const char *date;
+    } cases[] = {
+        { 0, "Thu, 01 Jan 1970 00:00:00 GMT" },
+        { 784111777, "Sun, 06 Nov 1994 08:49:37 GMT" },
+        { 951782400, "Tue, 29 Feb 2000 00:00:00 GMT" },
+        { 1709164799, "Wed, 28 Feb 2024 23:59:59 GMT" },
+        { 1798761599, "Thu, 31 Dec 2026 23:59:59 GMT" },
+        { 4107542400, "Mon, 01 Mar 2100 00:00:00 GMT" },
+        { INT64_MAX, "Fri, 31 Dec 9999 23:59:59 GMT" },
+        { INT64_MIN, "Thu, 01 Jan 1970 00:00:00 GMT" },
+    };
+    char date[PP_DATE_LEN + 1];
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        pp_format_date(cases[i].now, date);
+        ck_assert_str_eq(date, cases[i].date);
+    }
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("expr");
+    TCase *tc = tcase_create("expr");
+    SRunner *runner;
+    int n_failed;
+
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, test_truths, 0, ARRAY_SIZE(truths));
+    tcase_add_test(tc, test_all_functions);
+    tcase_add_loop_test(tc, test_errors, 0, ARRAY_SIZE(errors));
+    tcase_add_test(tc, test_limits);
+    tcase_add_test(tc, test_templates);
+    tcase_add_test(tc, test_out_of_memory);
+    tcase_add_test(tc, test_date);
+    suite_add_tcase(suite, tc);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    n_failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

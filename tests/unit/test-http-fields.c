@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Unit tests of the HTTP/1 proxy: values of fields, corrections by them, and
+ * the manual that tells of them. */
+
+#include <config.h>
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-driver.h"
+
+/* Fields. */
+
+/* The index of the field 'name' in 'table'. */
+static unsigned int
+field_index(const struct pp_field *table, const char *name)
+{
+    unsigned int i;
+
+    for (i = 0; table[i].name; i++) {
+        if (!strcmp(table[i].name, name)) {
+            return i;
+        }
+    }
+    ck_abort_msg("no field %s", name);
+    return 0;
+}
+
+/* Splits "headers.3.value" into a field, an index and a field of the element;
+ * '*sub' is -1 for a field as a whole, or an element. */
+static unsigned int
+field_find(const char *path, uint32_t *index, int *sub)
+{
+    char name[64], *number;
+    unsigned int field;
+
+    snprintf(name, sizeof name, "%s", path);
+    number = strpbrk(name, "0123456789");
+    *index = 0;
+    *sub = -1;
+    if (!number) {
+        return field_index(http->fields, name);
+    }
+    number[-1] = '\0';
+    field = field_index(http->fields, name);
+    *index = strtoul(number, &number, 10);
+    if (*number == '.') {
+        *sub = field_index(http->fields[field].elem, number + 1);
+    }
+    return field;
+}
+
+/* Writes the value of the field 'path' as text. */
+static void
+field_text(const struct pp_msg *msg, const char *path, char *text, size_t n)
+{
+    static uint8_t memory[1 << 16];
+    struct pp_arena arena;
+    struct pp_value v = { .type = PP_TYPE_BOOL };
+    uint32_t index;
+    int sub;
+    unsigned int field = field_find(path, &index, &sub);
+    bool there;
+
+    pp_arena_init(&arena, memory, sizeof memory);
+    there = sub < 0
+            ? http->get(msg, field, &arena, &v)
+            : http->get_elem(msg, field, index, sub, &arena, &v);
+    if (!there) {
+        snprintf(text, n, "(none)");
+        return;
+    }
+    switch (v.type) {
+    case PP_TYPE_BOOL:
+        snprintf(text, n, "%s", v.b ? "true" : "false");
+        break;
+    case PP_TYPE_INT:
+        snprintf(text, n, "%lld", (long long) v.i);
+        break;
+    case PP_TYPE_LIST:
+        snprintf(text, n, "%u", v.count);
+        break;
+    case PP_TYPE_BYTES:
+        snprintf(text, n, "%.*s", (int) v.s.n, (const char *) v.s.p);
+        break;
+    }
+}
+
+/* The unit that is looked at: the 'nth' one, and what it should say. */
+static struct {
+    unsigned int nth;
+    const char *const *expect;  /* Pairs of field and value; ends with NULL. */
+    unsigned int seen;
+} looking;
+
+static void
+look_fields(struct test_conn *conn, const struct pp_msg *msg)
+{
+    size_t i;
+
+    if (conn->n_units != looking.nth) {
+        return;
+    }
+    looking.seen++;
+    for (i = 0; looking.expect[i]; i += 2) {
+        char text[1024];
+
+        field_text(msg, looking.expect[i], text, sizeof text);
+        ck_assert_msg(!strcmp(text, looking.expect[i + 1]),
+                      "%s is <%s>, not <%s>", looking.expect[i], text,
+                      looking.expect[i + 1]);
+    }
+}
+
+struct field_vector {
+    const char *send;
+    unsigned int nth;           /* Which unit. */
+    const char *expect[40];
+};
+
+static const struct field_vector field_vectors[] = {
+    { "POST /a%2fb%zz?x=1&y=%41+b&&=c&d HTTP/1.1\r\nHost: h\r\n\r\n", 0,
+      { "method", "POST", "target", "/a%2fb%zz?x=1&y=%41+b&&=c&d",
+        "target.form", "origin", "path", "/a%2fb%zz",
+        "path.decoded", "/a/b%zz", "query", "x=1&y=%41+b&&=c&d",
+        "query.present", "true", "query.params", "4",
+        "query.params.1.value", "A b", "query.params.1.raw_value", "%41+b",
+        "query.params.2.name", "", "query.params.2.raw", "=c",
+        "query.params.3.has_equals", "false", "version", "HTTP/1.1",
+        "version.major", "1", "host", "h", "request_line.line_ending", "\r\n",
+        "content_length", "-1" } },
+    { "GET http://u@h:8?q HTTP/1.0\nHost: x\n\n", 0,
+      { "target.form", "absolute", "target.authority", "u@h:8", "path", "",
+        "query", "q", "host", "u@h:8", "version.minor", "0",
+        "request_line.line_ending", "\n", "headers.line_ending", "\n",
+        "headers.0.bare_lf", "true", "headers.0.line_ending", "\n" } },
+    { "OPTIONS * HTTP/1.1\r\n\r\n", 0,
+      { "target.form", "asterisk", "path", "*", "host", "" } },
+    { "CONNECT h:1 HTTP/1.1\r\n\r\n", 0,
+      { "target.form", "authority", "target.authority", "h:1", "path", "" } },
+    { "GET\t/a b\v HTTP/1.1 \r\n\r\n", 0,
+      { "request_line.method_separator", "\t", "target", "/a b",
+        "request_line.version_separator", "\v ", "version", "HTTP/1.1",
+        "request_line", "GET\t/a b\v HTTP/1.1 " } },
+    { "GET /\r\n\r\n", 0, { "version", "", "version.major", "-1" } },
+    { "GET / HTTP/1.1\r\nA : b \r\nB:\r\n c\r\n\td\r\nC\r\n: e\r\nF: g\rh\r\n"
+      "\r\n", 0,
+      { "headers", "5", "headers.0.name", "A", "headers.0.raw_name", "A ",
+        "headers.0.value", "b", "headers.0.raw_value", " b ",
+        "headers.0.raw", "A : b \r\n", "headers.1.value", "c d",
+        "headers.1.folded", "true", "headers.1.raw", "B:\r\n c\r\n\td\r\n",
+        "headers.2.has_colon", "false", "headers.2.name", "C",
+        "headers.3.name", "", "headers.3.value", "e",
+        "headers.4.bare_cr", "true", "headers.3.bare_cr", "false",
+        "headers.1.bare_lf", "false", "headers.1.bare_cr", "false" } },
+    { "GET / HTTP/1.1\r\nA: b\n c\r\n\r\n", 0,
+      { "headers.0.bare_lf", "true", "headers.0.line_ending", "\r\n" } },
+    { "GET / HTTP/1.1\r\nCookie: a=b; =c;d ; e=\"f\"\r\nCookie: g=h=i\r\n\r\n",
+      0,
+      { "cookies", "5", "cookies.0.name", "a", "cookies.1.name", "",
+        "cookies.1.value", "c", "cookies.2.name", "d",
+        "cookies.2.has_equals", "false", "cookies.3.value", "\"f\"",
+        "cookies.4.value", "h=i", "cookies.1.raw", " =c",
+        "cookies.4.header", "1" } },
+    { "GET / HTTP/1.1\r\nCookie: =\"a;b\\\";\" ;c=\"d;e; f = \"g;\"\r\n\r\n",
+      0,
+      { "cookies.quoted", "4", "cookies.quoted.0.raw", "=\"a;b\\\";\" ",
+        "cookies.quoted.0.value", "\"a;b\\\";\"",
+        "cookies.quoted.1.value", "\"d", "cookies.quoted.2.name", "e",
+        "cookies.quoted.3.raw", " f = \"g;\"", "cookies", "7" } },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n"
+      "Transfer-Encoding: gzip\r\nTransfer-Encoding: Chunked;a=b\r\n\r\n", 0,
+      { "content_length", "3", "content_length.count", "2",
+        "content_length.text", "3, 3", "content_length.valid", "true",
+        "transfer_encoding", "gzip, Chunked;a=b",
+        "transfer_encoding.count", "2", "transfer_encoding.codings", "2",
+        "transfer_encoding.codings.1.name", "Chunked",
+        "framing.chunked", "true", "framing.both", "true",
+        "framing.conflict", "false" } },
+    { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n , identity\r\n"
+      "Content-Length: 5,\r\n\r\n", 0,
+      { "transfer_encoding", "chunked , identity", "framing.chunked", "false",
+        "content_length", "5", "content_length.valid", "false" } },
+    { "POST / HTTP/1.1\r\nContent-Type: Multipart/Form-Data; Boundary=\"x;\"; "
+      "boundary =y\r\nConnection: close , X\r\n\r\n", 0,
+      { "content_type", "multipart/form-data", "content_type.params", "2",
+        "content_type.params.0.name", "Boundary",
+        "content_type.params.0.value", "x;",
+        "content_type.params.0.raw_value", "\"x;\"",
+        "content_type.params.1.raw", "boundary =y",
+        "connection", "2", "connection.0.name", "close" } },
+    { CHUNKED "5 \t;a=b\nhello\r\n0\r\nA: b\n\n", 1,
+      { "chunk.line", "5 \t;a=b", "chunk.size_text", "5 \t", "chunk.size", "5",
+        "chunk.size_valid", "false", "chunk.ext", ";a=b",
+        "chunk.after_size", " \t;a=b", "chunk.line_ending", "\n",
+        "chunk.before", "", "chunk.last", "false" } },
+    { CHUNKED "5\r\nhelloxx0\r\nA: b\n\n", 2,
+      { "chunk.before", "xx", "chunk.last", "true",
+        "chunk.size_valid", "true" } },
+    { CHUNKED "0\r\nA: b\n\n", 2,
+      { "trailers", "1", "trailers.0.name", "A", "trailers.0.bare_lf", "true",
+        "trailers.line_ending", "\n" } },
+    { FORM "Content-Length: 11\r\n\r\na=b&c=%64&d", 1,
+      { "body", "a=b&c=%64&d", "body.length", "11", "body.truncated", "false",
+        "body.params", "3", "body.params.1.value", "d", "method", "POST" } },
+    { FORM "Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n4;x\r\nb&c=\r\n0\r\n"
+      "T: u\r\n\r\n", 5,
+      { "body", "a=b&c=", "body.params", "2", "body.params.0.value", "b",
+        "trailers.0.value", "u" } },
+    { "POST / HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=\"x\""
+      "\r\nContent-Length: 119\r\n\r\n--x\r\nContent-Disposition: form-data; "
+      "name=\"a\"; filename=\"b\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n"
+      "--x\r\n\r\nno name\r\n--x--\r\n", 1,
+      { "body.params", "2", "body.params.0.name", "a",
+        "body.params.0.filename", "b", "body.params.0.content_type",
+        "text/plain", "body.params.0.value", "hello",
+        "body.params.1.name", "", "body.params.1.value", "no name",
+        "body.params.1.has_filename", "false" } },
+};
+
+START_TEST(test_fields)
+{
+    const struct field_vector *v = &field_vectors[_i];
+    struct test_conn *conn = conn_new(TO_SERVER | BODY);
+
+    looking.nth = v->nth;
+    looking.expect = v->expect;
+    looking.seen = 0;
+    conn->look = look_fields;
+    conn_send(conn, PP_TO_SERVER, v->send, strlen(v->send));
+    ck_assert_uint_eq(looking.seen, 1);
+    free(conn);
+}
+END_TEST
+
+/* Corrections. */
+
+/* What is done to the unit that is looked at, and what it becomes. */
+struct edit_vector {
+    const char *send;
+    unsigned int nth;
+    const char *fields[8];      /* A field to delete; "field=value": to
+                                 * replace. */
+    const char *result;         /* NULL: reframe() refuses. */
+};
+
+static const struct edit_vector *editing;
+
+static void
+look_edits(struct test_conn *conn, const struct pp_msg *msg)
+{
+    static uint8_t memory[1 << 16], out[1 << 16];
+    static struct pp_edits edits;
+    struct pp_arena arena;
+    struct pp_buf buf;
+    bool right;
+    size_t i;
+
+    if (conn->n_units != editing->nth) {
+        return;
+    }
+    looking.seen++;
+    pp_arena_init(&arena, memory, sizeof memory);
+    memset(&edits, 0, sizeof edits);
+    edits.arena = &arena;
+    for (i = 0; editing->fields[i]; i++) {
+        const char *value = strchr(editing->fields[i], '=');
+        struct pp_span at, extent;
+        char path[64];
+        uint32_t index;
+        unsigned int field;
+        int sub;
+
+        snprintf(path, sizeof path, "%.*s",
+                 (int) strcspn(editing->fields[i], "="), editing->fields[i]);
+        field = field_find(path, &index, &sub);
+        ck_assert_msg(http->locate(msg, field, index, sub, &at, &extent),
+                      "%s stands nowhere", path);
+        if (value) {
+            value++;
+            pp_edits_add(&edits, at.off, at.len,
+                         (struct pp_bytes) { (const uint8_t *) value,
+                                             strlen(value) });
+        } else {
+            pp_edits_add(&edits, extent.off, extent.len,
+                         (struct pp_bytes) { .n = 0 });
+        }
+    }
+    right = http->reframe(msg, &edits);
+    if (!right || !editing->result) {
+        ck_assert_msg(!right == !editing->result, "%s: reframe %d",
+                      editing->send, right);
+        return;
+    }
+    pp_buf_init(&buf, out, sizeof out);
+    pp_edits_apply(&edits, msg->view.base, msg->end, &buf);
+    ck_assert(!buf.overflow);
+    ck_assert_msg(buf.len == strlen(editing->result)
+                  && !memcmp(out, editing->result, buf.len),
+                  "got\n%.*s\nnot\n%s", (int) buf.len, out, editing->result);
+}
+
+#define Q(QUERY) "GET /" QUERY " HTTP/1.1\r\n" HOST "\r\n"
+#define COOKIE(VALUE) "GET / HTTP/1.1\r\nCookie: " VALUE "\r\nA: b\r\n\r\n"
+
+static const struct edit_vector edit_vectors[] = {
+    { Q("?a=1&b=2&c=3"), 0, { "query.params.0" }, Q("?b=2&c=3") },
+    { Q("?a=1&b=2&c=3"), 0, { "query.params.1" }, Q("?a=1&c=3") },
+    { Q("?a=1&b=2&c=3"), 0, { "query.params.2" }, Q("?a=1&b=2") },
+    { Q("?a=1&b=2&c=3"), 0, { "query.params.1", "query.params.2" },
+      Q("?a=1") },
+    { Q("?a=1&b=2&c=3"), 0, { "query.params.0", "query.params.1" },
+      Q("?c=3") },
+    { Q("?a=1&b=2&c=3"), 0, { "query.params.0", "query.params.2" },
+      Q("?b=2") },
+    { Q("?a=1&b=2&c=3"), 0,
+      { "query.params.0", "query.params.1", "query.params.2" }, Q("") },
+    { Q("?a=1"), 0, { "query.params.0" }, Q("") },
+    { Q("?a=1"), 0, { "query" }, Q("") },
+    { Q("?a=1"), 0, { "query.params.0.value=xyz" }, Q("?a=xyz") },
+    { Q("a"), 0, { "path=/b" }, Q("b") },
+    { Q("a"), 0, { "path" }, NULL },
+    { Q("a"), 0, { "headers.0" }, "GET /a HTTP/1.1\r\n\r\n" },
+    { Q("a"), 0, { "headers.0.value=b" },
+      "GET /a HTTP/1.1\r\nHost: b\r\n\r\n" },
+    { Q("a"), 0, { "headers.0.value=b\r\n\r\n" }, NULL },
+    { Q("a"), 0, { "method=HEAD" }, NULL },
+    { COOKIE("a=1; b=2; c=3"), 0, { "cookies.0" }, COOKIE(" b=2; c=3") },
+    { COOKIE("=\"a;b\";c=d"), 0, { "cookies.quoted.0" }, COOKIE("c=d") },
+    { COOKIE("a=1;=b;c=d"), 0, { "cookies.1" }, COOKIE("a=1;c=d") },
+    { COOKIE("a=1; b=2; c=3"), 0, { "cookies.1" }, COOKIE("a=1; c=3") },
+    { COOKIE("a=1; b=2; c=3"), 0, { "cookies.2" }, COOKIE("a=1; b=2") },
+    { COOKIE("a=1; b=2; c=3"), 0, { "cookies.1", "cookies.2" },
+      COOKIE("a=1") },
+    { COOKIE("a=1; b=2"), 0, { "cookies.0", "cookies.1" },
+      "GET / HTTP/1.1\r\nA: b\r\n\r\n" },
+    { COOKIE("a=1"), 0, { "cookies.0" }, "GET / HTTP/1.1\r\nA: b\r\n\r\n" },
+    { "GET / HTTP/1.1\r\nConnection: close, connection\r\n\r\n", 0,
+      { "connection.1" }, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n" },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 0, { "headers.0" },
+      NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", 0,
+      { "headers.0.value=4" }, NULL },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+      0, { "headers.0" },
+      "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n" },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked"
+      "\r\n\r\n", 0, { "headers.0" },
+      "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" },
+    { CONTENT("11", "a=b&c=%64&d"), 1, { "body.params.1" },
+      CONTENT("5", "a=b&d") },
+    { CONTENT("11", "a=b&c=%64&d"), 1, { "body.params.1", "body.params.2" },
+      CONTENT("3", "a=b") },
+    { CONTENT("3", "a=b"), 1, { "body.params.0" }, CONTENT("0", "") },
+    { CONTENT("3", "a=b"), 1, { "body=0123456789" },
+      CONTENT("10", "0123456789") },
+    { CHUNKS("4\r\na=b&\r\n3\r\nc=d\r\n0\r\n\r\n"), 5, { "body.params.0" },
+      CHUNKS("3\r\nc=d\r\n0\r\n\r\n") },
+    { CHUNKS("4\r\na=b&\r\n3\r\nc=d\r\n0\r\n\r\n"), 5, { "body.params.1" },
+      CHUNKS("3\r\na=b\r\n0\r\n\r\n") },
+    { CHUNKS("5\r\na=b&c\r\n4\r\n=d&e\r\n0\r\n\r\n"), 5, { "body.params.1" },
+      CHUNKS("5\r\na=b&e\r\n0\r\n\r\n") },
+    { CHUNKS("5\r\na=b&c\r\n4\r\n=d&e\r\n0\r\n\r\n"), 5,
+      { "body.params.1", "body.params.2" }, CHUNKS("3\r\na=b\r\n0\r\n\r\n") },
+    { CHUNKS("5\r\na=b&c\r\n4\r\n=d&e\r\n0\r\n\r\n"), 5, { "body=0123456789" },
+      CHUNKS("a\r\n0123456789\r\n0\r\n\r\n") },
+    { CHUNKED "2;x=y\r\nhi\r\n0\r\n\r\n", 1, { "chunk.ext" },
+      "2\r\n" },
+    { CHUNKED "2;x=y\r\nhi\r\n0\r\n\r\n", 1, { "chunk.line=3" }, NULL },
+    { CHUNKED "0\r\nA: b\r\nC: d\r\n\r\n", 2, { "trailers.0" },
+      "C: d\r\n\r\n" },
+};
+
+START_TEST(test_edits)
+{
+    struct test_conn *conn = conn_new(TO_SERVER | BODY);
+
+    editing = &edit_vectors[_i];
+    looking.seen = 0;
+    conn->look = look_edits;
+    conn_send(conn, PP_TO_SERVER, editing->send, strlen(editing->send));
+    ck_assert_uint_eq(looking.seen, 1);
+    free(conn);
+}
+END_TEST
+
+/* The manual. */
+
+/* Reads the manual page with its line ends as spaces and no backslashes. */
+static char *
+manual_read(void)
+{
+    const char *srcdir = getenv("srcdir");
+    char *text = calloc(1, 1 << 17), name[512];
+    FILE *file;
+    size_t i, n, out = 0;
+
+    snprintf(name, sizeof name, "%s/proxies/http/ovs-patchpoint-http.7",
+             srcdir ? srcdir : ".");
+    file = fopen(name, "r");
+    ck_assert_msg(file != NULL, "no %s", name);
+    n = fread(text, 1, (1 << 17) - 1, file);
+    fclose(file);
+    for (i = 0; i < n; i++) {
+        if (text[i] != '\\') {
+            text[out++] = text[i] == '\n' ? ' ' : text[i];
+        }
+    }
+    text[out] = '\0';
+    return text;
+}
+
+static void
+manual_check(const char *manual, const struct pp_field *fields)
+{
+    char name[128];
+
+    for (; fields->name; fields++) {
+        snprintf(name, sizeof name, "fB%sfR (", fields->name);
+        ck_assert_msg(strstr(manual, name) != NULL, "no field %s",
+                      fields->name);
+        ck_assert_msg(strstr(manual, fields->doc) != NULL,
+                      "%s: the manual says something else", fields->name);
+        if (fields->elem) {
+            manual_check(manual, fields->elem);
+        }
+    }
+}
+
+/* Every field is in the manual, in the words of the table, and so is every
+ * reason. */
+START_TEST(test_manual)
+{
+    char *manual = manual_read();
+    size_t i;
+
+    manual_check(manual, http->fields);
+    for (i = 0; http->reasons[i]; i++) {
+        ck_assert_msg(strstr(manual, http->reasons[i]) != NULL,
+                      "no reason %s", http->reasons[i]);
+    }
+    free(manual);
+}
+END_TEST
+
+static Suite *
+http_fields_suite(void)
+{
+    Suite *suite = suite_create("http-fields");
+    TCase *tc = tcase_create("http-fields");
+
+    tcase_set_timeout(tc, 60);
+#define LOOP(TEST, ARRAY) \
+    tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
+    LOOP(test_fields, field_vectors);
+    LOOP(test_edits, edit_vectors);
+    tcase_add_test(tc, test_manual);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+int
+main(void)
+{
+    SRunner *runner;
+    int failed;
+
+    driver_init();
+    runner = srunner_create(http_fields_suite());
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    driver_free();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

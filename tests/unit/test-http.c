@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Unit tests of the HTTP/1 proxy: which units, and which replies when.
+ *
+ * A vector is what both sides send, and the units it comes to.  Every vector
+ * is run whole, at every cut in two, and a byte at a time, and comes to the
+ * same each time. */
+
+#include <config.h>
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http-driver.h"
+
+/* What both sides send in turn: the client first.  A NULL ends it.  A "" is
+ * FIN. */
+struct vector {
+    const char *name;
+    uint32_t wants;
+    const char *log;
+    const char *sends[12];
+};
+
+/* Runs 'v' with each send in pieces: of 'piece' bytes, and a cut at 'cut'. */
+static void
+vector_run_cut(const struct vector *v, size_t piece, size_t cut)
+{
+    struct test_conn *conn = conn_new(v->wants);
+    size_t i, pos, n;
+
+    for (i = 0; v->sends[i]; i++) {
+        enum pp_dir dir = i & 1 ? PP_FROM_SERVER : PP_TO_SERVER;
+
+        if (!v->sends[i][0] && (i & 1) == 0) {
+            conn_eof(conn, dir);
+        }
+        for (pos = 0; pos < strlen(v->sends[i]); pos += n) {
+            n = strlen(v->sends[i]) - pos;
+            n = n < piece ? n : piece;
+            n = pos < cut && pos + n > cut ? cut - pos : n;
+            conn_send(conn, dir, v->sends[i] + pos, n);
+        }
+    }
+    log_skip(conn);
+    ck_assert_msg(!strcmp(conn->log, v->log),
+                  "%s: piece %zu, cut %zu: got\n%s\nnot\n%s", v->name, piece,
+                  cut, conn->log, v->log);
+    free(conn);
+}
+
+static void
+vector_run(const struct vector *v)
+{
+    size_t i, cut, longest = 0;
+
+    for (i = 0; v->sends[i]; i++) {
+        longest = strlen(v->sends[i]) > longest ? strlen(v->sends[i])
+                                                : longest;
+    }
+    vector_run_cut(v, SIZE_MAX, 0);
+    vector_run_cut(v, 1, 0);
+    vector_run_cut(v, 3, 0);
+    for (cut = 1; cut < longest; cut++) {
+        vector_run_cut(v, SIZE_MAX, cut);
+    }
+}
+
+/* Each request, with all that is to the server wanted. */
+static const struct vector vectors[] = {
+    /* RFC 9112 2.1, 2.2. */
+    { "get", TO_SERVER, "R<" GET ">", { GET } },
+    { "pipelined", TO_SERVER, "R<" GET ">R<" GET ">", { GET GET } },
+    { "nothing wanted", 0, "81", { GET GET GET } },
+    { "empty lines before", TO_SERVER, "4R<" GET ">", { "\r\n\r\n" GET } },
+    { "empty lines between", TO_SERVER, "R<" GET ">2R<" GET ">",
+      { GET "\r\n" GET } },
+    { "LF_ENDS_LINE", TO_SERVER, "R<GET / HTTP/1.1\nHost: a\n\n>R<" GET ">",
+      { "GET / HTTP/1.1\nHost: a\n\n" GET } },
+    { "LF_ENDS_LINE, mixed", TO_SERVER,
+      "R<GET / HTTP/1.1\r\nHost: a\n\r\n>R<" GET ">",
+      { "GET / HTTP/1.1\r\nHost: a\n\r\n" GET } },
+    { "bare CR ends no line", TO_SERVER,
+      "R<GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n>",
+      { "GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n" } },
+    { "ANY_SPACE_IN_LINE", TO_SERVER, "R<GET\t/\tHTTP/1.1\r\n\r\n>",
+      { "GET\t/\tHTTP/1.1\r\n\r\n" } },
+    { "NO_VERSION", TO_SERVER, "R<GET /\r\n\r\n>R<" GET ">",
+      { "GET /\r\n\r\n" GET } },
+    { "EOF_ENDS_HEAD", TO_SERVER, "R<GET / HTTP/1.1\r\nA: b>",
+      { "GET / HTTP/1.1\r\nA: b", "", "" } },
+    { "EOF after a head", TO_SERVER, "R<" GET ">", { GET, "", "" } },
+    { "one word", TO_SERVER, "(request-line)", { "GET\r\n\r\n" } },
+    { "not a token", TO_SERVER, "(not-http)", { "\001\002\003" } },
+    { "TLS", TO_SERVER, "(tls)", { "\026\003\001" } },
+    { "preface", TO_SERVER, "(http2)",
+      { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" } },
+
+    /* RFC 9112 6. */
+    { "Content-Length", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello" GET } },
+    { "Content-Length, nothing wanted", 0, "70",
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello" GET } },
+    { "Content-Length: 0", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n" GET } },
+    { "Content-Length, the same twice", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\nhello" GET } },
+    { "Content-Length, two values", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n>"
+      "(content-length-conflict)",
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"
+        "hello" } },
+    { "SPACE_BEFORE_COLON", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length \t: 5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length \t: 5\r\n\r\nhello" GET } },
+    { "space before the name does not count", TO_SERVER,
+      "R<POST / HTTP/1.1\r\n Content-Length: 5\r\n\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\n Content-Length: 5\r\n\r\n" GET } },
+    { "LOOSE_LENGTH, sign", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: +5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: +5\r\n\r\nhello" GET } },
+    { "LOOSE_LENGTH, underscore", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 0_5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 0_5\r\n\r\nhello" GET } },
+    { "LOOSE_LENGTH, rest", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5x\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 5x\r\n\r\nhello" GET } },
+    { "LOOSE_LENGTH, empty", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length:\r\n\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length:\r\n\r\n" GET } },
+    { "folded Content-Length", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length:\r\n 5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length:\r\n 5\r\n\r\nhello" GET } },
+
+    /* RFC 9112 7.1. */
+    { "chunked", TO_SERVER,
+      "R<" CHUNKED ">C<5;a=b\r\n>7C<0\r\n>T<A: b\r\n\r\n>R<" GET ">",
+      { CHUNKED "5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n" GET } },
+    { "chunked, nothing wanted", 0, "99",
+      { CHUNKED "5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n" GET } },
+    { "chunked, head wanted", REQUEST, "R<" CHUNKED ">25R<" GET ">",
+      { CHUNKED "5;a=b\r\nhello\r\n0\r\nA: b\r\n\r\n" GET } },
+    { "chunked overrides Content-Length", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: gzip, "
+      "Chunked\r\n\r\n>C<0\r\n>T<\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 9\r\nTransfer-Encoding: gzip, "
+        "Chunked\r\n\r\n0\r\n\r\n" GET } },
+    { "last coding is not chunked", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n"
+      "Content-Length: 2\r\n\r\n>2R<" GET ">",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n"
+        "Content-Length: 2\r\n\r\nhi" GET } },
+    { "REPEATED_CODING", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding: chunkedchunked\r\n\r\n>"
+      "C<0\r\n>T<\r\n>",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding: chunkedchunked\r\n\r\n"
+        "0\r\n\r\n" } },
+    { "LOOSE_CHUNK_SIZE", TO_SERVER,
+      "R<" CHUNKED ">C<0x2\r\n>4C<0_2\r\n>4C< 2 \r\n>4C<2 x\n>4C<0\n>"
+      "T<\n>R<" GET ">",
+      { CHUNKED "0x2\r\nhi\r\n0_2\r\nhi\r\n 2 \r\nhi\r\n2 x\nhi\r\n0\n\n"
+        GET } },
+    { "LOOSE_CHUNK_END", TO_SERVER,
+      "R<" CHUNKED ">C<2\r\n>2C<\n2\r\n>2C<xx0\r\n>T<\r\n>R<" GET ">",
+      { CHUNKED "2\r\nhi\n2\r\nhixx0\r\n\r\n" GET } },
+    { "no chunk size", TO_SERVER, "R<" CHUNKED ">C<;x\r\n>(chunk-size)",
+      { CHUNKED ";x\r\n" } },
+    { "no chunk size, nothing wanted", 0, "47(chunk-size)",
+      { CHUNKED ";x\r\n" } },
+    { "chunk size of 64 bits", TO_SERVER,
+      "R<" CHUNKED ">C<8000000000000000\r\n>(chunk-size)",
+      { CHUNKED "8000000000000000\r\n" } },
+
+    /* RFC 9110 9.3.6, 7.8. */
+#define CONNECT "CONNECT a:1 HTTP/1.1\r\n\r\n"
+#define UPGRADE "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: b\r\n\r\n"
+    { "CONNECT waits", TO_SERVER, "R<" CONNECT ">", { CONNECT "tunnel" } },
+    { "CONNECT agreed", TO_SERVER, "R<" CONNECT ">(connect)",
+      { CONNECT "tunnel", "HTTP/1.1 200 OK\r\n\r\n" } },
+    { "CONNECT refused", TO_SERVER, "R<" CONNECT ">R<" GET ">",
+      { CONNECT GET, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n" } },
+    { "upgrade agreed", TO_SERVER, "R<" UPGRADE ">(upgrade)",
+      { UPGRADE "frames", "HTTP/1.1 101 Go\r\n\r\nframes" } },
+    { "upgrade refused", TO_SERVER, "R<" UPGRADE ">R<" GET ">",
+      { UPGRADE GET, OK } },
+    { "upgrade, and a reply that makes no sense", TO_SERVER,
+      "R<" UPGRADE ">R<" GET ">", { UPGRADE GET, "no HTTP at all\r\n\r\n" } },
+    { "upgrade behind a request", TO_SERVER,
+      "R<" GET ">R<" UPGRADE ">R<" GET ">",
+      { GET UPGRADE GET, OK "HTTP/1.1 100 Continue\r\n\r\n" OK } },
+
+    /* Forms. */
+    { "form", TO_SERVER | BODY,
+      "R+<" FORM "Content-Length: 3\r\n\r\n>"
+      "B<" FORM "Content-Length: 3\r\n\r\na=b>R<" GET ">",
+      { FORM "Content-Length: 3\r\n\r\na=b" GET } },
+    { "form that nobody wants", TO_SERVER,
+      "R<" FORM "Content-Length: 3\r\n\r\n>3R<" GET ">",
+      { FORM "Content-Length: 3\r\n\r\na=b" GET } },
+    { "form, chunked", TO_SERVER | BODY,
+      "R+<" FORM "Transfer-Encoding: chunked\r\n\r\n>C+<2\r\n>C+<\r\n1\r\n>"
+      "C+<\r\n0\r\n>T+<\r\n>B<" FORM "Transfer-Encoding: chunked\r\n\r\n"
+      "2\r\na=\r\n1\r\nb\r\n0\r\n\r\n>R<" GET ">",
+      { FORM "Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n1\r\nb\r\n0\r\n"
+        "\r\n" GET } },
+    { "form, chunked, body wanted", BODY,
+      "R+<" FORM "Transfer-Encoding: chunked\r\n\r\n>B<" FORM
+      "Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n1\r\nb\r\n0\r\n\r\n>27",
+      { FORM "Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n1\r\nb\r\n0\r\n"
+        "\r\n" GET } },
+    { "form too long", TO_SERVER | BODY,
+      "R<" FORM "Content-Length: 262144\r\n\r\n>27",
+      { FORM "Content-Length: 262144\r\n\r\n" GET } },
+    { "form with a long chunk", TO_SERVER | BODY,
+      "R+<" FORM "Transfer-Encoding: chunked\r\n\r\n>C+<2\r\n>"
+      "C<\r\n40000\r\n>27",
+      { FORM "Transfer-Encoding: chunked\r\n\r\n2\r\na=\r\n40000\r\n" GET } },
+    { "form cut off", TO_SERVER | BODY,
+      "R+<" FORM "Content-Length: 3\r\n\r\n>"
+      "B<" FORM "Content-Length: 3\r\n\r\na=>",
+      { FORM "Content-Length: 3\r\n\r\na=", "", "" } },
+};
+
+START_TEST(test_vectors)
+{
+    vector_run(&vectors[_i]);
+}
+END_TEST
+
+/* Replies. */
+
+/* Refused messages: what is left of them is swallowed. */
+static const struct {
+    const char *send;
+    enum pp_outcome outcome[4];
+    const char *log;
+} refusals[] = {
+    { GET GET, { PP_REFUSED }, "R<" GET ">R<" GET ">" },
+    { "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc" GET, { PP_REFUSED },
+      "R<POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\n>3!R<" GET ">" },
+    { CHUNKED "2\r\nhi\r\n0\r\nA: b\r\n\r\n" GET, { PP_SWALLOWED },
+      "R<" CHUNKED ">18!R<" GET ">" },
+    { CHUNKED "2\r\nhi\r\n0\r\n\r\n" GET, { PP_PASSED, PP_REFUSED },
+      "R<" CHUNKED ">C<2\r\n>36!" },
+    { CHUNKED "x\r\n" GET, { PP_REFUSED }, "R<" CHUNKED ">30!" },
+    { CONTENT("3", "a=b") GET, { PP_PASSED, PP_REFUSED },
+      "R+<" CONTENT("3", "") ">B<" CONTENT("3", "a=b") ">R<" GET ">" },
+    { CHUNKS("2\r\nhi\r\n0\r\n\r\n") GET, { PP_PASSED, PP_REFUSED },
+      "R+<" CHUNKS("") ">C+<2\r\n>9!R<" GET ">" },
+};
+
+START_TEST(test_refused)
+{
+    size_t piece;
+
+    for (piece = 1; piece < 400; piece++) {
+        struct test_conn *conn = conn_new(TO_SERVER | BODY);
+        size_t pos, n, len = strlen(refusals[_i].send);
+
+        memcpy(conn->outcome, refusals[_i].outcome,
+               sizeof refusals[_i].outcome);
+        for (pos = 0; pos < len; pos += n) {
+            n = len - pos < piece ? len - pos : piece;
+            conn_send(conn, PP_TO_SERVER, refusals[_i].send + pos, n);
+        }
+        log_skip(conn);
+        ck_assert_str_eq(conn->log, refusals[_i].log);
+        free(conn);
+    }
+}
+END_TEST
+
+/* What reply_when() said of each unit to the server. */
+static char whens[64];
+
+static void
+look_when(struct test_conn *conn, const struct pp_msg *msg)
+{
+    if (msg->dir == PP_TO_SERVER) {
+        snprintf(whens + strlen(whens), sizeof whens - strlen(whens), "%c",
+                 "nw-"[http->reply_when(conn->state, msg)]);
+    }
+}
+
+/* 'n': now, 'w': wait, '-': never. */
+static const struct {
+    const char *whens;
+    const char *sends[8];
+} when_vectors[] = {
+    { "nw", { GET GET } },
+    { "nn", { GET, OK, GET } },
+    { "nw", { GET, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", GET } },
+    { "nww", { GET GET, OK, GET } },
+    { "nwn", { GET GET, OK OK, GET } },
+    { "nn", { GET, "HTTP/1.1 100 Continue\r\n\r\n" OK, GET } },
+    { "n-", { GET, "HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                   "Content-Length: 0\r\n\r\n", GET } },
+    { "n-", { GET, "HTTP/1.0 200 OK\r\n\r\nuntil close", GET } },
+    { "nn", { "HEAD / HTTP/1.1\r\n\r\n",
+              "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", GET } },
+    { "nn", { GET, "HTTP/1.1 304 No\r\nContent-Length: 3\r\n\r\n", GET } },
+    { "nn", { GET, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "2;a\r\nhi\r\n0\r\nA: b\r\n\r\n", GET } },
+    { "nw", { GET, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "2;a\r\nhi\r\n0\r\nA: b\r\n", GET } },
+    { "nn", { CHUNKED, "HTTP/1.1 100 Continue\r\n\r\n", "2\r\n" } },
+    { "n-", { CHUNKED, "HTTP", "2\r\n" } },
+    { "n-", { CHUNKED, OK, "2\r\n" } },
+    { "nww", { GET CHUNKED, "HTTP/1.1 200", "2\r\n" } },
+    { "nwn", { GET CHUNKED, OK, "2\r\n" } },
+    { "-", { "", "HTTP/1.1 408 Slow\r\n\r\n", GET } },
+};
+
+START_TEST(test_reply_when)
+{
+    size_t piece, i, pos, n;
+
+    for (piece = 1; piece < 200; piece++) {
+        struct test_conn *conn = conn_new(TO_SERVER);
+
+        whens[0] = '\0';
+        conn->look = look_when;
+        for (i = 0; when_vectors[_i].sends[i]; i++) {
+            const char *s = when_vectors[_i].sends[i];
+
+            for (pos = 0; pos < strlen(s); pos += n) {
+                n = strlen(s) - pos < piece ? strlen(s) - pos : piece;
+                conn_send(conn, i & 1 ? PP_FROM_SERVER : PP_TO_SERVER,
+                          s + pos, n);
+            }
+        }
+        ck_assert_str_eq(whens, when_vectors[_i].whens);
+        free(conn);
+    }
+}
+END_TEST
+
+static struct pp_bytes
+text(const char *s)
+{
+    return (struct pp_bytes) { .p = (const uint8_t *) s, .n = strlen(s) };
+}
+
+/* The reply that look_refuse() asks for, and what came of it. */
+static struct pp_reply reply;
+static char refused[1024];
+static bool refused_close;
+
+static void
+look_refuse(struct test_conn *conn, const struct pp_msg *msg)
+{
+    struct pp_buf buf;
+
+    pp_buf_init(&buf, refused, sizeof refused - 1);
+    refused_close = reply.close;
+    http->refuse(conn->state, msg, &reply, &buf, &refused_close);
+    ck_assert(!buf.overflow);
+    refused[buf.len] = '\0';
+}
+
+static void
+check_refuse(const char *send, const char *expect, bool close)
+{
+    struct test_conn *conn = conn_new(TO_SERVER);
+
+    conn->look = look_refuse;
+    conn_send(conn, PP_TO_SERVER, send, strlen(send));
+    ck_assert_str_eq(refused, expect);
+    ck_assert_int_eq(refused_close, close);
+    free(conn);
+}
+
+START_TEST(test_refuse)
+{
+    reply = (struct pp_reply) { .status = 400 };
+    check_refuse(GET, "HTTP/1.1 400 Bad Request\r\n\r\n", false);
+    reply.close = true;
+    reply.n_headers = 1;
+    reply.headers[0].name = text("Connection");
+    reply.headers[0].value = text("close");
+    check_refuse(GET, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+                 true);
+    reply.close = false;
+    reply.body = text("no");
+    reply.reason = text("Really Bad");
+    check_refuse(GET, "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
+                 "Content-Length: 2\r\n\r\nno", false);
+    check_refuse("HEAD / HTTP/1.1\r\n\r\n",
+                 "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
+                 "Content-Length: 2\r\n\r\n", false);
+    check_refuse(CHUNKED "2\r\n",
+                 "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
+                 "Content-Length: 2\r\n\r\nno", true);
+    reply.headers[0].name = text("content-length");
+    reply.headers[0].value = text("2");
+    check_refuse(GET, "HTTP/1.1 400 Really Bad\r\ncontent-length: 2\r\n\r\n"
+                 "no", false);
+    reply.raw = true;
+    check_refuse(GET, "no", false);
+}
+END_TEST
+
+/* A head of 64 KiB a byte at a time takes no longer than a moment. */
+START_TEST(test_limits)
+{
+    static char head[1 << 18];
+    struct test_conn *conn = conn_new(TO_SERVER);
+    size_t n = 0, i;
+
+    n += sprintf(head, "GET / HTTP/1.1\r\n");
+    while (n < 65000) {
+        n += sprintf(head + n, "Some-Name: %0100d\r\n", 0);
+    }
+    n += sprintf(head + n, "\r\n");
+    for (i = 0; i < n; i++) {
+        conn_send(conn, PP_TO_SERVER, head + i, 1);
+    }
+    ck_assert_uint_eq(conn->n_units, 1);
+    free(conn);
+
+    conn = conn_new(TO_SERVER);
+    memset(head, 'a', sizeof head);
+    memcpy(head, "GET /", 5);
+    conn_send(conn, PP_TO_SERVER, head, 70000);
+    ck_assert_str_eq(conn->log, "(head-too-long)");
+    free(conn);
+
+    conn = conn_new(TO_SERVER);
+    n = sprintf(head, "GET / HTTP/1.1\r\n");
+    for (i = 0; i < 1025; i++) {
+        n += sprintf(head + n, "a:\r\n");
+    }
+    conn_send(conn, PP_TO_SERVER, head, n);
+    ck_assert_str_eq(conn->log, "(too-many-fields)");
+    free(conn);
+
+    conn = conn_new(0);
+    for (i = 0; i < 80; i++) {
+        conn_send(conn, PP_TO_SERVER, GET, strlen(GET));
+    }
+    ck_assert_uint_eq(conn->skipped, 64 * strlen(GET));
+    for (i = 0; i < 16; i++) {
+        conn_send(conn, PP_FROM_SERVER, OK, strlen(OK));
+    }
+    ck_assert_uint_eq(conn->skipped, 80 * strlen(GET));
+    free(conn);
+}
+END_TEST
+
+static Suite *
+http_suite(void)
+{
+    Suite *suite = suite_create("http");
+    TCase *tc = tcase_create("http");
+
+    tcase_set_timeout(tc, 60);
+#define LOOP(TEST, ARRAY) \
+    tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
+    LOOP(test_vectors, vectors);
+    LOOP(test_refused, refusals);
+    LOOP(test_reply_when, when_vectors);
+    tcase_add_test(tc, test_refuse);
+    tcase_add_test(tc, test_limits);
+    suite_add_tcase(suite, tc);
+    return suite;
+}
+
+int
+main(void)
+{
+    SRunner *runner;
+    int failed;
+
+    driver_init();
+    runner = srunner_create(http_suite());
+    srunner_run_all(runner, CK_ENV);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    driver_free();
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
