@@ -40,6 +40,4 @@ ovs_patchpoint_control_ovs_patchpointd_LDFLAGS = $(PP_HARDENED)
 ovs_patchpoint_control_ovs_patchpointd_LDADD = \
 	$(PP_CONTROL) $(CAPNG_LIBS) $(OVS_LIBS)
 
-# Its manual page; to be switched on when it exists:
-#
-# dist_man_MANS += ovs-patchpoint/control/ovs-patchpointd.8
+dist_man_MANS += ovs-patchpoint/control/ovs-patchpointd.8

@@ -53,7 +53,6 @@ VLOG_DEFINE_THIS_MODULE(ovs_patchpointd);
 
 /* Exit codes; also in the manual. */
 #define EXIT_CANNOT 1           /* Options, engine, user, files. */
-#define EXIT_SECOND 3           /* Another one is at work on this host. */
 
 /* How long the way out may take. */
 #define EXIT_MS 8000

@@ -26,7 +26,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -48,9 +47,9 @@
 VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
 
 #define HELLO_MS 10000          /* To say hello in. */
-#define HUNG_MS 2000            /* Without a heartbeat: hung. */
+#define HUNG_MS 1500            /* Without a heartbeat: hung. */
 #define END_MS 2000             /* To exit in, when told to. */
-#define LOOK_MS 500             /* How often to look. */
+#define LOOK_MS 300             /* How often to look. */
 #define WELL_MS 5000            /* Lived that long: no backoff. */
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 10000
@@ -200,14 +199,39 @@ pid_file(const struct pp_control *ctl)
     return xasprintf("%s/ovs-patchpoint-engine.pid", ctl->rundir);
 }
 
+/* Is 'pid' an engine, as we start them?  Numbers of processes are used
+ * again, and an upgrade may have replaced the program's file. */
+static bool
+is_engine(long int pid)
+{
+    char *name = xasprintf("/proc/%ld/cmdline", pid), *want;
+    char buf[4096];
+    FILE *f = fopen(name, "r");
+    size_t n = f ? fread(buf, 1, sizeof buf - 1, f) : 0;
+    bool is;
+
+    if (f) {
+        fclose(f);
+    }
+    for (size_t i = 0; i < n; i++) {
+        buf[i] = buf[i] ? buf[i] : ' ';
+    }
+    buf[n] = '\0';
+    want = xasprintf(" --socket=%d --counters=%d ", ENGINE_SOCKET_FD,
+                     ENGINE_COUNTERS_FD);
+    is = strstr(buf, want) != NULL;
+    free(want);
+    free(name);
+    return is;
+}
+
 /* An engine that outlived the control before us still has the taps.  Ours is
  * ready: end that one. */
 static void
 end_predecessor(const struct pp_control *ctl)
 {
     const struct pp_engine *e = ctl->engine;
-    char *name = pid_file(ctl), *exe, *path;
-    struct stat a, b;
+    char *name = pid_file(ctl);
     long int pid = 0;
     FILE *f = fopen(name, "r");
 
@@ -217,23 +241,20 @@ end_predecessor(const struct pp_control *ctl)
         }
         fclose(f);
     }
-    exe = xasprintf("/proc/%ld/exe", pid);
-    path = xstrdup(e->path);
-    if (pid > 1 && pid != e->pid && !stat(exe, &a) && !stat(path, &b)
-        && a.st_ino == b.st_ino && a.st_dev == b.st_dev) {
+    if (pid > 1 && pid != e->pid && is_engine(pid)) {
         VLOG_INFO("ending the engine that was left over (pid %ld)", pid);
         kill((pid_t) pid, SIGKILL);
-        for (int i = 0; i < 100 && !kill((pid_t) pid, 0); i++) {
+        for (int i = 0; i < 100 && is_engine(pid); i++) {
             xnanosleep(1000 * 1000);
         }
     }
-    free(exe);
-    free(path);
 
     f = fopen(name, "w");
     if (f) {
         fprintf(f, "%d\n", (int) e->pid);
         fclose(f);
+    } else {
+        VLOG_WARN("%s: %s", name, ovs_strerror(errno));
     }
     free(name);
 }

@@ -171,8 +171,6 @@ pp_ofconn_destroy(struct pp_ofconn *oc)
 static void
 send_monitor(struct pp_ofconn *oc)
 {
-    struct ofpbuf *msg = NULL;
-
     for (int i = 0; i <= PP_TABLE_LAST - PP_TABLE_FIRST + 1; i++) {
         struct ofputil_flow_monitor_request rq = {
             .id = MONITOR_ID + (uint32_t) i,
@@ -182,19 +180,13 @@ send_monitor(struct pp_ofconn *oc)
             .out_group = OFPG_ANY,
             .table_id = (uint8_t) (i ? PP_TABLE_FIRST + i - 1 : 0),
         };
+        /* A message each: the library appends to an empty one only. */
+        struct ofpbuf *msg = ofpbuf_new(0);
 
         match_init_catchall(&rq.match);
-        if (!msg) {
-            enum ofp_version version = of_version(oc);
-            enum ofpraw raw = (version >= OFP14_VERSION
-                               ? OFPRAW_OFPST14_FLOW_MONITOR_REQUEST
-                               : OFPRAW_ONFST13_FLOW_MONITOR_REQUEST);
-
-            msg = ofpraw_alloc(raw, version, 0);
-        }
         ofputil_append_flow_monitor_request(&rq, msg, oc->protocol);
+        send_msg(oc, msg);
     }
-    send_msg(oc, msg);
 }
 
 /* Frames without a slot are to come by this connection. */

@@ -300,10 +300,12 @@ tidy_services(struct pp_service s[], size_t *n)
         if (kept && s[kept - 1].port == s[i].port
             && s[kept - 1].transport == s[i].transport) {
             if (s[kept - 1].proxy != s[i].proxy) {
+                const char *one = pp_proxies[s[kept - 1].proxy]->name;
+                const char *other = pp_proxies[s[i].proxy]->name;
+
                 return xasprintf("port %u is asked for by the proxies %s and "
                                  "%s: say with %s which of them it is",
-                                 s[i].port, pp_proxies[s[kept - 1].proxy]->name,
-                                 pp_proxies[s[i].proxy]->name, PP_KEY_PORTS);
+                                 s[i].port, one, other, PP_KEY_PORTS);
             }
             continue;
         }

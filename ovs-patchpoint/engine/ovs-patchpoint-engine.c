@@ -287,9 +287,10 @@ receive(struct engine *e)
     if (n < 0) {
         return errno == EINTR;
     } else if (!n) {
-        /* Control is gone.  The switch has its own way around (the group
-         * fails over), and who comes next starts another engine. */
-        e->exiting = true;
+        /* Control is gone.  What is in force stays in force, until the one
+         * that comes next ends this engine or the last tap goes. */
+        close(e->sock);
+        e->sock = -1;
         return false;
     }
     c = CMSG_FIRSTHDR(&m);
@@ -369,6 +370,9 @@ run(struct engine *e)
                 bridges[n++] = i;
             }
         }
+        if (e->sock < 0 && n == 1) {
+            break;
+        }
         now = monotonic_ms();
         poll(fds, n, (int) MIN(deadline > now ? deadline - now : 0,
                                BEAT_MS));
@@ -378,7 +382,7 @@ run(struct engine *e)
                 run_tap(e, bridges[i]);
             }
         }
-        if (fds[0].revents) {
+        if (fds[0].revents && e->sock >= 0) {
             while (receive(e)) {
                 continue;
             }

@@ -96,6 +96,10 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             conn->has_ts = pkt->ts;
             conn->state = PP_CONN_INSPECTED;
             to->edge = pkt->window;
+            if (to->wscale >= 0 && from->wscale >= 0) {
+                /* Not scaled in a SYN itself (RFC 7323 2.2). */
+                from->window = (uint16_t) (pkt->window >> from->wscale);
+            }
         }
     }
     pp_packet_out(pkt, st->out, st->counters);

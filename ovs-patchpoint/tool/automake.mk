@@ -4,7 +4,9 @@
 
 bin_PROGRAMS += ovs-patchpoint/tool/patchpoint-patch
 ovs_patchpoint_tool_patchpoint_patch_SOURCES = \
-	ovs-patchpoint/tool/patchpoint-patch.c
+	ovs-patchpoint/tool/patchpoint-patch.c \
+	ovs-patchpoint/tool/pp-replay.c \
+	ovs-patchpoint/tool/pp-replay.h
 ovs_patchpoint_tool_patchpoint_patch_LDFLAGS = $(PP_HARDENED)
 ovs_patchpoint_tool_patchpoint_patch_LDADD = \
 	$(PP_ENGINE) $(PCAP_LIBS) $(OVS_LIBS)

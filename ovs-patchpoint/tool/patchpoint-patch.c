@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "engine/pp-vector.h"
+#include "tool/pp-replay.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-patch.h"
@@ -35,6 +36,7 @@ enum {
 struct options {
     bool quiet;
     const char *patches;        /* Where to find patches by their id. */
+    const char *ports;          /* replay: services, or NULL for the usual. */
 };
 
 struct command {
@@ -51,7 +53,7 @@ static void
 usage(FILE *stream)
 {
     fprintf(stream,
-            "%s: check, list and explain the patches of ovs-patchpoint\n"
+            "%s: the tool for the patches of ovs-patchpoint\n"
             "usage: %s [OPTIONS] COMMAND [ARG...]\n\n"
             "Commands:\n", program_name, program_name);
     for (const struct command *c = commands; c->name; c++) {
@@ -61,6 +63,9 @@ usage(FILE *stream)
             "\nOptions:\n"
             "  -p, --patches=DIR    find patches and their ids here\n"
             "                       (default: %s)\n"
+            "      --ports=PROXY:PORT[,PORT...]\n"
+            "                       replay: services there are (default: the "
+            "usual ports)\n"
             "  -q, --quiet          print errors only\n"
             "  -h, --help           print this and exit\n"
             "  -V, --version        print the version and exit\n"
@@ -285,12 +290,39 @@ run_explain(const struct options *o, int argc OVS_UNUSED, char *const argv[])
     return status;
 }
 
+static int
+run_replay(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *pool = load(o, 0, NULL, &errors);
+    struct pp_replay replay = {
+        .pool = pool, .in = argv[0], .out = argv[1], .ports = o->ports,
+        .quiet = o->quiet,
+    };
+    int status = EXIT_BAD_PATCH;
+    char *error = NULL;
+
+    print_errors(&errors);
+    if (!errors.total) {
+        status = pp_replay(&replay, &error) ? EXIT_OK : EXIT_USAGE;
+        if (error) {
+            fprintf(stderr, "%s: %s\n", program_name, error);
+            free(error);
+        }
+    }
+    pp_errors_destroy(&errors);
+    pp_pool_unref(pool);
+    return status;
+}
+
 static const struct command commands[] = {
     { "check", "[FILE|DIR...]", 0, -1, run_check,
       "read patches and run all their vectors" },
     { "list", "[FILE|DIR...]", 0, -1, run_list, "list patches, a line each" },
     { "explain", "FILE|ID", 1, 1, run_explain,
       "say what a patch looks at and does" },
+    { "replay", "IN.pcap OUT.pcap", 2, 2, run_replay,
+      "correct a capture, and print what was corrected" },
     { NULL, NULL, 0, 0, NULL, NULL },
 };
 
@@ -299,6 +331,7 @@ parse_options(int argc, char *argv[], struct options *o)
 {
     static const struct option long_options[] = {
         { "patches", required_argument, NULL, 'p' },
+        { "ports", required_argument, NULL, 'P' },
         { "quiet", no_argument, NULL, 'q' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
@@ -310,6 +343,9 @@ parse_options(int argc, char *argv[], struct options *o)
         switch (c) {
         case 'p':
             o->patches = optarg;
+            break;
+        case 'P':
+            o->ports = optarg;
             break;
         case 'q':
             o->quiet = true;

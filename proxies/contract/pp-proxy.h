@@ -51,8 +51,8 @@
  *     refuse()             by the corrector, for a reply in the server's name
  *     commit()             exactly once: what became of the unit
  *
- * Only conn_init(), rewind(), parse() and commit() change the connection state.
- * parse() without a commit() before it finds the same unit again.
+ * Only conn_init(), rewind(), parse() and commit() change the connection
+ * state.  parse() without a commit() before it finds the same unit again.
  * Everything in 'msg' and in the scratch memory stays valid until the next
  * parse() with the same scratch. */
 

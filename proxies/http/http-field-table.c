@@ -418,6 +418,13 @@ const struct pp_field pp_http_field_table[] = {
         .events = REQUEST,
         .doc = "The white space between target and version.",
     },
+    [PP_HTTP_F_HEAD] = {
+        .name = "head",
+        .type = PP_TYPE_BYTES,
+        .events = REQUEST,
+        .doc = "The whole head as sent: the request line, the field lines "
+               "and the empty line.",
+    },
     [PP_HTTP_F_HEADERS] = {
         .name = "headers",
         .type = PP_TYPE_LIST,
@@ -678,6 +685,19 @@ const struct pp_field pp_http_field_table[] = {
         .events = TRAILERS,
         .doc = "The empty line that ends the trailers: CRLF or LF; empty "
                "where FIN does.",
+    },
+    [PP_HTTP_F_TRAILERS_TEXT] = {
+        .name = "trailers.text",
+        .type = PP_TYPE_BYTES,
+        .events = TRAILERS,
+        .doc = "The trailers as sent, with the empty line.",
+    },
+    [PP_HTTP_F_REPLIED] = {
+        .name = "replied",
+        .type = PP_TYPE_BOOL,
+        .events = REQUEST | CHUNK | TRAILERS,
+        .doc = "The client was sent a byte on this connection before, by "
+               "the server or in its name.",
     },
     [PP_HTTP_F_STATUS] = {
         .name = "status",

@@ -365,6 +365,12 @@ get_content(const struct pp_msg *msg, unsigned int field,
         return true;
     case PP_HTTP_F_TRAILERS_LINE_ENDING:
         return get_ending(m->trailers.ending, v);
+    case PP_HTTP_F_TRAILERS_TEXT:
+        return get_span(&m->text, pp_http_span(m->trailers.start,
+                                               m->trailers.end), v);
+    case PP_HTTP_F_REPLIED:
+        return get_bool(((const struct pp_http_conn *) msg->conn)->replied,
+                        v);
     case PP_HTTP_F_STATUS:
         return get_int(m->status, v);
     default:
@@ -436,6 +442,9 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
         return get_span(text, head->method_separator, v);
     case PP_HTTP_F_VERSION_SEPARATOR:
         return get_span(text, head->version_separator, v);
+    case PP_HTTP_F_HEAD:
+        return get_span(text, pp_http_span(head->line.off, head->fields.end),
+                        v);
     case PP_HTTP_F_HEADERS:
         *v = pp_value_list(head->fields.n);
         return true;

@@ -228,6 +228,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
     size_t end;
 
     fields->n = 0;
+    fields->start = (uint32_t) pos;
     fields->ending = 0;
     fields->truncated = false;
     memset(fields->count, 0, sizeof fields->count);
@@ -262,13 +263,13 @@ is_line_space(int c)
                && (c == '\t' || c == '\v' || c == '\f' || c == '\r'));
 }
 
-/* True for a byte that a request line can start with: a token's (RFC 9110
- * 5.6.2), or white space, which lenient servers ignore. */
+/* True for a byte that a request line can start with: any that is seen, since
+ * gunicorn took most of them for a method's (CVE-2024-1135), or white space,
+ * which lenient servers ignore. */
 bool
 pp_http_starts_request(int c)
 {
-    return c > ' ' ? c < 0x7f && !strchr("\"(),/:;<=>?@[\\]{}", c)
-                   : c == ' ' || c == '\t';
+    return c > ' ' ? c < 0x7f : is_line_space(c) && c != '\r';
 }
 
 /* The run from 'pos' on, before 'end', that is white space, or is not. */
@@ -361,7 +362,7 @@ target_split(const struct pp_reader *text, struct pp_http_head *head)
 /* Splits the request line: the first word is the method, the last one, where
  * it starts with "HTTP/", the version, and the target is what is between,
  * which may have spaces of its own (RFC 9112 3.2: such a line is invalid, and
- * some servers accept it).  False: fewer than two words. */
+ * some servers accept it).  False: no word. */
 static bool
 request_line_split(const struct pp_reader *text, struct pp_http_head *head)
 {
@@ -374,7 +375,8 @@ request_line_split(const struct pp_reader *text, struct pp_http_head *head)
     head->method_separator
         = line_run(text, pp_http_span_end(head->method), end, true);
     start = pp_http_span_end(head->method_separator);
-    if (!head->method.len || start >= end) {
+    head->one_word = start >= end;
+    if (!head->method.len) {
         return false;
     }
 
@@ -393,8 +395,8 @@ request_line_split(const struct pp_reader *text, struct pp_http_head *head)
     return true;
 }
 
-/* Reads the head at 'pos'.  PP_HTTP_MALFORMED: the request line has only one
- * word, which no server answers but with an error. */
+/* Reads the head at 'pos'.  PP_HTTP_MALFORMED: the request line has no word,
+ * which no server answers but with an error. */
 enum pp_http_found
 pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
                    struct pp_http_head *head)

@@ -96,6 +96,7 @@ pp_http_msg_init(struct pp_http_scratch *scratch, const struct pp_view *view,
     msg->head.fields.f = scratch->fields;
     msg->trailers.f = scratch->trailers;
     msg->trailers.n = 0;
+    msg->trailers.start = msg->trailers.end = 0;
     msg->trailers.ending = 0;
     msg->trailers.truncated = false;
     memset(msg->lists, 0, sizeof msg->lists);
@@ -246,6 +247,7 @@ head_holds(const struct to_call *call, const struct pp_http_head *head)
                   && framing->length <= PP_HOLD_MAX - head->fields.end;
 
     return fits && wanted(call, PP_HTTP_E_BODY) && !head->fields.truncated
+           && !head->one_word
            && head->form != PP_HTTP_AUTHORITY
            && pp_http_form_type(&call->text, head) != PP_HTTP_NO_FORM;
 }
@@ -261,6 +263,9 @@ head_found(struct to_call *call)
         call->conn->opaque = true;
         call->conn->opaque_reason = PP_HTTP_R_HTTP2;
         return stop_status(call, PP_PARSE_OPAQUE, PP_HTTP_R_HTTP2);
+    }
+    if (head->one_word && !wanted(call, PP_HTTP_E_REQUEST)) {
+        return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
     }
     hold = head_holds(call, head);
     if (hold || wanted(call, PP_HTTP_E_REQUEST)) {
@@ -640,7 +645,11 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
     const struct pp_http_head *head = &msg->head;
 
     conn->started = true;
-    if (what != PP_PASSED) {
+    if (head->one_word) {
+        /* A server that goes on behind it is not known. */
+        conn->swallow = what != PP_PASSED;
+        expect_nothing(conn, PP_HTTP_R_REQUEST_LINE);
+    } else if (what != PP_PASSED) {
         conn->swallow = true;
         expect_content(conn, &head->framing);
     } else if (msg->hold) {
@@ -698,6 +707,7 @@ pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
 {
     const struct pp_http_msg *m = msg->decoded;
 
+    conn->replied |= what == PP_REFUSED;
     switch (m->event) {
     case PP_HTTP_E_REQUEST:
         commit_request(conn, m, what);

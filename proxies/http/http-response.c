@@ -313,6 +313,7 @@ pp_http_parse_from(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
         .wants = wants,
     };
 
+    conn->replied |= view->len > 0;
     while (step(&call)) {
         continue;
     }

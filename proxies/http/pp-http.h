@@ -121,6 +121,7 @@ struct pp_http_field {
 struct pp_http_fields {
     struct pp_http_field *f;    /* In the scratch memory. */
     uint32_t n;
+    uint32_t start;             /* Offset of the first line. */
     uint32_t end;               /* Offset after the empty line. */
     uint8_t ending;             /* Length of the empty line. */
     bool truncated;             /* Ended by FIN, not by an empty line. */
@@ -154,6 +155,7 @@ struct pp_http_head {
     struct pp_span line;        /* The request line without its ending. */
     uint8_t line_ending;        /* Length of that. */
     bool has_query;             /* There is a '?', even with nothing after. */
+    bool one_word;              /* The line has one: all servers refuse it. */
     enum pp_http_form form;
     struct pp_span method, method_separator, target, version_separator;
     struct pp_span version;     /* n == 0: none (HTTP/0.9). */
@@ -322,6 +324,7 @@ struct pp_http_conn {
     bool end_due;               /* What ends a chunk's data is still to come,
                                  * before the next chunk's header. */
     bool begun;                 /* Part of the first response was seen. */
+    bool replied;               /* The client was sent a byte, by whomever. */
     bool no_reply;              /* None can be put in any more. */
     bool last_response;         /* The server closes behind this one. */
     bool opaque;                /* A tunnel, or another protocol. */

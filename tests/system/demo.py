@@ -21,6 +21,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import pplab                                                # noqa: E402
+import private                                              # noqa: E402
 import fidelity                                             # noqa: E402
 from pplab import get, talk, wait_for                       # noqa: E402
 
@@ -336,6 +337,7 @@ def main():
     parser.add_argument("--keep-log", metavar="FILE",
                         help="write the daemon's log to FILE")
     args = parser.parse_args()
+    private.enter()
 
     # So that everything is ended, however this is.
     for sig in signal.SIGTERM, signal.SIGHUP:

@@ -149,16 +149,9 @@ class Lab(PrivateOvs):
             "flows": self.flows(self.bridge),
             "groups": self.groups(self.bridge),
             "ports": sorted(self.vsctl("list-ports", self.bridge).split()),
-            "devices": sorted(devices()),
+            "devices": sorted(os.listdir("/sys/class/net")),
             "database": rows,
         }
-
-
-def devices():
-    """Network devices of the host that no other run makes or removes."""
-    return [name for name in os.listdir("/sys/class/net")
-            if name.startswith(("pp", "lo", "eth"))
-            and not name.endswith("p")]
 
 
 def address(vm, version=4):

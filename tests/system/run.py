@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the system tests: each class in a process of its own, several at a
-time, since most of them wait more than they work.
+"""Runs the system tests: each class in a process and on a network stack of its
+own (private.py), several at a time, since most wait more than they work.
 
     run.py [-j N] [--except MODULE] [-k TEXT] [MODULE[.CLASS]...]
 
@@ -109,7 +109,8 @@ class Runner:
         self.stopping = False
 
     def one(self, name):
-        argv = [sys.executable, os.path.abspath(__file__), "--class", name]
+        argv = [sys.executable, os.path.join(HERE, "private.py"),
+                sys.executable, os.path.abspath(__file__), "--class", name]
         if self.text:
             argv += ["-k", self.text]
         with self.lock:

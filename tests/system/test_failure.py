@@ -97,6 +97,9 @@ class Failure(unittest.TestCase):
             self.assertNotIn(TAINTED, answer)
         return kept
 
+    def alive(self, kept):
+        self.assertTrue(kept.ask(get(b"/q?n=1")).startswith(b"HTTP/1.1 200"))
+
     def transfers(self):
         t = [pplab.Transfer(self.client, self.host, d, 60, 20)
              for d in ("up", "down")]
@@ -160,10 +163,32 @@ class Failure(unittest.TestCase):
             self.lab.set_ids(self.vm, policy=policy)
             time.sleep(0.1)
         self.lab.wait_status(self.vm.ifname, "protected", 20)
+        self.alive(kept)
         self.ended_well(transfers)
-        self.assertTrue(kept.ask(get(b"/q?n=1")).startswith(
-            b"HTTP/1.1 200"))
         self.assertFalse(self.harmed())
+
+    def test_edited_connection_without_policy(self):
+        "a policy removed: a connection that was edited goes on"
+        kept = self.kept()
+        self.lab.set_ids(self.vm, policy="none")
+        self.lab.wait_status(self.vm.ifname, "uninspected", 20)
+        self.alive(kept)
+
+    def test_edited_connection_without_daemon(self):
+        "SIGTERM of the daemon: a connection that was edited goes on"
+        kept = self.kept()
+        self.lab.stop_control()
+        self.alive(kept)
+
+    def test_edited_connection_with_another_engine(self):
+        "the engine killed: a connection that was edited goes on"
+        kept = self.kept()
+        old = self.lab.engine_pid()
+        os.kill(old, signal.SIGKILL)
+        wait_for("another engine protects", lambda: (
+            self.lab.engine_pid() not in (None, old)
+            and self.lab.status(self.vm.ifname) == "protected"), 20)
+        self.alive(kept)
 
     def test_fail_closed(self):
         "patchpoint-fail=closed: nothing passes uninspected"
@@ -219,7 +244,7 @@ vectors:
 """
 
 # What is wrong; the text that is changed, and into what; words that the
-# refusal has.  All have file:line:column.
+# refusal has.
 BAD_FILES = [
     ("not YAML", "affects: [", "affects: [[{", []),
     ("unknown key", "title:", "titel:", ["titel"]),
@@ -256,14 +281,15 @@ class PatchFiles(unittest.TestCase):
         cls.lab.start_daemon(patches=[cls.folder])
         cls.lab.protect(cls.vm, TRAVERSAL)
 
-    def refused(self, text, *words):
-        """Tool and daemon refuse 'text' with 'words'; all goes on."""
+    def refused(self, text, *words, place=r":\d+:\d+: "):
+        """Tool and daemon refuse 'text' with 'place', line and column, and
+        'words'; all goes on."""
         self.addCleanup(self.put_back)
         with open(self.file, "w") as f:
             f.write(text)
         p = pplab.tool("check", self.file)
         self.assertEqual(p.returncode, 1, p.stdout)
-        place = r"%s:\d+:\d+: " % os.path.basename(self.file)
+        place = os.path.basename(self.file) + place
         self.assertRegex(p.stderr, place)
         answer = self.lab.daemon("patch/reload", check=False)
         self.assertRegex(answer, place)
@@ -299,16 +325,17 @@ class PatchFiles(unittest.TestCase):
     def test_vector_that_fails(self):
         "a patch whose exploit vector is not corrected as stated"
         self.refused(PATCH.replace("404 Not Found", "403 Forbidden"),
-                     "the path")
+                     "the path", place=r":\d+: ")
 
     def test_benign_that_is_corrected(self):
         "a patch that corrects a benign vector"
-        self.refused(PATCH.replace("GET /ever", "GET /never"), "another")
+        self.refused(PATCH.replace("GET /ever", "GET /never"), "another",
+                     place=r":\d+: ")
 
     def test_exploit_without_effect(self):
         "an exploit vector that the condition does not meet"
         self.refused(PATCH.replace("GET /never", "GET /never/again"),
-                     "the path")
+                     "the path", place=r":\d+: ")
 
     def test_good_reload(self):
         "a good file is taken up by a reload"

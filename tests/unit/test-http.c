@@ -435,6 +435,7 @@ START_TEST(test_limits)
     for (i = 0; i < 1025; i++) {
         n += sprintf(head + n, "a:\r\n");
     }
+    n += sprintf(head + n, "\r\n");
     conn_send(conn, PP_TO_SERVER, head, n);
     ck_assert_str_eq(conn->log, "(too-many-fields)");
     free(conn);

@@ -249,7 +249,7 @@ end_pump(struct end *e)
         e->nxt = end_send_range(e, e->nxt, MIN(MIN(cut, limit), total),
                                 false);
     }
-    if (e->una < e->nxt && !e->rto_at) {
+    if (e->established && (e->una < e->nxt || e->nxt < total) && !e->rto_at) {
         e->rto_at = e->w->now + e->rto;
     }
 }
@@ -271,6 +271,9 @@ end_timer(struct end *e)
 
         end_send_range(e, e->una, MIN(to, e->nxt), true);
         e->cwnd = MAX(e->mss, e->cwnd / 2);
+    } else if (e->nxt < e->out.n) {
+        /* A window that stayed shut is probed (RFC 9293 3.8.6.1). */
+        e->nxt = end_send_range(e, e->nxt, e->nxt + 1, false);
     } else {
         e->rto_at = 0;
     }

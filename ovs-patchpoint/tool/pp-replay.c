@@ -1,0 +1,489 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* patchpoint-patch replay: a capture through the pipeline.
+ *
+ * In: a capture file and a pool.  Out: the capture as it leaves the engine,
+ * and a line for each correction.  Runs in the author's tool, with the very
+ * code that runs inline; owns the files and a snapshot of its own.
+ *
+ * The file is read twice: first to learn who the servers are (who has a
+ * service's port), then to be replayed. */
+
+#include <config.h>
+
+#include "tool/pp-replay.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/pp-ipc.h"
+#include "engine/pp-pipeline.h"
+#include "hash.h"
+#include "openvswitch/ofpbuf.h"
+#include "packets.h"
+#include "patch/pp-pool.h"
+#include "patch/pp-program.h"
+#include "pp-proxy.h"
+#include "pp-reader.h"
+#include "registry.h"
+#include "util.h"
+
+#define SERVICES_MAX 64
+#define SERVERS_MAX 4096
+
+struct replay {
+    const struct pp_replay *config;
+    struct pp_program *program;
+    size_t program_size;
+    struct pp_snap_service services[SERVICES_MAX];
+    uint32_t n_services;
+    struct eth_addr servers[SERVERS_MAX];
+    uint32_t n_servers;
+    int link;                   /* DLT_*. */
+
+    struct pp_counters *counters;
+    pcap_dumper_t *dumper;
+    struct timeval now;
+    uint64_t n_in, n_out, n_cut, n_other, n_corrections;
+    uint8_t *frame;             /* Room for one. */
+};
+
+/* Services. */
+
+static bool
+add_service(struct replay *r, uint8_t proxy, uint16_t port)
+{
+    if (r->n_services == SERVICES_MAX) {
+        return false;
+    }
+    r->services[r->n_services++] = (struct pp_snap_service) {
+        .port = port, .transport = (uint8_t) pp_proxies[proxy]->transport,
+        .proxy = proxy, .fail = PP_FAIL_OPEN,
+    };
+    return true;
+}
+
+/* Takes "PROXY:PORT[,PORT...]" apart. */
+static char *
+parse_ports(struct replay *r, const char *text)
+{
+    char *copy = xstrdup(text);
+    char *ports = strchr(copy, ':');
+    char *error = NULL;
+    char *save = NULL;
+    uint8_t proxy = 0;
+
+    if (ports) {
+        *ports++ = '\0';
+    }
+    while (pp_proxies[proxy] && strcmp(pp_proxies[proxy]->name, copy)) {
+        proxy++;
+    }
+    if (!ports || !pp_proxies[proxy]) {
+        error = xasprintf("--ports=%s: expected the name of a proxy, ':' and "
+                          "ports", text);
+    }
+    for (char *port = error ? NULL : strtok_r(ports, ",", &save);
+         port && !error; port = strtok_r(NULL, ",", &save)) {
+        int n;
+
+        if (!str_to_int(port, 10, &n) || n < 1 || n > UINT16_MAX
+            || !add_service(r, proxy, (uint16_t) n)) {
+            error = xasprintf("--ports=%s: '%s' is no port, or there are more "
+                              "than %d", text, port, SERVICES_MAX);
+        }
+    }
+    if (!error && !r->n_services) {
+        error = xasprintf("--ports=%s: no port is named", text);
+    }
+    free(copy);
+    return error;
+}
+
+static char *
+find_services(struct replay *r)
+{
+    if (r->config->ports) {
+        return parse_ports(r, r->config->ports);
+    }
+    for (uint8_t i = 0; pp_proxies[i]; i++) {
+        for (const uint16_t *port = pp_proxies[i]->ports; *port; port++) {
+            add_service(r, i, *port);
+        }
+    }
+    return NULL;
+}
+
+static bool
+is_service(const struct replay *r, uint16_t port)
+{
+    for (uint32_t i = 0; i < r->n_services; i++) {
+        if (r->services[i].port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Frames. */
+
+/* An Ethernet address for an IP address, where the capture has none. */
+static void
+put_mac(uint8_t mac[6], const uint8_t *ip, size_t n)
+{
+    uint32_t hash = hash_bytes(ip, n, 0);
+
+    mac[0] = 0x02;
+    mac[1] = (uint8_t) ip[n - 1];
+    memcpy(mac + 2, &hash, sizeof hash);
+}
+
+/* Makes an Ethernet frame of what was captured, in r->frame.  Returns its
+ * length, or 0 if it is nothing that can be replayed. */
+static size_t
+make_frame(struct replay *r, const uint8_t *data, size_t len)
+{
+    size_t skip = (r->link == DLT_LINUX_SLL ? 16
+                   : r->link == DLT_LINUX_SLL2 ? 20 : 0);
+    size_t addr, n;
+
+    if (r->link == DLT_EN10MB) {
+        if (len > PP_FRAME_MAX) {
+            return 0;
+        }
+        memcpy(r->frame, data, len);
+        return len;
+    }
+    if (len < skip + 1) {
+        return 0;
+    }
+    data += skip;
+    len -= skip;
+    addr = data[0] >> 4 == 6 ? 8 : 12;
+    n = data[0] >> 4 == 6 ? 16 : 4;
+    if ((data[0] >> 4 != 4 && data[0] >> 4 != 6) || len < addr + 2 * n
+        || len > PP_FRAME_MAX - 14) {
+        return 0;
+    }
+    put_mac(r->frame + 6, data + addr, n);
+    put_mac(r->frame, data + addr + n, n);
+    r->frame[12] = n == 16 ? 0x86 : 0x08;
+    r->frame[13] = n == 16 ? 0xdd : 0x00;
+    memcpy(r->frame + 14, data, len);
+    return len + 14;
+}
+
+static void
+add_server(struct replay *r, const uint8_t *mac)
+{
+    for (uint32_t i = 0; i < r->n_servers; i++) {
+        if (!memcmp(&r->servers[i], mac, 6)) {
+            return;
+        }
+    }
+    if (r->n_servers < SERVERS_MAX) {
+        memcpy(&r->servers[r->n_servers++], mac, 6);
+    }
+}
+
+/* First reading: who answers where a service is? */
+static void
+learn(struct replay *r, size_t len)
+{
+    const struct virtio_net_hdr vnet = {
+        .flags = VIRTIO_NET_HDR_F_DATA_VALID,
+    };
+    struct pp_packet pkt;
+    bool to, from;
+
+    if (pp_packet_in(&pkt, &vnet, r->frame, len, r->counters)
+        != PP_PACKET_TCP) {
+        return;
+    }
+    to = is_service(r, pkt.dst_port);
+    from = is_service(r, pkt.src_port);
+    if (to && from) {
+        /* Who opens the connection is the client. */
+        to = (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN;
+        from = (pkt.flags & PP_TCP_SYN) && !to;
+    }
+    if (to) {
+        add_server(r, pp_packet_eth_dst(&pkt));
+    } else if (from) {
+        add_server(r, pp_packet_eth_src(&pkt));
+    }
+}
+
+/* Second reading. */
+
+static void
+write_frame(void *r_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
+            int n)
+{
+    struct replay *r = r_;
+    static uint8_t out[PP_FRAME_MAX + 64];
+    struct pcap_pkthdr hdr = { .ts = r->now };
+    size_t len = 0;
+
+    for (int i = 1; i < n; i++) {
+        memcpy(out + len, iov[i].iov_base, iov[i].iov_len);
+        len += iov[i].iov_len;
+    }
+    hdr.caplen = hdr.len = (bpf_u_int32) len;
+    r->n_out++;
+    pcap_dump((u_char *) r->dumper, &hdr, out);
+}
+
+static void
+print_event(void *r_, const struct pp_ipc_event *event)
+{
+    static const char *const kinds[] = {
+        [PP_CORRECTED_EDIT] = "edit", [PP_CORRECTED_REJECT] = "reject",
+        [PP_CORRECTED_CLOSE] = "close", [PP_CORRECTED_DROP] = "drop",
+    };
+    struct replay *r = r_;
+    char client[INET6_ADDRSTRLEN], service[INET6_ADDRSTRLEN];
+
+    r->n_corrections++;
+    if (r->config->quiet) {
+        return;
+    }
+    ipv6_string_mapped(client, &event->client.ip);
+    ipv6_string_mapped(service, &event->service.ip);
+    printf("%lld.%06ld %s: %s: client %s port %u, server %s port %u: %s\n",
+           (long long) r->now.tv_sec, (long) r->now.tv_usec,
+           pp_program_patch_id(r->program, event->patch),
+           kinds[event->kind], client, event->client.port, service,
+           event->service.port, event->detail);
+}
+
+static struct pp_snapshot *
+make_snapshot(struct replay *r)
+{
+    size_t set_size = pp_patchset_size(r->program);
+    struct ofpbuf *b = ofpbuf_new(65536);
+    struct pp_snapshot snap = {
+        .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .serial = 1,
+    };
+    struct pp_patchset *set = xzalloc(set_size);
+    struct pp_snapshot *copy;
+
+    pp_patchset_init(set, r->program);
+    for (uint32_t i = 0; i < pp_program_n_patches(r->program); i++) {
+        pp_patchset_set(set, r->program, i, PP_MODE_ENFORCE);
+    }
+    ofpbuf_put_zeros(b, ROUND_UP(sizeof snap, 8));
+    snap.sets = (struct pp_snap_part) { b->size, (uint32_t) set_size };
+    ofpbuf_put(b, set, set_size);
+    ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
+    free(set);
+
+    snap.services = (struct pp_snap_part) { b->size, r->n_services };
+    for (uint32_t i = 0; i < r->n_services; i++) {
+        r->services[i].patchset = snap.sets.off;
+        ofpbuf_put(b, &r->services[i], sizeof r->services[i]);
+    }
+    ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
+
+    snap.servers = (struct pp_snap_part) { b->size, r->n_servers };
+    for (uint32_t i = 0; i < r->n_servers; i++) {
+        struct pp_snap_server *server = ofpbuf_put_zeros(b, sizeof *server);
+
+        server->id = i + 1;
+        server->mac = r->servers[i];
+        server->services = (struct pp_snap_part) { 0, r->n_services };
+    }
+    ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
+
+    snap.program = (struct pp_snap_part) { b->size,
+                                           (uint32_t) r->program_size };
+    ofpbuf_put(b, r->program, r->program_size);
+    snap.size = b->size;
+    memcpy(b->data, &snap, sizeof snap);
+    copy = xmemdup(b->data, b->size);   /* malloc() aligns it. */
+    ofpbuf_delete(b);
+    return copy;
+}
+
+static uint64_t
+ms(const struct timeval *tv)
+{
+    return (uint64_t) tv->tv_sec * 1000 + (uint64_t) tv->tv_usec / 1000;
+}
+
+/* Lets the time pass that lies between two frames. */
+static void
+pass_time(struct replay *r, struct pp_pipeline *pl, const struct timeval *to)
+{
+    for (;;) {
+        uint64_t next;
+
+        pp_pipeline_set_time(pl, ms(&r->now), r->now.tv_sec);
+        next = pp_pipeline_run_timers(pl);
+        if (next >= ms(to)) {
+            break;
+        }
+        next = MAX(next, ms(&r->now) + 1);
+        r->now.tv_sec = (time_t) (next / 1000);
+        r->now.tv_usec = (suseconds_t) (next % 1000 * 1000);
+    }
+    r->now = *to;
+    pp_pipeline_set_time(pl, ms(&r->now), r->now.tv_sec);
+}
+
+/* Reads 'in' and calls for each frame learn(), or with 'pl' the pipeline. */
+static char *
+read_all(struct replay *r, struct pp_pipeline *pl, pcap_t *in)
+{
+    struct pcap_pkthdr *hdr;
+    const u_char *data;
+    int retval;
+
+    while ((retval = pcap_next_ex(in, &hdr, &data)) == 1) {
+        struct virtio_net_hdr vnet = {
+            .flags = VIRTIO_NET_HDR_F_DATA_VALID,
+        };
+        size_t len = make_frame(r, data, hdr->caplen);
+
+        if (!pl) {
+            learn(r, len);
+            continue;
+        }
+        r->n_in++;
+        if (!len) {
+            r->n_other++;
+        } else if (hdr->caplen < hdr->len) {
+            r->n_cut++;
+        } else {
+            if (r->n_in == 1) {
+                r->now = hdr->ts;
+            }
+            pass_time(r, pl, &hdr->ts);
+            pp_pipeline_run(pl, 0, &vnet, r->frame, len);
+        }
+    }
+    return (retval == PCAP_ERROR
+            ? xasprintf("%s: %s", r->config->in, pcap_geterr(in)) : NULL);
+}
+
+static pcap_t *
+open_in(struct replay *r, char **error)
+{
+    char text[PCAP_ERRBUF_SIZE];
+    pcap_t *in = pcap_open_offline(r->config->in, text);
+
+    if (!in) {
+        *error = xasprintf("%s: cannot be read as a capture: %s",
+                           r->config->in, text);
+        return NULL;
+    }
+    r->link = pcap_datalink(in);
+    if (r->link != DLT_EN10MB && r->link != DLT_RAW
+        && r->link != DLT_LINUX_SLL && r->link != DLT_LINUX_SLL2) {
+        const char *name = pcap_datalink_val_to_name(r->link);
+
+        *error = xasprintf("%s: link type %s is not known; Ethernet, raw IP "
+                           "and Linux cooked captures are", r->config->in,
+                           name ? name : "?");
+        pcap_close(in);
+        return NULL;
+    }
+    return in;
+}
+
+static char *
+replay(struct replay *r)
+{
+    static const struct pp_pipeline_ops ops = {
+        .write = write_frame, .event = print_event,
+    };
+    const struct timeval end = { .tv_sec = INT32_MAX };
+    pcap_t *dead = pcap_open_dead(DLT_EN10MB, PP_FRAME_MAX + 64);
+    struct pp_snapshot *snap = make_snapshot(r);
+    const char *unsound = pp_snapshot_check(snap, snap->size);
+    struct pp_pipeline *pl = NULL;
+    char *error = NULL;
+    pcap_t *in = NULL;
+
+    ovs_assert(!unsound);
+    memset(r->counters, 0, sizeof *r->counters);
+    r->dumper = pcap_dump_open(dead, r->config->out);
+    if (!r->dumper) {
+        error = xasprintf("%s: cannot be written: %s", r->config->out,
+                          pcap_geterr(dead));
+    } else {
+        in = open_in(r, &error);
+    }
+    if (in) {
+        pl = pp_pipeline_create(&ops, r, r->counters, 0);
+        pp_pipeline_set_snapshot(pl, snap);
+        error = read_all(r, pl, in);
+        /* What the engine still has to do, it does until all is over. */
+        for (int i = 0; i < 100000 && !error; i++) {
+            uint64_t next = pp_pipeline_run_timers(pl);
+            struct timeval to = {
+                .tv_sec = (time_t) (next / 1000),
+                .tv_usec = (suseconds_t) (next % 1000 * 1000),
+            };
+
+            if (next == UINT64_MAX || to.tv_sec > end.tv_sec) {
+                break;
+            }
+            pass_time(r, pl, &to);
+        }
+        pp_pipeline_destroy(pl);
+        pcap_close(in);
+    }
+    if (r->dumper) {
+        pcap_dump_close(r->dumper);
+    }
+    pcap_close(dead);
+    free(snap);
+    return error;
+}
+
+bool
+pp_replay(const struct pp_replay *config, char **error)
+{
+    struct replay r = { .config = config };
+    pcap_t *in = NULL;
+
+    r.counters = xzalloc(sizeof *r.counters);
+    r.frame = xmalloc(PP_FRAME_MAX);
+    r.program = pp_program_build(config->pool, pp_proxies, &r.program_size,
+                                 error);
+    if (r.program) {
+        *error = find_services(&r);
+    }
+    if (!*error) {
+        in = open_in(&r, error);
+    }
+    if (in) {
+        *error = read_all(&r, NULL, in);
+        pcap_close(in);
+    }
+    if (!*error) {
+        *error = replay(&r);
+    }
+    if (!*error && !config->quiet) {
+        printf("%"PRIu64" frames read, %"PRIu64" written; %"PRIu32" servers, "
+               "%"PRIu64" connections, %"PRIu64" corrections\n",
+               r.n_in, r.n_out, r.n_servers, r.counters->flow_new,
+               r.n_corrections);
+        if (r.counters->flow_midstream || r.n_cut || r.n_other) {
+            printf("left out: %"PRIu64" segments of connections without their "
+                   "SYN, %"PRIu64" frames cut off when captured, %"PRIu64
+                   " of other kinds\n", r.counters->flow_midstream, r.n_cut,
+                   r.n_other);
+        }
+    }
+    free(r.program);
+    free(r.frame);
+    free(r.counters);
+    return !*error;
+}
