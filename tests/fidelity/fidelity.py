@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real vulnerable and patched servers, and how to tell that two of them
 behave alike.
 

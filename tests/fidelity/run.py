@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
 """Proves the pairs: the flaw shows on each vulnerable side, and both sides
 treat everybody else alike.
 

@@ -95,9 +95,9 @@ class Case(unittest.TestCase):
                     "--columns=external_ids", "list", "Interface")))
 
     def setUp(self):
+        self.addCleanup(self.after)
         self.ovs.start_control(DAEMON, HOP, [self.patches],
                                ["--engine-user=nobody"])
-        self.addCleanup(self.after)
 
     def after(self):
         self.ovs.stop_control()

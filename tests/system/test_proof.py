@@ -65,6 +65,11 @@ class Proof:
     def judge(self, case, old, new, ours):
         """What is wrong, in words."""
         why = []
+        if case.kind == fidelity.VENDOR:
+            # Another change of the same release: ours to make or not.
+            if fidelity.compare(case, old, ours):
+                why = fidelity.compare(case, new, ours)
+            return why
         if case.kind == fidelity.EXPLOIT:
             if not fidelity.flaw_shown(case, old, new):
                 why.append("the vulnerable server does not show the flaw: %r"
