@@ -223,8 +223,10 @@ run(struct unixctl_server *unixctl)
         poll_block();
     }
     ctl.txn = NULL;
-    ovsdb_idl_txn_destroy(loop.open_txn);
-    loop.open_txn = NULL;
+    if (loop.open_txn) {
+        ovsdb_idl_txn_destroy(loop.open_txn);
+        loop.open_txn = NULL;
+    }
     ovsdb_idl_loop_destroy(&loop);
     ctl.idl = NULL;
     return code;

@@ -17,8 +17,9 @@
  * waits for it (Nagle, a small congestion window) goes on. */
 #define PP_HOLD_ACK_MS 5
 
-/* How long the engine stands in for an end that does not close. */
-#define PP_CLOSE_MS 30000
+/* How long the engine stands in for an end that does not close and takes
+ * nothing more; as Linux' tcp_fin_timeout. */
+#define PP_CLOSE_MS 60000
 
 static inline uint32_t
 pp_seq(const struct pp_half *half, uint64_t offset)

@@ -307,6 +307,9 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
     acked->edge = MAX(acked->edge, out + ((uint64_t) pkt->window << shift));
     if (out > acked->acked) {
         acked->acked = out;
+        if (conn->close_at) {
+            conn->close_at = st->now + PP_CLOSE_MS;
+        }
         pp_keep_release(st, acked);
         in = pp_edit_list_acked(&acked->edits, out);
         if (acked->edits.n) {

@@ -220,6 +220,9 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     half->in_next = end;
     half->high = MAX(half->high, end);
+    if (dir == PP_FROM_SERVER) {
+        half->unkept = MAX(half->unkept, end);
+    }
     if (dir == PP_FROM_SERVER && !st->passed) {
         if (pp_edit_list_touches(&half->edits, in, end) || st->rebuild) {
             pp_stream_emit(st, conn, dir, st->from,

@@ -939,6 +939,15 @@ const struct pp_func pp_funcs[] = {
       "Two bytes, little-endian, with the number's value." },
     { "put_le32", "s:i", 2, f_put_le32,
       "Four bytes, little-endian, with the number's value." },
+
+    { "python_repr", "s:s", 16, pp_func_python_repr,
+      "X as Python's repr() of the text that Latin-1 makes of it." },
+    { "latin1_upper", "s:s", 8, pp_func_latin1_upper,
+      "X with letters of Latin-1 in upper case, as Python has it." },
+    { "qs_without", "s:ssi", 64, pp_func_qs_without,
+      "The query X with no value behind a key that has the element Y, and "
+      "it not as the first, where qs, limited to depth I, would make such a "
+      "value a prototype." },
     { NULL, NULL, 0, NULL, NULL },
 };
 

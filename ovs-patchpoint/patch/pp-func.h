@@ -9,7 +9,8 @@
  * arena; it returns false only when that is full.  None takes longer than a
  * small multiple of its arguments' lengths.
  *
- * To add one: its C function, one entry in the table in pp-func.c, its line in
+ * To add one: its C function (one that a particular server has: in
+ * pp-func-server.c), one entry in the table in pp-func.c, its line in
  * ovs-patchpoint-patch(5), and its cases in tests/unit/test-expr.c. */
 
 #include <stdbool.h>
@@ -32,6 +33,14 @@ struct pp_func {
                 struct pp_value *result);
     const char *doc;            /* One full sentence. */
 };
+
+/* Those in pp-func-server.c. */
+bool pp_func_python_repr(struct pp_arena *, const struct pp_value *,
+                         struct pp_value *);
+bool pp_func_latin1_upper(struct pp_arena *, const struct pp_value *,
+                          struct pp_value *);
+bool pp_func_qs_without(struct pp_arena *, const struct pp_value *,
+                        struct pp_value *);
 
 /* Ends with a NULL name. */
 extern const struct pp_func pp_funcs[];

@@ -12,17 +12,19 @@
 
 /* Reads a size: white space around, a sign, "0x" and '_' as Python's int(),
  * digits as far as they go as C's strtol().  Returns -1 where there is no
- * digit or no room. */
+ * digit or no room, and for less than 0. */
 static int64_t
 size_parse(const struct pp_reader *text, struct pp_span s)
 {
     uint32_t pos, end;
     int64_t size = -1;
+    bool minus;
 
     s = pp_http_trim(text, s);
     pos = s.off;
     end = pp_http_span_end(s);
-    if (pos < end && pp_reader_peek(text, pos) == '+') {
+    minus = pos < end && pp_reader_peek(text, pos) == '-';
+    if (minus || (pos < end && pp_reader_peek(text, pos) == '+')) {
         pos++;
     }
     if (end - pos > 2 && pp_reader_peek(text, pos) == '0'
@@ -44,7 +46,7 @@ size_parse(const struct pp_reader *text, struct pp_span s)
         }
         size = size << 4 | digit;
     }
-    return size;
+    return minus && size ? -1 : size;
 }
 
 /* Reads a size as RFC 9112 has it: digits and nothing else. */
@@ -78,6 +80,28 @@ data_end_parse(const struct pp_reader *text, size_t pos, bool eof)
     return pp_reader_peek(text, pos + 1) >= 0 ? 2 : eof;
 }
 
+/* Looks for the end of the line that starts at 'start', from 'look' on.  For
+ * Python's int() a LF without CR before a size is white space, and no other
+ * server takes a line without a size. */
+static bool
+line_find(const struct pp_reader *text, size_t start, size_t look,
+          size_t *end, uint8_t *ending)
+{
+    size_t pos = start;
+
+    while (pp_http_line_end(text, look, end, ending)) {
+        while (pos < *end && (pp_http_is_ows(pp_reader_peek(text, pos))
+                              || pp_reader_peek(text, pos) == '\n')) {
+            pos++;
+        }
+        if (pos < *end || !PP_HTTP_LOOSE_CHUNK_SIZE) {
+            return true;
+        }
+        look = *end;
+    }
+    return false;
+}
+
 /* Reads the chunk header at 'pos'; where 'before' is set, what ends the last
  * chunk's data comes first.  'scan' is how far there is no LF, from 'pos', and
  * is kept for the next call. */
@@ -97,7 +121,9 @@ pp_http_chunk_parse(const struct pp_reader *text, size_t pos, bool before,
     }
     look = pos + *scan > start ? pos + *scan : start;
     chunk->ending = 0;
-    if (!pp_http_line_end(text, look, &end, &chunk->ending)) {
+    if (!line_find(text, start, look, &end, &chunk->ending)) {
+        end = text->end;
+        chunk->ending = 0;
         *scan = (uint32_t) (text->end - pos);
         if (!eof || text->end == pos) {
             return text->end - pos > PP_HTTP_CHUNK_LINE_MAX

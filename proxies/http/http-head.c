@@ -269,7 +269,10 @@ is_line_space(int c)
 bool
 pp_http_starts_request(int c)
 {
-    return c > ' ' ? c < 0x7f : is_line_space(c) && c != '\r';
+    return c > ' ' ? c < 0x7f
+                     && (PP_HTTP_ANY_METHOD
+                         || !strchr("\"(),/:;<=>?@[\\]{}", c))
+                   : is_line_space(c) && c != '\r';
 }
 
 /* The run from 'pos' on, before 'end', that is white space, or is not. */

@@ -329,9 +329,10 @@ class Redirect(Case):
             self.assertTrue(self.seen())
             open(broken, "w").close()
             os.kill(self.engine_pid(), signal.SIGKILL)
-            self.ovs.wait_status(self.srv.ifname, "uninspected")
+            wait_for("it exits", lambda: "exited with status 9" in
+                     self.ovs.status(self.srv.ifname))
             status = self.ovs.status(self.srv.ifname)
-            self.assertIn("exited with status 9", status)
+            self.assertTrue(status.startswith("uninspected: "))
             self.assertIn(words, status)
             if fail == "open":
                 self.trip()
@@ -598,6 +599,12 @@ class BadInput(Case):
                                ["--engine-user=nobody"])
         wait_for("it says that it waits",
                  lambda: "waiting for it" in self.ovs.log())
+        # It can be told to go even so.
+        control = self.ovs.control
+        self.ovs.stop_control()
+        self.assertEqual(control.returncode, 0)
+        self.ovs.start_control(DAEMON, HOP, [self.patches],
+                               ["--engine-user=nobody"])
         self.ovs.start_ovsdb()
         self.set("policy", "all")
         self.ovs.wait_status(self.srv.ifname, "protected", 15)

@@ -92,7 +92,12 @@ static const struct vector vectors[] = {
     { "EOF_ENDS_HEAD", TO_SERVER, "R<GET / HTTP/1.1\r\nA: b>",
       { "GET / HTTP/1.1\r\nA: b", "", "" } },
     { "EOF after a head", TO_SERVER, "R<" GET ">", { GET, "", "" } },
-    { "one word", TO_SERVER, "(request-line)", { "GET\r\n\r\n" } },
+    { "one word", TO_SERVER, "R<GET\r\n\r\n>(request-line)",
+      { "GET\r\n\r\n" } },
+    { "one word, nothing wanted", 0, "(request-line)", { "GET\r\n\r\n" } },
+    { "no word", TO_SERVER, "(request-line)", { " \r\n\r\n" } },
+    { "ANY_METHOD", TO_SERVER,
+      "R<\f(G[ / HTTP/1.1\r\n\r\n>", { "\f(G[ / HTTP/1.1\r\n\r\n" } },
     { "not a token", TO_SERVER, "(not-http)", { "\001\002\003" } },
     { "TLS", TO_SERVER, "(tls)", { "\026\003\001" } },
     { "preface", TO_SERVER, "(http2)",
@@ -161,10 +166,12 @@ static const struct vector vectors[] = {
       { "POST / HTTP/1.1\r\nTransfer-Encoding: chunkedchunked\r\n\r\n"
         "0\r\n\r\n" } },
     { "LOOSE_CHUNK_SIZE", TO_SERVER,
-      "R<" CHUNKED ">C<0x2\r\n>4C<0_2\r\n>4C< 2 \r\n>4C<2 x\n>4C<0\n>"
-      "T<\n>R<" GET ">",
-      { CHUNKED "0x2\r\nhi\r\n0_2\r\nhi\r\n 2 \r\nhi\r\n2 x\nhi\r\n0\n\n"
-        GET } },
+      "R<" CHUNKED ">C<0x2\r\n>4C<0_2\r\n>4C< 2 \r\n>4C<2 x\n>4C<\n\t\n+2\r\n>"
+      "4C<-0\n>T<\n>R<" GET ">",
+      { CHUNKED "0x2\r\nhi\r\n0_2\r\nhi\r\n 2 \r\nhi\r\n2 x\nhi\r\n"
+        "\n\t\n+2\r\nhi\r\n-0\n\n" GET } },
+    { "chunk size below 0", TO_SERVER, "R<" CHUNKED ">C<-2\r\n>(chunk-size)",
+      { CHUNKED "-2\r\n" } },
     { "LOOSE_CHUNK_END", TO_SERVER,
       "R<" CHUNKED ">C<2\r\n>2C<\n2\r\n>2C<xx0\r\n>T<\r\n>R<" GET ">",
       { CHUNKED "2\r\nhi\n2\r\nhixx0\r\n\r\n" GET } },
