@@ -222,7 +222,6 @@ decide_alone(struct work *w, const struct pp_program_rule *rule,
     default:
         return false;
     }
-    w->c->at_once = rule->at_once;
     w->c->patch = hit->patch;
     w->c->rule = hit->rule;
     return true;
@@ -268,7 +267,6 @@ pp_correct(const struct pp_program *program, const struct pp_msg *msg,
     c->decision = PP_DECIDE_PASS;
     c->patch = c->rule = PP_NONE;
     c->close = PP_CLOSE_NONE;
-    c->at_once = false;
     c->edits.n = 0;
     c->edits.overflow = false;
     c->edits.arena = &m->arena;

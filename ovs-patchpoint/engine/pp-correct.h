@@ -31,8 +31,6 @@ struct pp_correction {
     uint32_t patch, rule;       /* Who decided (of edits: the first), or
                                  * PP_NONE. */
     enum pp_close close;        /* PP_DECIDE_CLOSE: FIN or RESET. */
-    bool at_once;               /* PP_DECIDE_REJECT, PP_DECIDE_CLOSE: does not
-                                 * wait for replies to earlier messages. */
     struct pp_edits edits;      /* PP_DECIDE_EDIT; offsets in msg->view. */
     struct pp_reply reply;      /* PP_DECIDE_REJECT; for proxy->refuse(). */
     const char *failure;        /* Not NULL: the correction could not be made

@@ -432,7 +432,7 @@ take_away(struct pp_inspector *ins, struct pp_inspect *in,
     const struct pp_correction *c = &ins->correction;
     enum pp_reply_when when = proxy->reply_when(in->conn, msg);
 
-    if (decision != PP_DECIDE_DROP && when == PP_REPLY_WAIT && !c->at_once) {
+    if (decision != PP_DECIDE_DROP && when == PP_REPLY_WAIT) {
         step->kind = PP_STEP_WAIT;
         return;
     }

@@ -228,22 +228,8 @@ take_headers(struct pp_loader *ld, struct pp_rule *rule,
     }
 }
 
-/* 'at-once' of a rejection that closes, or of a close. */
-static void
-take_at_once(struct pp_loader *ld, struct pp_rule *rule,
-             struct pp_yaml *map)
-{
-    struct pp_yaml *n = pp_yaml_get(map, "at-once");
-
-    rule->at_once = take_bool(ld, n, "'at-once'");
-    if (rule->at_once && rule->kind == PP_CORRECT_REJECT && !rule->close) {
-        pp_loader_error(ld, n, "'at-once' is for a 'reject' with 'close': "
-                        "replies that are still due could not follow it");
-    }
-}
-
-/* {status: N, reason: T, headers: [...], body: T, close: B, at-once: B},
- * {raw: T, close: B, at-once: B}, or a bare status. */
+/* {status: N, reason: T, headers: [...], body: T, close: B}, {raw: T}, or a
+ * bare status. */
 static void
 take_reject(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
 {
@@ -262,11 +248,10 @@ take_reject(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
     }
     raw = pp_yaml_get(node, "raw");
     rule->close = take_bool(ld, pp_yaml_get(node, "close"), "'close'");
-    take_at_once(ld, rule, node);
     if (raw) {
         rule->raw = true;
         rule->body = take_expr(ld, rule, raw, "'raw'", A_TEMPLATE);
-        pp_loader_unused(ld, node, "a raw 'reject'", "raw, close, at-once");
+        pp_loader_unused(ld, node, "a raw 'reject'", "raw, close");
         return;
     }
     n = pp_loader_need(ld, node, "status", "'reject'");
@@ -284,7 +269,7 @@ take_reject(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
     }
     take_headers(ld, rule, pp_yaml_get(node, "headers"));
     pp_loader_unused(ld, node, "'reject'",
-                     "status, reason, headers, body, close, at-once, raw");
+                     "status, reason, headers, body, close, raw");
 }
 
 static void
@@ -379,7 +364,6 @@ take_correct_map(struct pp_loader *ld, struct pp_rule *rule,
         take_reject(ld, rule, n);
     } else if ((n = pp_yaml_get(map, "close"))) {
         take_close(ld, rule, n);
-        take_at_once(ld, rule, map);
     } else if ((n = pp_yaml_get(map, "delete"))) {
         rule->kind = PP_CORRECT_DELETE;
         take_target(ld, rule, n);

@@ -70,8 +70,6 @@ struct pp_rule {
     struct pp_expr *body;       /* NULL: none. */
     bool raw;                   /* 'body' is the whole reply. */
     bool close;                 /* The server closes after it. */
-    bool at_once;               /* Reject, close: before replies that earlier
-                                 * messages are still due. */
     struct pp_reject_header *headers;
     size_t n_headers;
 };

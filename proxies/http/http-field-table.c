@@ -692,6 +692,13 @@ const struct pp_field pp_http_field_table[] = {
         .events = TRAILERS,
         .doc = "The trailers as sent, with the empty line.",
     },
+    [PP_HTTP_F_UNANSWERED] = {
+        .name = "unanswered",
+        .type = PP_TYPE_INT,
+        .events = REQUEST | CHUNK | TRAILERS,
+        .doc = "How many requests have reached the server and have no final "
+               "response yet.",
+    },
     [PP_HTTP_F_REPLIED] = {
         .name = "replied",
         .type = PP_TYPE_BOOL,

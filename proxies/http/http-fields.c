@@ -322,6 +322,7 @@ get_content(const struct pp_msg *msg, unsigned int field,
     const struct pp_http_msg *m = msg->decoded;
     const struct pp_http_fields *fields = &m->head.fields;
     const struct pp_http_framing *framing = &m->head.framing;
+    const struct pp_http_conn *conn = msg->conn;
     uint32_t lengths = fields->count[PP_HTTP_H_CONTENT_LENGTH];
     uint32_t codings = fields->count[PP_HTTP_H_TRANSFER_ENCODING];
 
@@ -368,9 +369,10 @@ get_content(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_TRAILERS_TEXT:
         return get_span(&m->text, pp_http_span(m->trailers.start,
                                                m->trailers.end), v);
+    case PP_HTTP_F_UNANSWERED:
+        return get_int(conn->unanswered, v);
     case PP_HTTP_F_REPLIED:
-        return get_bool(((const struct pp_http_conn *) msg->conn)->replied,
-                        v);
+        return get_bool(conn->replied, v);
     case PP_HTTP_F_STATUS:
         return get_int(m->status, v);
     default:
