@@ -79,6 +79,12 @@ class Result(unittest.TestResult):
     def addSkip(self, test, reason):
         self.tell(test, "skipped", reason)
 
+    def addExpectedFailure(self, test, err):
+        self.tell(test, "skipped", "known not to hold yet")
+
+    def addUnexpectedSuccess(self, test):
+        self.tell(test, "failed", "holds now: it is no known failure any more")
+
 
 def selected(suite, text):
     tests = unittest.TestSuite()

@@ -79,7 +79,33 @@ class Proof:
         else:
             why += ["without us: " + w
                     for w in fidelity.compare(case, new, old)]
-        return why + fidelity.compare(case, new, ours)
+        return why + beyond_known(self.ident, case,
+                                  fidelity.compare(case, new, ours))
+
+
+# Where inline and vendor are known to differ, what the difference is and why.
+# Anything else that differs in these cases fails, and so does a case that does
+# not differ any more.
+LATER = "answers come at other steps"
+KNOWN = {
+    # Node.js refuses at the very byte.  Inline the whole head or chunk header
+    # is waited for: the client gets the same bytes, but not before that.
+    ("CVE-2021-22959", "split before the colon"): LATER,
+    ("CVE-2021-22960", "split before the byte"): LATER,
+    ("CVE-2022-32214", "split behind the LF"): LATER,
+    # The last chunk has passed when the trailers behind it are refused, and
+    # the vulnerable gunicorn takes a FIN there for the end of the body.
+    ("CVE-2024-1135", "trailer with an empty name"): "application saw ",
+}
+
+
+def beyond_known(ident, case, differs):
+    known = KNOWN.get((ident, case.name))
+    if not known:
+        return differs
+    if not any(d.startswith(known) for d in differs):
+        return differs + ["no longer differs as known: " + known]
+    return [d for d in differs if not d.startswith(known)]
 
 
 def add_cases(cls, cases):
