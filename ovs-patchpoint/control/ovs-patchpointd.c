@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@
 #include "pp-tap.h"
 #include "pp-unixctl.h"
 #include "registry.h"
+#include "socket-util.h"
 #include "stream-ssl.h"
 #include "stream.h"
 #include "timeval.h"
@@ -68,6 +70,7 @@ static char *unixctl_path;
 static bool no_events;
 static struct pp_control ctl;
 static struct pp_exit ex;
+static int exit_pipe[2];        /* Readable once a signal has asked. */
 
 static void parse_options(int argc, char *argv[]);
 
@@ -75,15 +78,17 @@ static void
 want_exit(int sig OVS_UNUSED)
 {
     ex.asked = true;
+    ignore(write(exit_pipe[1], "", 1));
 }
 
-/* SIGTERM and the like lead to the orderly way out; poll() returns on
- * them. */
+/* SIGTERM and the like lead to the orderly way out.  poll_block() goes on
+ * after a signal: the pipe is what wakes it. */
 static void
 catch_signals(void)
 {
     static const int sigs[] = { SIGTERM, SIGINT, SIGHUP };
 
+    xpipe_nonblocking(exit_pipe);
     for (size_t i = 0; i < ARRAY_SIZE(sigs); i++) {
         struct sigaction sa = { .sa_handler = want_exit };
 
@@ -208,6 +213,9 @@ run(struct unixctl_server *unixctl)
 
         ovsdb_idl_loop_commit_and_wait(&loop);
         unixctl_server_wait(unixctl);
+        if (!ctl.exiting) {
+            poll_fd_wait(exit_pipe[0], POLLIN);
+        }
         pp_tap_wait(&ctl);
         pp_engine_wait(&ctl);
         pp_ofconn_wait(&ctl);

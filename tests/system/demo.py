@@ -25,6 +25,7 @@ import private                                              # noqa: E402
 import fidelity                                             # noqa: E402
 from pplab import get, talk, wait_for                       # noqa: E402
 
+N_STEPS = 7
 MIB_MOVED = 100
 
 # st 0.2.4 serves files from outside of its folder; 0.2.5 does not.
@@ -110,7 +111,6 @@ class Demo:
         lab.serve(qs, "vulnerable", self.app)
         self.before = lab.picture()
         lab.start_daemon()
-        self.steps = []
 
     # What several steps do.
 
@@ -316,18 +316,19 @@ class Demo:
         step.check("the VM answers directly, flaw and all",
                    SECRET in seen.answers[0])
 
-    def run(self):
-        functions = [getattr(self, "step_%d" % n) for n in range(1, 8)]
+    def run(self, steps):
+        """Takes all steps and adds each to 'steps' as it begins."""
+        functions = [getattr(self, "step_%d" % n)
+                     for n in range(1, N_STEPS + 1)]
         for n, function in enumerate(functions, 1):
             step = Step(n, len(functions), function.__doc__)
-            self.steps.append(step)
+            steps.append(step)
             try:
                 function(step)
             except Exception as e:
                 # The other steps may still be shown.
                 step.check("%s: %s" % (type(e).__name__, e), False)
                 traceback.print_exc()
-        return self.steps
 
 
 def main():
@@ -339,16 +340,21 @@ def main():
     args = parser.parse_args()
     private.enter()
 
-    # So that everything is ended, however this is.
-    for sig in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(sig, lambda *_: sys.exit(1))
+    # So that everything is ended, however this is, but the ending is not.
+    def stop(*_):
+        for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+            signal.signal(sig, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        signal.signal(sig, stop)
 
     steps = []
     lab = pplab.Lab()
     try:
         with lab:
             try:
-                steps = Demo(lab).run()
+                Demo(lab).run(steps)
             finally:
                 if args.keep_log:
                     with open(args.keep_log, "w") as f:
@@ -360,8 +366,8 @@ def main():
         with open(args.json, "w") as f:
             json.dump([step.as_dict() for step in steps], f, indent=2)
             f.write("\n")
-    print("\ndemo: %d of %d steps shown" % (shown, len(steps) or 7))
-    sys.exit(0 if steps and shown == len(steps) else 1)
+    print("\ndemo: %d of %d steps shown" % (shown, N_STEPS))
+    sys.exit(0 if shown == N_STEPS else 1)
 
 
 if __name__ == "__main__":

@@ -215,7 +215,7 @@ class PrivateOvs:
             p.wait()
 
     def stop(self):
-        atexit.unregister(self.stop)
+        """Ends everything; may be called again when it was interrupted."""
         self.stop_control()
         self._end_left_over()
         for p in self.processes:
@@ -238,6 +238,7 @@ class PrivateOvs:
         self.end(self.ovsdb)
         if self.own_dir:
             shutil.rmtree(self.dir, ignore_errors=True)
+        atexit.unregister(self.stop)
 
     def _end_left_over(self):
         """An engine and taps that a killed ovs-patchpointd left."""

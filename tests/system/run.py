@@ -101,9 +101,20 @@ def run_class(name, text):
     """The child: runs one class, JSON to what was standard output."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    def stop(*_):
+        # Once: a second one would interrupt the cleaning up.
+        for sig in signal.SIGTERM, signal.SIGHUP:
+            signal.signal(sig, signal.SIG_IGN)
+        # unittest takes all but this for a test's own failure, and goes on.
+        raise KeyboardInterrupt
+
     for sig in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(sig, lambda *_: sys.exit(1))
-    selected(load(name), text).run(Result(out))
+        signal.signal(sig, stop)
+    try:
+        selected(load(name), text).run(Result(out))
+    except KeyboardInterrupt:
+        # What the class started is ended at exit.
+        sys.exit(1)
 
 
 class Runner:

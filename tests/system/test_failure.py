@@ -221,6 +221,25 @@ class Failure(unittest.TestCase):
         self.assertFalse(self.harmed())
 
 
+class Idle(unittest.TestCase):
+    def test_sigterm(self):
+        "SIGTERM of a daemon that has nothing to do: it ends at once"
+        lab = pplab.Lab()
+        self.addCleanup(lab.stop)
+        lab.start()
+        vm = lab.add_server_vm("a", 1)
+        for protected_before in False, True:
+            daemon = lab.start_daemon()
+            if protected_before:
+                lab.protect(vm, "all")
+                lab.clear_ids(vm, "policy")
+                wait_for("no status", lambda: not lab.status(vm.ifname))
+            # Long enough for it to have gone to sleep.
+            time.sleep(4)
+            daemon.terminate()
+            self.assertEqual(daemon.wait(3), 0)
+
+
 class FailureTso(Failure):
     tso = True
 
