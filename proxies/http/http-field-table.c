@@ -177,6 +177,12 @@ static const struct pp_field cookie_fields[] = {
         .events = ANY,
         .doc = "The index in headers of the Cookie that it stands in.",
     },
+    [PP_HTTP_COOKIE_FIRST] = {
+        .name = "first",
+        .type = PP_TYPE_BOOL,
+        .events = ANY,
+        .doc = "The cookie stands first in its field, with nothing before it.",
+    },
     { .name = NULL },
 };
 
@@ -476,6 +482,13 @@ const struct pp_field pp_http_field_table[] = {
         .key = "name",
         .doc = "The cookies as Python servers split them: a value in "
                "double quotes may hold semicolons.",
+    },
+    [PP_HTTP_F_COOKIES_TEXT] = {
+        .name = "cookies.text",
+        .type = PP_TYPE_BYTES,
+        .events = REQUEST,
+        .doc = "The values of all Cookie fields, joined by a comma, as "
+               "Python servers do.",
     },
     [PP_HTTP_F_CONNECTION] = {
         .name = "connection",

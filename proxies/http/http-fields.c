@@ -163,9 +163,10 @@ get_field_value(const struct pp_reader *text, const struct pp_http_field *f,
     return got_buf(&buf, v);
 }
 
-/* The values of all fields 'id', joined as RFC 9110 5.3 says. */
+/* The values of all fields 'id', joined by 'comma', which for most should be
+ * as RFC 9110 5.3 says. */
 static bool
-get_joined(const struct pp_http_msg *m, enum pp_http_id id,
+get_joined(const struct pp_http_msg *m, enum pp_http_id id, const char *comma,
            struct pp_arena *arena, struct pp_value *v)
 {
     const struct pp_http_fields *fields = &m->head.fields;
@@ -188,7 +189,7 @@ get_joined(const struct pp_http_msg *m, enum pp_http_id id,
     }
     for (i = 0; i < fields->n; i++) {
         if (fields->f[i].id == id) {
-            pp_buf_puts(&buf, i == fields->first[id] ? "" : ", ");
+            pp_buf_puts(&buf, i == fields->first[id] ? "" : comma);
             put_unfolded(&m->text, fields->f[i].value, &buf);
         }
     }
@@ -332,11 +333,11 @@ get_content(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_CONTENT_LENGTH_COUNT:
         return get_int(lengths, v);
     case PP_HTTP_F_CONTENT_LENGTH_TEXT:
-        return get_joined(m, PP_HTTP_H_CONTENT_LENGTH, arena, v);
+        return get_joined(m, PP_HTTP_H_CONTENT_LENGTH, ", ", arena, v);
     case PP_HTTP_F_CONTENT_LENGTH_VALID:
         return get_bool(lengths && framing->valid, v);
     case PP_HTTP_F_TRANSFER_ENCODING:
-        return get_joined(m, PP_HTTP_H_TRANSFER_ENCODING, arena, v);
+        return get_joined(m, PP_HTTP_H_TRANSFER_ENCODING, ", ", arena, v);
     case PP_HTTP_F_TRANSFER_ENCODING_COUNT:
         return get_int(codings, v);
     case PP_HTTP_F_TRANSFER_ENCODING_CODINGS:
@@ -460,6 +461,8 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
         return get_list(msg, PP_HTTP_L_COOKIES, v);
     case PP_HTTP_F_COOKIES_QUOTED:
         return get_list(msg, PP_HTTP_L_QUOTED, v);
+    case PP_HTTP_F_COOKIES_TEXT:
+        return get_joined(m, PP_HTTP_H_COOKIE, ",", arena, v);
     case PP_HTTP_F_CONNECTION:
         return get_list(msg, PP_HTTP_L_CONNECTION, v);
     default:
@@ -556,9 +559,11 @@ get_param(const struct pp_reader *text, const struct pp_http_item *item,
 }
 
 static bool
-get_cookie(const struct pp_reader *text, const struct pp_http_item *item,
+get_cookie(const struct pp_http_msg *m, const struct pp_http_item *item,
            unsigned int sub, struct pp_value *v)
 {
+    const struct pp_reader *text = &m->text;
+
     switch ((enum pp_http_cookie_elem_index) sub) {
     case PP_HTTP_COOKIE_NAME:
         return get_span(text, item->name, v);
@@ -570,6 +575,9 @@ get_cookie(const struct pp_reader *text, const struct pp_http_item *item,
         return get_bool(item->equals, v);
     case PP_HTTP_COOKIE_HEADER:
         return get_int(item->owner, v);
+    case PP_HTTP_COOKIE_FIRST:
+        return get_bool(item->raw.off
+                        == m->head.fields.f[item->owner].value.off, v);
     }
     return false;
 }
@@ -677,7 +685,7 @@ pp_http_get_elem(const struct pp_msg *msg, unsigned int field, uint32_t index,
         return get_param(&m->text, item, sub, arena, v);
     case PP_HTTP_L_COOKIES:
     case PP_HTTP_L_QUOTED:
-        return get_cookie(&m->text, item, sub, v);
+        return get_cookie(m, item, sub, v);
     case PP_HTTP_L_CONNECTION:
     case PP_HTTP_L_CODINGS:
         return get_token(&m->text, item, sub, v);

@@ -30,6 +30,7 @@ enum pp_http_field_index {
     PP_HTTP_F_HOST,
     PP_HTTP_F_COOKIES,
     PP_HTTP_F_COOKIES_QUOTED,
+    PP_HTTP_F_COOKIES_TEXT,
     PP_HTTP_F_CONNECTION,
     PP_HTTP_F_CONTENT_LENGTH,
     PP_HTTP_F_CONTENT_LENGTH_COUNT,
@@ -93,6 +94,7 @@ enum pp_http_cookie_elem_index {
     PP_HTTP_COOKIE_RAW,
     PP_HTTP_COOKIE_HAS_EQUALS,
     PP_HTTP_COOKIE_HEADER,
+    PP_HTTP_COOKIE_FIRST,
 };
 
 enum pp_http_token_elem_index {

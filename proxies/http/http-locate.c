@@ -144,6 +144,7 @@ cookie_span(const struct pp_http_item *item, int sub, struct pp_span *span)
         return at(item->raw, span);
     case PP_HTTP_COOKIE_HAS_EQUALS:
     case PP_HTTP_COOKIE_HEADER:
+    case PP_HTTP_COOKIE_FIRST:
         break;
     }
     return false;
