@@ -304,15 +304,18 @@ receive(struct engine *e)
 
 /* The loop. */
 
-static void
+/* Tells the pipeline the time.  Returns the monotonic one, in ms. */
+static uint64_t
 set_time(struct engine *e)
 {
     struct timespec now, wall;
+    uint64_t ms;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     clock_gettime(CLOCK_REALTIME, &wall);
-    pp_pipeline_set_time(e->pipeline, (uint64_t) now.tv_sec * 1000
-                         + (uint64_t) now.tv_nsec / 1000000, wall.tv_sec);
+    ms = (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+    pp_pipeline_set_time(e->pipeline, ms, wall.tv_sec);
+    return ms;
 }
 
 static void
@@ -339,25 +342,16 @@ run_tap(struct engine *e, uint32_t bridge)
     }
 }
 
-static uint64_t
-monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
-}
-
 static void
 run(struct engine *e)
 {
     while (!e->exiting) {
         struct pollfd fds[1 + PP_BRIDGES_MAX];
         uint32_t bridges[1 + PP_BRIDGES_MAX];
-        uint64_t deadline, now;
+        uint64_t now = set_time(e);
+        uint64_t deadline;
         nfds_t n = 1;
 
-        set_time(e);
         deadline = pp_pipeline_run_timers(e->pipeline);
         e->counters->heartbeat++;
 
@@ -373,7 +367,6 @@ run(struct engine *e)
         if (e->sock < 0 && n == 1) {
             break;
         }
-        now = monotonic_ms();
         poll(fds, n, (int) MIN(deadline > now ? deadline - now : 0,
                                BEAT_MS));
         set_time(e);

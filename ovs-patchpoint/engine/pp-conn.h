@@ -126,7 +126,6 @@ struct pp_conn {
     uint32_t service;           /* Index into the snapshot's services... */
     uint64_t serial;            /* ...of this one. */
     uint8_t state;              /* enum pp_conn_state. */
-    uint8_t lru_list;
     bool pending_syn;
     bool restarted;             /* 'inspect' is to start anew. */
     bool to_server_waits;       /* PP_STEP_WAIT. */

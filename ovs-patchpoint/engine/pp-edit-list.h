@@ -31,10 +31,6 @@ struct pp_edit_list {
     struct pp_edit_entry *entries;  /* Sorted by 'in'; NULL if none. */
 };
 
-/* At most this many entries that are not acknowledged yet.  A sender has to
- * wait for acknowledgements beyond: its bytes are held. */
-#define PP_EDIT_ENTRIES_MAX 4096
-
 static inline bool
 pp_edit_list_is_clean(const struct pp_edit_list *list)
 {

@@ -114,15 +114,6 @@ find_service(const struct pp_flow *flow, const struct pp_snap_server *server,
     return NULL;
 }
 
-bool
-pp_flow_is_ours(const struct pp_flow *flow, uint32_t bridge,
-                const struct pp_packet *pkt)
-{
-    return (pkt->len >= 14
-            && (find_server(flow, bridge, pp_packet_eth_dst(pkt))
-                || find_server(flow, bridge, pp_packet_eth_src(pkt))));
-}
-
 static struct pp_conn *
 find_conn(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash)
 {
@@ -206,7 +197,6 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
     pp_stream_conn_init(conn);
     pp_inspect_init(&conn->inspect, proxy);
     hmap_insert(&flow->conns, &conn->node, hash);
-    conn->lru_list = PP_LRU_OPENING;
     conn->used = st->now;
     ovs_list_push_back(&flow->lru[PP_LRU_OPENING], &conn->lru);
     flow->memory += conn_memory(proxy);
@@ -291,7 +281,6 @@ pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
                         : PP_LRU_LIVE);
 
     conn->used = now;
-    conn->lru_list = list;
     ovs_list_remove(&conn->lru);
     ovs_list_push_back(&flow->lru[list], &conn->lru);
 }

@@ -72,8 +72,4 @@ void pp_flow_forget(struct pp_flow *, struct pp_stream *, struct pp_conn *);
 /* Forgets what is likely over.  Returns when to call again, in ms. */
 uint64_t pp_flow_expire(struct pp_flow *, struct pp_stream *, uint64_t now);
 
-/* True if 'pkt' goes to a server on 'bridge' or comes from one. */
-bool pp_flow_is_ours(const struct pp_flow *, uint32_t bridge,
-                     const struct pp_packet *);
-
 #endif /* pp-flow.h */

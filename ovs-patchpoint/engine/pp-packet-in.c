@@ -146,7 +146,7 @@ read_options(struct pp_packet *pkt, struct pp_reader r)
 {
     pkt->ts = pkt->sack = pkt->n_sack = pkt->mss = 0;
     pkt->wscale = -1;
-    pkt->sack_ok = pkt->signed_ = false;
+    pkt->signed_ = false;
     while (pp_reader_left(&r)) {
         uint8_t kind = pp_reader_u8(&r);
         struct pp_reader opt;
@@ -168,8 +168,6 @@ read_options(struct pp_packet *pkt, struct pp_reader r)
             pkt->mss = pp_reader_be16(&opt);
         } else if (kind == 3 && len == 3) {
             pkt->wscale = (int8_t) MIN(pp_reader_u8(&opt), 14);
-        } else if (kind == 4 && len == 2) {
-            pkt->sack_ok = true;
         } else if (kind == 5 && len >= 10 && (len - 2) % 8 == 0) {
             pkt->sack = (uint16_t) opt.pos;
             pkt->n_sack = (uint16_t) ((len - 2) / 8);

@@ -73,7 +73,6 @@ struct pp_packet {
     /* Options of a SYN. */
     uint16_t mss;               /* Or 0. */
     int8_t wscale;              /* Or -1. */
-    bool sack_ok;
     bool signed_;               /* TCP-MD5 or TCP-AO (RFC 2385, 5925). */
 };
 

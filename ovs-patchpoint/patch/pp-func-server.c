@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "pp-reader.h"
+#include "util.h"
 
 static bool
 give_bytes(struct pp_value *r, const void *p, size_t n)
@@ -106,24 +107,15 @@ struct qs_part {
     bool more;                      /* Elements come behind it. */
 };
 
-static int
-hex_value(uint8_t c)
-{
-    return (c >= '0' && c <= '9' ? c - '0'
-            : c >= 'a' && c <= 'f' ? c - 'a' + 10
-            : c >= 'A' && c <= 'F' ? c - 'A' + 10
-            : -1);
-}
-
 /* The value of the "%HH" at 'i', or -1. */
 static int
 escape_at(struct pp_bytes x, size_t i)
 {
-    if (x.n - i < 3 || x.p[i] != '%' || hex_value(x.p[i + 1]) < 0
-        || hex_value(x.p[i + 2]) < 0) {
+    if (x.n - i < 3 || x.p[i] != '%' || hexit_value(x.p[i + 1]) < 0
+        || hexit_value(x.p[i + 2]) < 0) {
         return -1;
     }
-    return hex_value(x.p[i + 1]) << 4 | hex_value(x.p[i + 2]);
+    return hexit_value(x.p[i + 1]) << 4 | hexit_value(x.p[i + 2]);
 }
 
 /* How many "%HH" make the character that starts at 'i', or 0 where they are no

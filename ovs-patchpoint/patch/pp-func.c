@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "pp-reader.h"
+#include "util.h"
 
 #define ARGS struct pp_arena *arena, const struct pp_value *a, \
              struct pp_value *r
@@ -38,15 +39,6 @@ give_bytes(struct pp_value *r, const void *p, size_t n)
 {
     *r = pp_value_bytes(p, n);
     return true;
-}
-
-static int
-hex_value(uint8_t c)
-{
-    return (c >= '0' && c <= '9' ? c - '0'
-            : c >= 'a' && c <= 'f' ? c - 'a' + 10
-            : c >= 'A' && c <= 'F' ? c - 'A' + 10
-            : -1);
 }
 
 static bool
@@ -171,7 +163,7 @@ f_is_hex(ARGS)
 {
     UNUSED_ARENA;
     for (size_t i = 0; i < a[0].s.n; i++) {
-        if (hex_value(a[0].s.p[i]) < 0) {
+        if (hexit_value(a[0].s.p[i]) < 0) {
             return give_bool(r, false);
         }
     }
@@ -328,7 +320,7 @@ parse_number(struct pp_bytes x, unsigned int base)
     int64_t value = 0;
 
     for (size_t i = 0; i < x.n; i++) {
-        int digit = hex_value(x.p[i]);
+        int digit = hexit_value(x.p[i]);
 
         if (digit < 0 || (unsigned int) digit >= base) {
             return -1;
@@ -476,10 +468,10 @@ decode(struct pp_arena *arena, struct pp_bytes x, bool plus,
         return false;
     }
     for (size_t i = 0; i < x.n; i++) {
-        if (x.p[i] == '%' && x.n - i > 2 && hex_value(x.p[i + 1]) >= 0
-            && hex_value(x.p[i + 2]) >= 0) {
-            out[n++] = (uint8_t) (hex_value(x.p[i + 1]) << 4
-                                  | hex_value(x.p[i + 2]));
+        if (x.p[i] == '%' && x.n - i > 2 && hexit_value(x.p[i + 1]) >= 0
+            && hexit_value(x.p[i + 2]) >= 0) {
+            out[n++] = (uint8_t) (hexit_value(x.p[i + 1]) << 4
+                                  | hexit_value(x.p[i + 2]));
             i += 2;
         } else {
             out[n++] = plus && x.p[i] == '+' ? ' ' : x.p[i];

@@ -316,6 +316,15 @@ ms(const struct timeval *tv)
     return (uint64_t) tv->tv_sec * 1000 + (uint64_t) tv->tv_usec / 1000;
 }
 
+static struct timeval
+at_ms(uint64_t t)
+{
+    return (struct timeval) {
+        .tv_sec = (time_t) (t / 1000),
+        .tv_usec = (suseconds_t) (t % 1000 * 1000),
+    };
+}
+
 /* Lets the time pass that lies between two frames. */
 static void
 pass_time(struct replay *r, struct pp_pipeline *pl, const struct timeval *to)
@@ -328,9 +337,7 @@ pass_time(struct replay *r, struct pp_pipeline *pl, const struct timeval *to)
         if (next >= ms(to)) {
             break;
         }
-        next = MAX(next, ms(&r->now) + 1);
-        r->now.tv_sec = (time_t) (next / 1000);
-        r->now.tv_usec = (suseconds_t) (next % 1000 * 1000);
+        r->now = at_ms(MAX(next, ms(&r->now) + 1));
     }
     r->now = *to;
     pp_pipeline_set_time(pl, ms(&r->now), r->now.tv_sec);
@@ -402,7 +409,6 @@ replay(struct replay *r)
     static const struct pp_pipeline_ops ops = {
         .write = write_frame, .event = print_event,
     };
-    const struct timeval end = { .tv_sec = INT32_MAX };
     pcap_t *dead = pcap_open_dead(DLT_EN10MB, PP_FRAME_MAX + 64);
     struct pp_snapshot *snap = make_snapshot(r);
     const char *unsound = pp_snapshot_check(snap, snap->size);
@@ -426,12 +432,9 @@ replay(struct replay *r)
         /* What the engine still has to do, it does until all is over. */
         for (int i = 0; i < 100000 && !error; i++) {
             uint64_t next = pp_pipeline_run_timers(pl);
-            struct timeval to = {
-                .tv_sec = (time_t) (next / 1000),
-                .tv_usec = (suseconds_t) (next % 1000 * 1000),
-            };
+            struct timeval to = at_ms(next);
 
-            if (next == UINT64_MAX || to.tv_sec > end.tv_sec) {
+            if (next == UINT64_MAX) {
                 break;
             }
             pass_time(r, pl, &to);

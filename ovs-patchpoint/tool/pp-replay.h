@@ -11,7 +11,7 @@ struct pp_pool;
 
 struct pp_replay {
     const struct pp_pool *pool; /* All of it is in force. */
-    const char *in, *out;       /* Files; "-": standard input, output. */
+    const char *in, *out;       /* Files; 'in' is read twice. */
     const char *ports;          /* "PROXY:PORT[,PORT...]", or NULL. */
     bool quiet;
 };

@@ -139,9 +139,8 @@ chunked_end(struct pp_http_msg *msg, bool eof)
 
     if (msg->body_truncated) {
         msg->trailers.n = 0;
-        msg->trailers.start = msg->trailers.end = 0;
+        msg->trailers.start = msg->trailers.end = msg->body_end;
         msg->trailers.truncated = true;
-        msg->trailers.end = msg->body_end;
         return PP_HTTP_FOUND;
     }
     found = pp_http_fields_parse(&msg->text, msg->body_end, eof,

@@ -20,6 +20,7 @@ import traceback
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import pphost                                               # noqa: E402
 import pplab                                                # noqa: E402
 import private                                              # noqa: E402
 import fidelity                                             # noqa: E402
@@ -341,13 +342,7 @@ def main():
     private.enter()
 
     # So that everything is ended, however this is, but the ending is not.
-    def stop(*_):
-        for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-            signal.signal(sig, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-        signal.signal(sig, stop)
+    pphost.interrupt_on(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     steps = []
     lab = pplab.Lab()

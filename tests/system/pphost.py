@@ -44,6 +44,19 @@ def run(argv, check=True, timeout=30, text=True, **kwargs):
     return p
 
 
+def interrupt_on(*signals):
+    """Has each of 'signals' raise KeyboardInterrupt, once: a second one would
+    interrupt the cleaning up.  (unittest takes all else for a test's own
+    failure, and goes on.)"""
+    def stop(*_):
+        for sig in signals:
+            signal.signal(sig, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for sig in signals:
+        signal.signal(sig, stop)
+
+
 def wait_for(what, condition, timeout=10, every=0.02):
     """Waits until condition() is true and returns that value."""
     end = time.monotonic() + timeout

@@ -21,6 +21,7 @@ import unittest
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
+from pphost import interrupt_on                             # noqa: E402
 
 
 def load(name):
@@ -101,15 +102,7 @@ def run_class(name, text):
     """The child: runs one class, JSON to what was standard output."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    def stop(*_):
-        # Once: a second one would interrupt the cleaning up.
-        for sig in signal.SIGTERM, signal.SIGHUP:
-            signal.signal(sig, signal.SIG_IGN)
-        # unittest takes all but this for a test's own failure, and goes on.
-        raise KeyboardInterrupt
-
-    for sig in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(sig, stop)
+    interrupt_on(signal.SIGTERM, signal.SIGHUP)
     try:
         selected(load(name), text).run(Result(out))
     except KeyboardInterrupt:
