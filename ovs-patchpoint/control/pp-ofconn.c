@@ -777,9 +777,8 @@ pp_ofconn_in_sync(const struct pp_ofconn *oc)
 bool
 pp_ofconn_has_flows(const struct pp_ofconn *oc)
 {
-    return oc && (oc->state == DUMPING || oc->barrier_pending
-                  || (oc->state == SETTLED && !oc->confirmed)
-                  || !pp_oftable_is_empty(&oc->installed));
+    return oc && (oc->state != SETTLED || oc->barrier_pending
+                  || !oc->confirmed || !pp_oftable_is_empty(&oc->installed));
 }
 
 const char *

@@ -22,7 +22,8 @@ void pp_ofconn_wait(const struct pp_control *);
 /* Is all that should be in the switch there, as it has confirmed? */
 bool pp_ofconn_in_sync(const struct pp_ofconn *);
 
-/* Is anything of ours in the switch, as far as is known? */
+/* May anything of ours be in the switch?  It may until the switch has
+ * confirmed that there is nothing. */
 bool pp_ofconn_has_flows(const struct pp_ofconn *);
 
 /* What hinders it, in words, or NULL. */

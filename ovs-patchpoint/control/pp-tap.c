@@ -426,19 +426,24 @@ tap_unwant(struct pp_control *ctl, struct pp_bridge *br)
     struct pp_tap *tap = br->tap;
     int error;
 
+    if (ours && !tap) {
+        /* Left over.  With a tap the bridge gets its connection, which tells
+         * what flows are left over too. */
+        if (ctl->txn) {
+            VLOG_INFO("bridge %s: removing left-over port %s",
+                      br->name, ours->name);
+            tap = br->tap = xzalloc(sizeof *tap);
+            tap->bridge = xstrdup(br->name);
+            tap->name = xstrdup(ours->name);
+            tap->made = tap->removing = true;
+        }
+        return;
+    }
     if (br->row && pp_ofconn_has_flows(br->ofconn)) {
         return;
     }
     if (ours) {
         if (ctl->txn) {
-            if (!tap) {
-                VLOG_INFO("bridge %s: removing left-over port %s",
-                          br->name, ours->name);
-                tap = br->tap = xzalloc(sizeof *tap);
-                tap->bridge = xstrdup(br->name);
-                tap->name = xstrdup(ours->name);
-                tap->made = true;
-            }
             tap->removing = true;
             tap->gone_deadline = 0;
             del_port(ctl, br, ours);

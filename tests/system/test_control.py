@@ -123,7 +123,7 @@ class Case(unittest.TestCase):
 
     def wait_clean(self):
         wait_for("the switch is as before", lambda:
-                 self.picture() == self.clean, 15)
+                 self.picture() == self.clean, 5)
 
     def appctl(self, *args, check=True):
         return self.ovs.appctl(*args, target="ovs-patchpointd", check=check)
