@@ -52,6 +52,7 @@ LAYERS = {
 # and the engine's headers that these include.
 CONTROL_SEES = ("ovs-patchpoint/engine/pp-ipc.h",
                 "ovs-patchpoint/engine/pp-snapshot.h",
+                "ovs-patchpoint/engine/pp-ledger.h",
                 "ovs-patchpoint/engine/pp-inspect.h",
                 "ovs-patchpoint/engine/pp-vector.h")
 

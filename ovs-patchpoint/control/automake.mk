@@ -8,6 +8,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-control.h \
 	ovs-patchpoint/control/pp-discovery.c \
 	ovs-patchpoint/control/pp-discovery.h \
+	ovs-patchpoint/control/pp-drain.c \
+	ovs-patchpoint/control/pp-drain.h \
 	ovs-patchpoint/control/pp-engine-proc.c \
 	ovs-patchpoint/control/pp-engine-proc.h \
 	ovs-patchpoint/control/pp-events.c \
@@ -20,6 +22,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-oftable.h \
 	ovs-patchpoint/control/pp-patches.c \
 	ovs-patchpoint/control/pp-patches.h \
+	ovs-patchpoint/control/pp-pins.c \
+	ovs-patchpoint/control/pp-pins.h \
 	ovs-patchpoint/control/pp-policy.c \
 	ovs-patchpoint/control/pp-policy.h \
 	ovs-patchpoint/control/pp-slots.c \

@@ -30,10 +30,12 @@
 #include "ovsdb-idl.h"
 #include "pp-control.h"
 #include "pp-discovery.h"
+#include "pp-drain.h"
 #include "pp-engine-proc.h"
 #include "pp-events.h"
 #include "pp-ofconn.h"
 #include "pp-patches.h"
+#include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-slots.h"
 #include "pp-snapshot-build.h"
@@ -114,9 +116,11 @@ update(void)
         ctl.txn = NULL;
     }
 
+    pp_pins_run(&ctl);
     for (int i = 0; i < 3 && ctl.dirty; i++) {
         ctl.dirty = false;
         pp_discovery_run(&ctl);
+        pp_pins_assign(&ctl);
         if (ctl.ovs) {
             pp_policy_run(&ctl);
         }
@@ -147,6 +151,21 @@ is_all_gone(void)
     return pp_engine_is_stopped(ctl.engine) && !pp_status_any(&ctl);
 }
 
+/* Is nothing left but corrected connections? */
+static bool
+is_drained(void)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
+        if (br->ofconn && !pp_ofconn_in_sync(br->ofconn)) {
+            return false;
+        }
+    }
+    return (pp_pins_count() && pp_engine_in_force(ctl.engine)
+            && !pp_status_any(&ctl));
+}
+
 /* Without the database's lock, another one is at work.  Returns true when it
  * is time to give up. */
 static bool
@@ -172,10 +191,17 @@ run(struct unixctl_server *unixctl)
 
     for (;;) {
         ctl.txn = ovsdb_idl_loop_run(&loop);
-        unixctl_server_run(unixctl);
+        if (!pp_drain_is()) {
+            unixctl_server_run(unixctl);
+        }
 
         if (ex.asked && ex.restart) {
             VLOG_INFO("exiting; switch and engine go on by themselves");
+            break;
+        }
+        if (pp_drain_is() && ex.asked) {
+            VLOG_INFO("another daemon takes over");
+            ex.restart = true;
             break;
         }
         if (ex.asked && !ctl.exiting) {
@@ -204,6 +230,25 @@ run(struct unixctl_server *unixctl)
                 break;
             }
         }
+        if (ctl.exiting && !pp_drain_is() && !loop.committing_txn
+            && is_drained()) {
+            VLOG_INFO("%"PRIuSIZE" corrected connections are still open; the "
+                      "engine, and a process in the background, go on until "
+                      "they are over", pp_pins_count());
+            if (!pp_drain_fork(ctl.rundir)) {
+                /* Only what is this process's own. */
+                if (ex.conn) {
+                    unixctl_command_reply(ex.conn, NULL);
+                }
+                unixctl_server_destroy(unixctl);
+                exit(EXIT_SUCCESS);
+            }
+            ex.asked = false;
+            ex.conn = NULL;
+        }
+        if (pp_drain_is() && pp_pins_count()) {
+            deadline = time_msec() + EXIT_MS;
+        }
         if (ctl.exiting && time_msec() > deadline) {
             VLOG_WARN("exiting without having taken all away: switch or "
                       "database do not answer; the next start will find it");
@@ -212,13 +257,16 @@ run(struct unixctl_server *unixctl)
         }
 
         ovsdb_idl_loop_commit_and_wait(&loop);
-        unixctl_server_wait(unixctl);
-        if (!ctl.exiting) {
+        if (!pp_drain_is()) {
+            unixctl_server_wait(unixctl);
+        }
+        if (!ex.asked) {
             poll_fd_wait(exit_pipe[0], POLLIN);
         }
         pp_tap_wait(&ctl);
         pp_engine_wait(&ctl);
         pp_ofconn_wait(&ctl);
+        pp_pins_wait();
         if (ctl.dirty) {
             poll_immediate_wake();
         }
@@ -275,6 +323,8 @@ main(int argc, char *argv[])
         pp_events_set_file(events_file);
     }
     pp_patches_load(&ctl);
+    pp_pins_open(ctl.rundir);
+    pp_drain_take_over(ctl.rundir);
 
     ctl.idl = ovsdb_idl_create(db_remote, &ovsrec_idl_class, false, true);
     pp_discovery_register(ctl.idl);
@@ -288,6 +338,7 @@ main(int argc, char *argv[])
 
     pp_discovery_destroy(&ctl);
     pp_engine_destroy(ctl.engine, ex.restart);
+    pp_pins_close();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
     pp_patches_destroy(&ctl);
@@ -295,7 +346,9 @@ main(int argc, char *argv[])
     if (ex.conn) {
         unixctl_command_reply(ex.conn, NULL);
     }
-    unixctl_server_destroy(unixctl);
+    if (!pp_drain_is()) {
+        unixctl_server_destroy(unixctl);
+    }
     free(ctl.patch_paths);
     free(engine_path);
     free(engine_user);

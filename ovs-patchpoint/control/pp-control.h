@@ -63,6 +63,8 @@ struct pp_iface {
     bool has_mac;
     struct eth_addr mac;        /* The VM's own. */
 
+    size_t n_pins;              /* By pp_pins_assign(). */
+
     /* By pp_policy_run(). */
     const struct pp_policy *policy;     /* In force; NULL: none. */
     char *error;                /* Why it is not what the keys say. */
@@ -82,6 +84,7 @@ struct pp_bridge {
     struct pp_iface *ifaces;
     size_t n_ifaces, allocated_ifaces;
     size_t n_protected;         /* Interfaces with a policy. */
+    size_t n_pins;              /* Pinned connections. */
 
     struct pp_tap *tap;         /* Each made when first needed, and gone */
     struct pp_slots *slots;     /* when no more. */
@@ -116,6 +119,13 @@ struct pp_control {
 };
 
 struct pp_bridge *pp_bridge_find(const struct pp_control *, const char *name);
+
+/* Does the bridge need an engine? */
+static inline bool
+pp_bridge_is_used(const struct pp_bridge *br)
+{
+    return br->row && (br->n_protected || br->n_pins);
+}
 
 #define PP_FOR_EACH_IFACE(IFACE, BRIDGE)                        \
     for ((IFACE) = (BRIDGE)->ifaces;                            \

@@ -193,6 +193,7 @@ clear_ifaces(struct pp_bridge *br)
     }
     br->n_ifaces = 0;
     br->n_protected = 0;
+    br->n_pins = 0;
 }
 
 void

@@ -21,6 +21,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@
 #include "patch/pp-program.h"
 #include "pp-control.h"
 #include "pp-events.h"
+#include "pp-pins.h"
 #include "pp-tap.h"
 #include "registry.h"
 #include "socket-util.h"
@@ -52,7 +54,7 @@ VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
 #define LOOK_MS 300             /* How often to look. */
 #define WELL_MS 5000            /* Lived that long: no backoff. */
 #define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 10000
+#define BACKOFF_MAX_MS 1000
 #define FLOWS_WAIT_MS 1000
 #define LIST_MS 3000
 
@@ -87,6 +89,7 @@ struct pp_engine {
     uint64_t sent_serial;       /* To this engine. */
     uint64_t acked_serial;      /* In force in this engine. */
     long long int snapshot_time;
+    bool has_ledger;            /* This engine. */
     bool want_out;              /* Something waits for room in the socket. */
 
     /* conn/list under way. */
@@ -303,7 +306,7 @@ engine_start(struct pp_control *ctl)
     e->heartbeat = 0;
     e->heartbeat_time = e->started = time_msec();
     e->n_starts++;
-    e->want_out = false;
+    e->want_out = e->has_ledger = false;
     set_state(e, PP_ENGINE_STARTING);
     VLOG_DBG("started %s, pid %d", e->path, (int) pid);
 }
@@ -433,6 +436,19 @@ send_snapshot(struct pp_engine *e)
     }
 }
 
+/* Nobody else writes it any more. */
+static void
+send_ledger(struct pp_engine *e)
+{
+    struct pp_ipc_hdr hdr = { PP_IPC_LEDGER, sizeof hdr };
+    int fd = pp_pins_fd();
+
+    if (!e->has_ledger
+        && (fd < 0 || !engine_send(e, &hdr, sizeof hdr, fd))) {
+        e->has_ledger = true;
+    }
+}
+
 static void
 send_taps(struct pp_control *ctl)
 {
@@ -495,22 +511,22 @@ clean_text(const char *s, size_t n)
 static void
 handle_log(const char *p, size_t n)
 {
-    /* The engine's levels are vlog's. */
-    unsigned int level = n ? (unsigned char) p[0] : 0;
     char *text;
 
     if (n < 1) {
         return;
     }
     text = clean_text(p + 1, n - 1);
-    if (level >= VLL_DBG) {
-        VLOG_DBG("engine: %s", text);
-    } else if (level == VLL_INFO) {
+    switch (p[0]) {
+    case 'I':
         VLOG_INFO("engine: %s", text);
-    } else if (level == VLL_WARN) {
+        break;
+    case 'W':
         VLOG_WARN("engine: %s", text);
-    } else {
+        break;
+    default:
         VLOG_ERR("engine: %s", text);
+        break;
     }
     free(text);
 }
@@ -625,6 +641,8 @@ handle_message(struct pp_control *ctl, const void *data, size_t n)
             return "event with a bad length";
         }
         return pp_events_handle(ctl, data);
+    } else if (hdr->type == PP_IPC_PINS) {
+        return NULL;            /* pp_pins_run() looks. */
     } else if (hdr->type == PP_IPC_CONN) {
         if (n != sizeof(struct pp_ipc_conn)) {
             return "connection row with a bad length";
@@ -674,6 +692,20 @@ engine_receive(struct pp_control *ctl)
     }
 }
 
+static bool
+has_ended(const struct pp_engine *e, int *status)
+{
+    struct pollfd pfd = { .fd = e->pidfd, .events = POLLIN };
+    pid_t retval = waitpid(e->pid, status, WNOHANG);
+
+    if (retval < 0 && errno == ECHILD) {
+        /* Not ours: of the daemon that left us behind (pp-drain.h). */
+        *status = 0;
+        return e->pidfd < 0 || poll(&pfd, 1, 0) > 0;
+    }
+    return retval == e->pid;
+}
+
 /* Has it ended by itself? */
 static void
 engine_reap(struct pp_control *ctl)
@@ -682,7 +714,7 @@ engine_reap(struct pp_control *ctl)
     int status;
     char *s;
 
-    if (e->pid <= 0 || waitpid(e->pid, &status, WNOHANG) != e->pid) {
+    if (e->pid <= 0 || !has_ended(e, &status)) {
         return;
     }
     engine_receive(ctl);        /* Its last words. */
@@ -737,7 +769,7 @@ is_wanted(const struct pp_control *ctl)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (br->tap || (br->n_protected && !ctl->exiting)) {
+        if (br->tap || pp_bridge_is_used(br)) {
             return true;
         }
     }
@@ -784,6 +816,9 @@ pp_engine_run(struct pp_control *ctl)
             e->want_out = false;
             send_snapshot(e);
             if (e->acked_serial) {
+                send_ledger(e);
+            }
+            if (e->has_ledger) {
                 send_taps(ctl);
             }
         }
@@ -906,22 +941,6 @@ pp_engine_list_conns(struct pp_control *ctl, struct unixctl_conn *conn)
     e->list_conn = conn;
     e->list_deadline = time_msec() + LIST_MS;
     ds_clear(&e->list);
-}
-
-int
-pp_engine_set_log(struct pp_engine *e, const char *spec)
-{
-    char buf[PP_IPC_MAX];
-    struct pp_ipc_hdr hdr = { .type = PP_IPC_LOG_LEVEL };
-    size_t n = strlen(spec) + 1;
-
-    if (n > sizeof buf - sizeof hdr) {
-        return EMSGSIZE;
-    }
-    hdr.len = (uint32_t) (sizeof hdr + n);
-    memcpy(buf, &hdr, sizeof hdr);
-    memcpy(buf + sizeof hdr, spec, n);
-    return engine_send(e, buf, hdr.len, -1);
 }
 
 void

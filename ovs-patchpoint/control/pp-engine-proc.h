@@ -61,9 +61,6 @@ const struct pp_counters *pp_engine_counters(const struct pp_engine *);
 /* Answers 'conn', now or later, with the connections there are. */
 void pp_engine_list_conns(struct pp_control *, struct unixctl_conn *conn);
 
-/* Sets the engine's log levels; returns 0 or an errno value. */
-int pp_engine_set_log(struct pp_engine *, const char *spec);
-
 void pp_engine_format(const struct pp_engine *, struct ds *);
 
 #endif /* pp-engine-proc.h */

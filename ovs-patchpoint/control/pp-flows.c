@@ -19,6 +19,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-proxy.h"
 #include "pp-slots.h"
@@ -88,20 +89,22 @@ put_classify(const struct pp_bridge *br, struct svec *flows)
     put(flows, FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
         PP_COOKIE, PRIO_RETURN, br->tap->ofport, PP_TABLE_RETURN);
     PP_FOR_EACH_IFACE (iface, br) {
-        if (!iface->policy) {
+        uint32_t reg = iface->policy ? policy_reg(iface->policy) : 0;
+
+        if (!iface->policy && !iface->n_pins) {
             continue;
         }
         put(flows, FLOW"table=0,priority=%d,"UNGUARDED
             ",dl_dst="ETH_ADDR_FMT
             " actions=load:%#x->NXM_NX_REG11[],resubmit(,%d)",
             PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
-            policy_reg(iface->policy), PP_TABLE_INGRESS);
+            reg, PP_TABLE_INGRESS);
         if (iface->ofport) {
             put(flows, FLOW"table=0,priority=%d,"UNGUARDED
                 ",in_port=%s actions=load:%#x->NXM_NX_REG12[],"
                 "resubmit(,%d)",
                 PP_COOKIE, PRIO_FROM_VM, port_name(iface->ofport, buf),
-                policy_reg(iface->policy), PP_TABLE_INGRESS);
+                reg, PP_TABLE_INGRESS);
         }
     }
 }
@@ -270,7 +273,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
     const struct pp_iface *iface;
     uint32_t regs = 0;
 
-    if (!br->row || !br->n_protected || !br->tap || !br->tap->ofport
+    if (!pp_bridge_is_used(br) || !br->tap || !br->tap->ofport
         || br->tap->removing || !br->slots) {
         return;
     }
@@ -288,6 +291,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
         }
     }
     put_fragments(regs, flows);
+    pp_pins_put_flows(br, flows);
     put_fixed(br, flows);
     put_groups(br, groups);
     svec_sort(flows);

@@ -10,7 +10,8 @@
  *             from the engine to table 203.  All other frames go on as if
  *             there were no ovs-patchpoint.
  *   table 200 ingress: slot of the port and VLAN, policy of the sender.
- *   table 201 policy: ports of the policies, and IP fragments, to a group.
+ *   table 201 policy: pinned connections (pp-pins.h), ports of the policies,
+ *             and IP fragments, to a group.
  *             What else there is goes to table 205.
  *   table 202 out: the slot's tag is put on, or in place of the frame's own,
  *             and the frame goes to the tap.

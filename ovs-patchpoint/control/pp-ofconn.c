@@ -272,7 +272,10 @@ update_desired(const struct pp_control *ctl, struct pp_ofconn *oc,
     struct svec flows = SVEC_EMPTY_INITIALIZER;
     struct svec groups = SVEC_EMPTY_INITIALIZER;
 
-    if (br->n_protected && pp_engine_holds_flows(ctl->engine)) {
+    if (pp_engine_holds_flows(ctl->engine)) {
+        /* Also when a policy goes: the engine has to have let go of it, so
+         * that no connection is corrected, and counts differently, that
+         * then goes around the engine. */
         return;
     }
     pp_flows_compute(ctl, br, &flows, &groups);

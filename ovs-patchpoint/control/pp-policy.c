@@ -611,12 +611,16 @@ pp_policy_run(struct pp_control *ctl)
         m->seen = false;
     }
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (!br->row || ctl->exiting) {
+        if (!br->row) {
             continue;
         }
         PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->is_vm) {
+            if (iface->is_vm && !ctl->exiting) {
                 iface_run(ctl, iface);
+            } else if (iface->n_pins) {
+                m = memory_get(&iface->uuid);
+                m->seen = true;
+                iface->server_id = m->server_id;
             }
         }
         refuse_doubles(br);

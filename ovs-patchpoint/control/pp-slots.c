@@ -149,7 +149,7 @@ pp_slots_run(struct pp_bridge *br)
     struct pp_slot *s;
 
     if (!slots) {
-        if (!br->n_protected) {
+        if (!pp_bridge_is_used(br)) {
             return;
         }
         slots = br->slots = xzalloc(sizeof *slots);

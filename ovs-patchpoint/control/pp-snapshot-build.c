@@ -106,7 +106,7 @@ build(const struct pp_control *ctl)
     snap.servers.off = b->size;
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->policy && iface->slot) {
+            if ((iface->policy || iface->n_pins) && iface->slot) {
                 put_server(b, iface, find_services(iface->policy));
                 snap.servers.n++;
             }

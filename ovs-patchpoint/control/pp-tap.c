@@ -485,7 +485,7 @@ pp_tap_run(struct pp_control *ctl)
     struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (br->row && br->n_protected && !ctl->exiting) {
+        if (pp_bridge_is_used(br)) {
             tap_want(ctl, br);
         } else {
             tap_unwant(ctl, br);

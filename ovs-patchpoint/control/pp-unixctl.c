@@ -257,20 +257,6 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
-engine_vlog_set(struct unixctl_conn *conn, int argc OVS_UNUSED,
-                const char *argv[], void *ctl_)
-{
-    struct pp_control *ctl = ctl_;
-    int error = pp_engine_set_log(ctl->engine, argv[1]);
-
-    if (error) {
-        unixctl_command_reply_error(conn, ovs_strerror(error));
-    } else {
-        unixctl_command_reply(conn, NULL);
-    }
-}
-
-static void
 do_exit(struct unixctl_conn *conn, int argc, const char *argv[], void *exit_)
 {
     struct pp_exit *ex = exit_;
@@ -299,6 +285,4 @@ pp_unixctl_init(struct pp_control *ctl, struct pp_exit *ex)
     unixctl_command_register("conn/list", "", 0, 0, conn_list, ctl);
     unixctl_command_register("stats/show", "", 0, 0, stats_show, ctl);
     unixctl_command_register("pipeline/show", "", 0, 0, pipeline_show, ctl);
-    unixctl_command_register("engine/vlog/set", "SPEC", 1, 1,
-                             engine_vlog_set, ctl);
 }

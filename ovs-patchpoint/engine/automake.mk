@@ -18,6 +18,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-inspect.c \
 	ovs-patchpoint/engine/pp-inspect.h \
 	ovs-patchpoint/engine/pp-ipc.h \
+	ovs-patchpoint/engine/pp-ledger.c \
+	ovs-patchpoint/engine/pp-ledger.h \
 	ovs-patchpoint/engine/pp-match.c \
 	ovs-patchpoint/engine/pp-match.h \
 	ovs-patchpoint/engine/pp-packet-in.c \

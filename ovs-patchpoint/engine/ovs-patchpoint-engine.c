@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "engine/pp-ipc.h"
+#include "engine/pp-ledger.h"
 #include "engine/pp-pipeline.h"
 #include "engine/pp-sandbox.h"
 #include "registry.h"
@@ -36,6 +37,9 @@
 
 /* The heartbeat's longest pause, in ms. */
 #define BEAT_MS 100
+
+/* Pause between two words about pinned connections, in ms. */
+#define PINS_MS 20
 
 /* Rows of a connection list: what a person can read, and what fits into the
  * socket. */
@@ -53,6 +57,9 @@ struct engine {
     struct tap taps[PP_BRIDGES_MAX];
     void *snapshot;             /* Mapped. */
     size_t snapshot_size;
+    struct pp_ledger_region *ledger;    /* Mapped, or NULL. */
+    uint64_t told_changes;      /* Of the ledger. */
+    uint64_t next_tell;         /* In ms. */
     uint32_t list_request;
     bool exiting;
     uint8_t *frame;             /* Room for one. */
@@ -192,6 +199,35 @@ take_snapshot(struct engine *e, const struct pp_ipc_snapshot *msg, int fd)
 }
 
 static void
+take_ledger(struct engine *e, int fd)
+{
+    uint64_t restored = e->counters->ledger_restored;
+    uint64_t lost = e->counters->ledger_lost;
+    struct stat st;
+    void *p;
+
+    if (e->ledger || fd < 0 || fstat(fd, &st)
+        || st.st_size < (off_t) sizeof *e->ledger) {
+        say_log(e, 'E', "this is no ledger");
+        return;
+    }
+    p = mmap(NULL, sizeof *e->ledger, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+             0);
+    if (p == MAP_FAILED) {
+        say_log(e, 'E', "cannot map the ledger: %s", ovs_strerror(errno));
+        return;
+    }
+    e->ledger = p;
+    pp_pipeline_take_ledger(e->pipeline, e->ledger);
+    restored = e->counters->ledger_restored - restored;
+    lost = e->counters->ledger_lost - lost;
+    if (restored || lost) {
+        say_log(e, lost ? 'W' : 'I', "%"PRIu64" connections taken over from "
+                "the engine before, %"PRIu64" could not be", restored, lost);
+    }
+}
+
+static void
 drop_tap(struct engine *e, uint32_t bridge)
 {
     if (e->taps[bridge].fd >= 0) {
@@ -250,12 +286,14 @@ handle(struct engine *e, const void *msg, size_t len, int fd)
     } else if ((hdr->type == PP_IPC_TAP || hdr->type == PP_IPC_TAP_DEL)
                && len == sizeof(struct pp_ipc_tap)) {
         keep_fd = take_tap(e, msg, fd);
+    } else if (hdr->type == PP_IPC_LEDGER) {
+        take_ledger(e, fd);
     } else if (hdr->type == PP_IPC_CONN_LIST
                && len == sizeof(struct pp_ipc_conn_list)) {
         list_conns(e, msg);
     } else if (hdr->type == PP_IPC_EXIT) {
         e->exiting = true;
-    } else if (hdr->type != PP_IPC_LOG_LEVEL) {
+    } else {
         say_log(e, 'E', "a message of type %u is not known", hdr->type);
     }
     if (fd >= 0 && !keep_fd) {
@@ -300,6 +338,25 @@ receive(struct engine *e)
     }
     handle(e, &msg, (size_t) n, fd);
     return true;
+}
+
+/* Tells control when other connections are pinned than before.  Returns when
+ * to call again. */
+static uint64_t
+tell_pins(struct engine *e, uint64_t now)
+{
+    if (!e->ledger || e->told_changes == e->ledger->n_changes) {
+        return UINT64_MAX;
+    } else if (now >= e->next_tell) {
+        struct pp_ipc_hdr hdr;
+        uint64_t n_changes = e->ledger->n_changes;
+
+        if (say(e, &hdr, sizeof hdr, PP_IPC_PINS)) {
+            e->told_changes = n_changes;
+        }
+        e->next_tell = now + PINS_MS;
+    }
+    return e->next_tell;
 }
 
 /* The loop. */
@@ -353,6 +410,7 @@ run(struct engine *e)
         nfds_t n = 1;
 
         deadline = pp_pipeline_run_timers(e->pipeline);
+        deadline = MIN(deadline, tell_pins(e, now));
         e->counters->heartbeat++;
 
         fds[0] = (struct pollfd) { .fd = e->sock, .events = POLLIN };

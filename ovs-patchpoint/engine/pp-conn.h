@@ -8,6 +8,7 @@
 #include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/pp-edit-list.h"
@@ -76,13 +77,6 @@ struct pp_half {
                                  * to deliver. */
     uint64_t recover;           /* After a timeout: what had left by then. */
 
-    struct pp_edit_list edits;
-    struct pp_keep *keep, *keep_last;
-    struct pp_pending *pending;
-    struct ovs_list held;       /* struct pp_held: undecided, in order. */
-    struct ovs_list early;      /* struct pp_held: out of order, by 'in'. */
-    uint32_t held_bytes;        /* Memory of all these. */
-
     uint32_t tsval;             /* The sender's last. */
     uint16_t window;            /* As in the sender's last segment. */
     uint16_t mss;               /* The sender's: most that it can take. */
@@ -98,7 +92,17 @@ struct pp_half {
     bool cut : 1;               /* What still comes in is taken away, and the
                                  * out stream ends with the engine's FIN. */
     bool dead : 1;              /* RST: the sender is gone. */
+
+    struct pp_edit_list edits;
+    struct pp_keep *keep, *keep_last;
+    struct pp_pending *pending;
+    struct ovs_list held;       /* struct pp_held: undecided, in order. */
+    struct ovs_list early;      /* struct pp_held: out of order, by 'in'. */
+    uint32_t held_bytes;        /* Memory of all these. */
 };
+
+/* What a half is besides its lists: plain bytes. */
+#define PP_HALF_PLAIN offsetof(struct pp_half, edits)
 
 struct pp_conn_key {
     struct in6_addr client, service;
@@ -125,9 +129,13 @@ struct pp_conn {
     int8_t pending_wscale;
     uint32_t service;           /* Index into the snapshot's services... */
     uint64_t serial;            /* ...of this one. */
+    uint16_t record;            /* In the ledger: index + 1, or 0. */
     uint8_t state;              /* enum pp_conn_state. */
     bool pending_syn;
+    bool reset;                 /* The last that came was a RST that fits. */
     bool restarted;             /* 'inspect' is to start anew. */
+    bool restored;              /* From the ledger: what its proxy knew is
+                                 * lost. */
     bool to_server_waits;       /* PP_STEP_WAIT. */
     bool has_ts;                /* Timestamps (RFC 7323) are in use. */
     bool signed_;               /* TCP-MD5 or TCP-AO: cannot be edited. */

@@ -158,3 +158,12 @@ pp_edit_list_left(const struct pp_edit_list *list, uint64_t out)
 {
     return to_in(list, out, true);
 }
+
+uint64_t
+pp_edit_list_next(const struct pp_edit_list *list, uint64_t out)
+{
+    const struct pp_edit_entry *e = find(list, out, true);
+
+    e = e ? e + 1 : list->entries;
+    return e && e < list->entries + list->n ? e->out : UINT64_MAX;
+}

@@ -65,6 +65,10 @@ uint64_t pp_edit_list_end(const struct pp_edit_list *, uint64_t in);
  * 'out'.  Inside of inserted bytes: not what they replaced. */
 uint64_t pp_edit_list_acked(const struct pp_edit_list *, uint64_t out);
 
+/* Where the first entry behind 'out' stands in the out stream, or
+ * UINT64_MAX. */
+uint64_t pp_edit_list_next(const struct pp_edit_list *, uint64_t out);
+
 /* As pp_edit_list_acked(), but rounded up: the first in byte that is not
  * before 'out'.  For the left edges of SACK blocks. */
 uint64_t pp_edit_list_left(const struct pp_edit_list *, uint64_t out);

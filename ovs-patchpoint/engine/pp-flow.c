@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-ledger.h"
 #include "engine/pp-stream.h"
 #include "hash.h"
 #include "packets.h"
@@ -182,18 +183,14 @@ make_room(struct pp_flow *flow, struct pp_stream *st)
 static struct pp_conn *
 new_conn(struct pp_flow *flow, struct pp_stream *st,
          const struct pp_conn_key *key, uint32_t hash,
-         const struct pp_snap_service *service)
+         const struct pp_proxy *proxy)
 {
-    const struct pp_proxy *proxy = pp_proxies[service->proxy];
     struct pp_conn *conn;
 
     make_room(flow, st);
     conn = xzalloc(conn_memory(proxy));
     conn->key = *key;
     conn->proxy = proxy;
-    conn->serial = flow->snapshot->serial;
-    conn->service = (uint32_t) (service
-                                - pp_snapshot_services(flow->snapshot));
     pp_stream_conn_init(conn);
     pp_inspect_init(&conn->inspect, proxy);
     hmap_insert(&flow->conns, &conn->node, hash);
@@ -225,15 +222,22 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
         struct pp_conn_key key;
         uint32_t hash;
 
-        if (!service) {
+        if (!server) {
             continue;
         }
         make_key(&key, server, pkt, dir);
         hash = hash_bytes(&key, sizeof key, flow->basis);
         *connp = find_conn(flow, &key, hash);
+        if (!*connp && !service) {
+            continue;
+        }
         if (!*connp && to_server
             && (pkt->flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
-            *connp = new_conn(flow, st, &key, hash, service);
+            *connp = new_conn(flow, st, &key, hash,
+                              pp_proxies[service->proxy]);
+            (*connp)->serial = flow->snapshot->serial;
+            (*connp)->service = (uint32_t) (
+                service - pp_snapshot_services(flow->snapshot));
         }
         if (*connp || result == PP_FLOW_OTHER) {
             *dirp = dir;
@@ -245,6 +249,50 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
         }
     }
     return result;
+}
+
+const struct pp_snap_server *
+pp_flow_server(const struct pp_flow *flow, const struct pp_conn *conn)
+{
+    return (flow->snapshot
+            ? find_server(flow, conn->key.bridge, conn->half[PP_TO_SERVER].eth)
+            : NULL);
+}
+
+struct pp_conn *
+pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
+                const struct pp_ledger_head *head)
+{
+    const struct pp_snapshot *snap = flow->snapshot;
+    const struct pp_snap_server *server = NULL;
+    const struct pp_snap_service *service;
+    struct pp_conn_key key;
+    uint32_t hash;
+
+    for (uint32_t i = 0; snap && i < snap->servers.n && !server; i++) {
+        const struct pp_snap_server *s = &pp_snapshot_servers(snap)[i];
+
+        if (!strcmp(s->name, head->server)
+            && eth_addr_equals(s->mac, head->mac)) {
+            server = s;
+        }
+    }
+    if (!server || hmap_count(&flow->conns) >= st->limits.conns) {
+        return NULL;
+    }
+    memset(&key, 0, sizeof key);
+    key.client = head->client.ip;
+    key.service = head->service.ip;
+    key.client_port = head->client.port;
+    key.service_port = head->service.port;
+    key.vlan = head->vlan;
+    key.bridge = (uint16_t) server->bridge;
+    key.server = server->id;
+    hash = hash_bytes(&key, sizeof key, flow->basis);
+    service = find_service(flow, server, key.service_port);
+    return (find_conn(flow, &key, hash) ? NULL
+            : new_conn(flow, st, &key, hash,
+                       pp_proxies[service ? service->proxy : 0]));
 }
 
 const struct pp_snap_service *
@@ -276,7 +324,8 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 void
 pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
 {
-    enum pp_lru list = (conn->state == PP_CONN_OPENING ? PP_LRU_OPENING
+    enum pp_lru list = (conn->record ? PP_LRU_RECORDED
+                        : conn->state == PP_CONN_OPENING ? PP_LRU_OPENING
                         : conn->state == PP_CONN_CLOSED ? PP_LRU_CLOSED
                         : PP_LRU_LIVE);
 
@@ -307,6 +356,7 @@ pp_flow_expire(struct pp_flow *flow, struct pp_stream *st, uint64_t now)
 {
     uint64_t a = expire_list(flow, st, PP_LRU_OPENING, now, PP_OPENING_MS);
     uint64_t b = expire_list(flow, st, PP_LRU_CLOSED, now, PP_CLOSED_MS);
+    uint64_t c = expire_list(flow, st, PP_LRU_RECORDED, now, PP_RECORDED_MS);
 
-    return MIN(a, b);
+    return MIN(MIN(a, b), c);
 }

@@ -16,16 +16,22 @@
 #include "engine/pp-snapshot.h"
 #include "openvswitch/hmap.h"
 
+struct pp_ledger_head;
 struct pp_stream;
 
 /* How long what is likely over is remembered, in ms. */
 #define PP_CLOSED_MS 10000
 #define PP_OPENING_MS 60000
 
+/* How long an idle connection is remembered that cannot do without the
+ * engine, in ms: a day, as no end may ever say that it is over. */
+#define PP_RECORDED_MS 86400000
+
 enum pp_lru {
     PP_LRU_OPENING,
     PP_LRU_CLOSED,
     PP_LRU_LIVE,
+    PP_LRU_RECORDED,            /* In the ledger. */
     PP_N_LRU,
 };
 
@@ -58,6 +64,15 @@ enum pp_flow_result pp_flow(struct pp_flow *, struct pp_stream *,
                             uint32_t bridge, const struct pp_packet *,
                             struct pp_conn **, enum pp_dir *dir,
                             const struct pp_snap_service **service);
+
+/* The server of 'conn', or NULL if it is not one any more. */
+const struct pp_snap_server *pp_flow_server(const struct pp_flow *,
+                                            const struct pp_conn *);
+
+/* A new connection as 'head' says, or NULL if there is no such server or the
+ * connection is there already. */
+struct pp_conn *pp_flow_restore(struct pp_flow *, struct pp_stream *,
+                                const struct pp_ledger_head *head);
 
 /* The service of 'conn' as policy has it now, or NULL if it is not one any
  * more. */

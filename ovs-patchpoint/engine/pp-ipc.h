@@ -8,7 +8,6 @@
  * Control starts the engine as
  *
  *     ovs-patchpoint-engine --socket=FD --counters=FD [--user=NAME]
- *                           [-v...] [--log-fd...]
  *
  * with two descriptors inherited: a SOCK_SEQPACKET socket pair's end, one
  * message a packet, and a memfd of PP_COUNTERS_SIZE bytes (struct
@@ -34,8 +33,9 @@ enum pp_ipc_type {
     PP_IPC_SNAPSHOT = 1,        /* + memfd.  struct pp_ipc_snapshot. */
     PP_IPC_TAP,                 /* + tap queue fd.  struct pp_ipc_tap. */
     PP_IPC_TAP_DEL,             /* struct pp_ipc_tap. */
+    PP_IPC_LEDGER,              /* + fd of the ledger (pp-ledger.h), which is
+                                 * this engine's now. */
     PP_IPC_CONN_LIST,           /* struct pp_ipc_conn_list. */
-    PP_IPC_LOG_LEVEL,           /* A vlog spec as text. */
     PP_IPC_EXIT,                /* Finish and exit with 0. */
 
     /* Engine to control. */
@@ -44,6 +44,8 @@ enum pp_ipc_type {
     PP_IPC_EVENT,               /* struct pp_ipc_event. */
     PP_IPC_CONN,                /* struct pp_ipc_conn: a row of the list. */
     PP_IPC_CONN_END,            /* struct pp_ipc_conn_list: list is over. */
+    PP_IPC_PINS,                /* The ledger's pinned records are others
+                                 * now. */
     PP_IPC_LOG,                 /* A line of log: 1 byte level, then text. */
 };
 
@@ -177,6 +179,9 @@ struct pp_ipc_event {
     PP_COUNTER(stream_rto, "retransmissions on the engine's own timer")     \
     PP_COUNTER(stream_gave_up, "connections given up after timeouts")       \
     PP_COUNTER(stream_rst_ignored, "RSTs that did not fit the connection")  \
+    PP_COUNTER(ledger_restored, "connections taken over from an engine")    \
+    PP_COUNTER(ledger_lost, "connections that could not be taken over")     \
+    PP_COUNTER(ledger_full, "connections for which the ledger had no room") \
     /* proxy */                                                             \
     PP_COUNTER(proxy_messages, "units decided")                             \
     PP_COUNTER(proxy_skipped_bytes, "bytes that nobody looks at")           \

@@ -14,6 +14,7 @@
 
 #include "engine/pp-flow.h"
 #include "engine/pp-inspect.h"
+#include "engine/pp-ledger.h"
 #include "patch/pp-program.h"
 #include "registry.h"
 #include "util.h"
@@ -28,6 +29,7 @@ struct pp_pipeline {
     struct pp_output output;
     struct pp_flow flow;
     struct pp_stream stream;
+    struct pp_ledger ledger;
     struct pp_inspector *inspector;
 };
 
@@ -75,6 +77,14 @@ report(void *pl_, void *conn_, const struct pp_hit_report *hit)
     pl->ops.event(pl->aux, &event);
 }
 
+static const struct pp_snap_server *
+server_of(void *pl_, const struct pp_conn *conn)
+{
+    const struct pp_pipeline *pl = pl_;
+
+    return pp_flow_server(&pl->flow, conn);
+}
+
 struct pp_pipeline *
 pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
                    struct pp_counters *counters, uint32_t basis)
@@ -87,6 +97,9 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pl->output = (struct pp_output) { .write = ops->write, .aux = aux };
     pp_flow_init(&pl->flow, basis);
     pp_stream_init(&pl->stream, &pl->output, counters);
+    pl->ledger.server = server_of;
+    pl->ledger.aux = pl;
+    pl->stream.ledger = &pl->ledger;
     pl->inspector = pp_inspector_create(report);
     pp_inspector_set_aux(pl->inspector, pl);
     pp_inspector_set_counters(pl->inspector, counters);
@@ -97,6 +110,7 @@ void
 pp_pipeline_destroy(struct pp_pipeline *pl)
 {
     if (pl) {
+        pl->ledger.region = NULL;       /* For the next engine. */
         pp_flow_destroy(&pl->flow, &pl->stream);
         pp_stream_destroy(&pl->stream);
         pp_inspector_destroy(pl->inspector);
@@ -159,8 +173,9 @@ decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
 
     for (int i = 0; i < STEPS_MAX && pp_stream_view(&pl->stream, dir, &view);
          i++) {
-        if (!ruled || conn->signed_) {
-            /* No policy any more, or signed segments: never edited. */
+        if (!ruled || conn->signed_ || conn->restored) {
+            /* No policy any more; signed segments, which are never edited;
+             * or the proxy's state is lost. */
             step = (struct pp_step) {
                 .kind = ruled ? PP_STEP_BAD : PP_STEP_OPAQUE,
             };
@@ -217,6 +232,49 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_done(&pl->stream, conn);
         pp_flow_used(&pl->flow, conn, pl->stream.now);
     }
+}
+
+/* The ledger. */
+
+static struct pp_conn *
+make_conn(void *pl_, const struct pp_ledger_head *head)
+{
+    struct pp_pipeline *pl = pl_;
+
+    return pp_flow_restore(&pl->flow, &pl->stream, head);
+}
+
+static void
+forget_conn(void *pl_, struct pp_conn *conn)
+{
+    struct pp_pipeline *pl = pl_;
+
+    pp_flow_forget(&pl->flow, &pl->stream, conn);
+}
+
+static void
+go_on(void *pl_, struct pp_conn *conn)
+{
+    struct pp_pipeline *pl = pl_;
+
+    pl->output.bridge = conn->key.bridge;
+    pp_stream_without_packet(&pl->stream, conn);
+    if (conn->state != PP_CONN_CLOSING) {
+        decide(pl, conn, PP_TO_SERVER);
+    }
+    pp_stream_done(&pl->stream, conn);
+    pp_flow_used(&pl->flow, conn, pl->stream.now);
+}
+
+void
+pp_pipeline_take_ledger(struct pp_pipeline *pl,
+                        struct pp_ledger_region *region)
+{
+    static const struct pp_ledger_cbs cbs = {
+        .make = make_conn, .forget = forget_conn, .go_on = go_on,
+    };
+
+    pp_ledger_take(&pl->ledger, region, &pl->stream, &cbs);
 }
 
 /* A packet of a service whose connection is not followed. */

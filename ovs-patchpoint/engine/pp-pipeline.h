@@ -19,6 +19,8 @@
 
 struct pp_pipeline;
 
+struct pp_ledger_region;
+
 struct pp_pipeline_ops {
     /* A frame for the switch, behind its virtio-net header. */
     void (*write)(void *aux, uint32_t bridge, const struct iovec *, int n);
@@ -38,6 +40,10 @@ void pp_pipeline_set_limits(struct pp_pipeline *, const struct pp_limits *);
  * where it is until another one is in force. */
 void pp_pipeline_set_snapshot(struct pp_pipeline *,
                               const struct pp_snapshot *);
+
+/* Goes on from what another engine has left in 'region', and keeps the ledger
+ * there from now on (pp-ledger.h).  It must outlast the pipeline. */
+void pp_pipeline_take_ledger(struct pp_pipeline *, struct pp_ledger_region *);
 
 /* The time: 'now_ms' is monotonic, 'wall' in seconds since 1970. */
 void pp_pipeline_set_time(struct pp_pipeline *, uint64_t now_ms,

@@ -107,9 +107,18 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 
 /* Ending. */
 
+/* The sender of 'dir' has gone: what is on its way to it need not get
+ * there. */
+static void
+gone(struct pp_conn *conn, enum pp_dir dir)
+{
+    conn->half[dir].dead = true;
+    conn->half[!dir].unkept = 0;
+}
+
 /* A RST.  Whether its receiver takes it only that one knows: a client's
  * changes nothing here, and a server's only how long the connection is
- * remembered. */
+ * remembered.  But unless more comes, it need not outlive the engine. */
 void
 pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
               struct pp_packet *pkt)
@@ -117,16 +126,19 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     struct pp_half *half = &conn->half[dir];
 
     if (conn->state == PP_CONN_CLOSING) {
-        half->dead = true;
+        gone(conn, dir);
         return;
     }
     if (half->has_isn && conn->half[!dir].has_isn) {
         uint64_t in = pp_offset(half, pkt->seq, half->in_next);
 
-        if (dir == PP_FROM_SERVER && in == half->in_next) {
-            conn->state = PP_CONN_CLOSED;
-        } else if (in != half->in_next) {
+        if (in != half->in_next) {
             st->counters->stream_rst_ignored++;
+        } else {
+            conn->reset = true;
+            if (dir == PP_FROM_SERVER) {
+                conn->state = PP_CONN_CLOSED;
+            }
         }
         pkt->payload_len = 0;
         pp_stream_pass(st, conn, dir, pkt, in);
@@ -167,7 +179,7 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
     conn->close_at = st->now + PP_CLOSE_MS;
     if (reset) {
         pp_stream_send_rst(st, conn, PP_FROM_SERVER);
-        conn->half[PP_TO_SERVER].dead = true;
+        gone(conn, PP_TO_SERVER);
     }
     for (int dir = 0; dir < 2; dir++) {
         struct pp_half *half = &conn->half[dir];

@@ -8,6 +8,7 @@
 
 #include <config.h>
 
+#include "engine/pp-ledger.h"
 #include "engine/pp-stream-private.h"
 
 #include <string.h>
@@ -208,7 +209,8 @@ fetch(const struct pp_stream *st, const struct pp_conn *conn,
         return (struct pp_bytes) { .n = 0 };
     }
     in = pp_edit_list_acked(&half->edits, out);
-    end = keep ? MIN(to, keep->out) : to;
+    end = MIN(keep ? MIN(to, keep->out) : to,
+              pp_edit_list_next(&half->edits, out));
     if (in < st->in || in >= st->in + st->pkt->payload_len
         || pp_map(half, in) != out) {
         return (struct pp_bytes) { .n = 0 };
@@ -406,7 +408,7 @@ pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
             conn->hold_ack_at = st->now + PP_HOLD_ACK_MS;
         }
     }
-    if (conn->state == PP_CONN_INSPECTED && closed(to) && closed(from)) {
+    if (conn->state != PP_CONN_CLOSING && closed(to) && closed(from)) {
         conn->state = PP_CONN_CLOSED;
     }
     if (!delivers(to, from) && !delivers(from, to)) {
@@ -416,6 +418,9 @@ pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
         conn->rto_at = st->now + PP_RTO_MIN_MS;
     }
     set_deadline(st, conn);
+    if (st->ledger) {
+        pp_ledger_update(st->ledger, st, conn);
+    }
 }
 
 /* Sends the first thing again that the receiver of 'dir' misses. */

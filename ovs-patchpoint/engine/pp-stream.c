@@ -8,6 +8,7 @@
 
 #include <config.h>
 
+#include "engine/pp-ledger.h"
 #include "engine/pp-stream-private.h"
 
 #include <stdlib.h>
@@ -69,6 +70,9 @@ pp_stream_conn_destroy(struct pp_stream *st, struct pp_conn *conn)
 {
     half_destroy(st, &conn->half[PP_TO_SERVER]);
     half_destroy(st, &conn->half[PP_FROM_SERVER]);
+    if (st->ledger) {
+        pp_ledger_forget(st->ledger, conn);
+    }
     if (conn->deadline) {
         heap_remove(&st->timers, &conn->timer);
         conn->deadline = 0;
@@ -268,18 +272,25 @@ take_payload(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     return false;
 }
 
+void
+pp_stream_without_packet(struct pp_stream *st, struct pp_conn *conn)
+{
+    st->conn = conn;
+    st->pkt = NULL;
+    st->fresh.n = 0;
+    st->rebuild = false;
+    st->passed = false;
+}
+
 bool
 pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
              struct pp_packet *pkt)
 {
     struct pp_half *half = &conn->half[dir];
 
-    st->conn = conn;
+    pp_stream_without_packet(st, conn);
     st->dir = dir;
-    st->pkt = NULL;
-    st->fresh.n = 0;
-    st->rebuild = false;
-    st->passed = false;
+    conn->reset = false;
     if (pkt->flags & PP_TCP_RST) {
         pp_stream_rst(st, conn, dir, pkt);
         return false;

@@ -44,6 +44,7 @@
 #include "engine/pp-packet.h"
 
 struct pp_counters;
+struct pp_ledger;
 
 /* Bounds.  Each has a stated policy at it. */
 struct pp_limits {
@@ -69,6 +70,7 @@ struct pp_stream {
     uint64_t now;               /* In ms, monotonic. */
     uint64_t held;              /* Bytes held and kept, in all. */
     struct heap timers;
+    struct pp_ledger *ledger;   /* Or NULL. */
 
     /* The packet at hand. */
     struct pp_conn *conn;
@@ -122,6 +124,9 @@ uint64_t pp_stream_deadline(const struct pp_stream *);
 /* Handles what is due.  Returns a connection that is over, which the caller
  * is to destroy, or NULL when nothing is due any more. */
 struct pp_conn *pp_stream_run_timers(struct pp_stream *);
+
+/* Makes 'conn' the connection at hand, with no packet. */
+void pp_stream_without_packet(struct pp_stream *, struct pp_conn *);
 
 /* True if nobody needs the connection any more. */
 bool pp_stream_conn_is_over(const struct pp_conn *);

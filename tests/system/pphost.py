@@ -254,16 +254,18 @@ class PrivateOvs:
         atexit.unregister(self.stop)
 
     def _end_left_over(self):
-        """An engine and taps that a killed ovs-patchpointd left."""
-        try:
-            with open(os.path.join(self.dir,
-                                   "ovs-patchpoint-engine.pid")) as f:
-                pid = int(f.read())
-            with open("/proc/%d/cmdline" % pid) as f:
-                if "--counters=" in f.read():
-                    os.kill(pid, signal.SIGKILL)
-        except (OSError, ValueError):
-            pass
+        """What an ovs-patchpointd that ended or was killed left: a process
+        that drains, an engine, taps."""
+        for name, sign in (("ovs-patchpointd.draining", "ovs-patchpointd"),
+                           ("ovs-patchpoint-engine.pid", "--counters=")):
+            try:
+                with open(os.path.join(self.dir, name)) as f:
+                    pid = int(f.read())
+                with open("/proc/%d/cmdline" % pid) as f:
+                    if sign in f.read():
+                        os.kill(pid, signal.SIGKILL)
+            except (OSError, ValueError):
+                pass
         for bridge in self.bridges:
             dev = "pp-" + bridge
             if os.path.exists("/sys/class/net/" + dev):

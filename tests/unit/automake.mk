@@ -9,6 +9,7 @@ UNIT_SUITES = \
 	tests/unit/test-expr \
 	tests/unit/test-http \
 	tests/unit/test-http-fields \
+	tests/unit/test-ledger \
 	tests/unit/test-patch \
 	tests/unit/test-stream
 
