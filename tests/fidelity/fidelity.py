@@ -15,7 +15,20 @@ and against a server in a namespace behind a switch:
 
 and fidelity.compare(case, a, b) names what differs between two such runs:
 bytes to the client, how the connection ended, what the application saw.
-An empty list means that they behaved alike."""
+An empty list means that they behaved alike.
+
+Beside CASES, a cases.py may have
+
+    VARYING = [rb"queued as \w+"]   what changes from run to run: regular
+                                    expressions, blotted out in answers and
+                                    in the log before they are compared
+    def settled(log): ...           true once the log, a list of lines, has
+                                    all that a connection gives; waited for
+                                    after each run.  Without it, the log is
+                                    whole when it does not grow any more.
+
+and a pair.json may name the usual "port" of its service (80 without) and the
+"ip" version, 4 or 6, that its cases are bound to (either without)."""
 
 import importlib.util
 import json
@@ -24,6 +37,7 @@ import re
 import select
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -35,19 +49,35 @@ NEAR = "near miss"      # Looks like it; both sides answer alike.
 ORDINARY = "ordinary"
 VENDOR = "vendor"       # The release changes it, but it is not this flaw.
 
+# A known difference: the same answer, at a later step.
+LATER = "answers come at other steps"
+
 # How a connection ended.
 CLOSED = "closed"       # FIN or RST by the server; see Seen.how.
 OPEN = "open"
 
 
 class Wait:
-    """A step: reads until the server is quiet or closes."""
+    """A step: reads until the server is quiet or closes; with 'whole', until
+    that function is true of the bytes got in this step, however long the
+    server takes in between."""
 
-    def __init__(self, seconds=None):
+    def __init__(self, seconds=None, whole=None):
         self.seconds = seconds
+        self.whole = whole
 
 
 WAIT = Wait()
+
+
+def replies(n=1):
+    """A step: reads 'n' replies as SMTP, FTP and their like write them: lines
+    that start with three digits, a dash behind them on all but the last."""
+    last = re.compile(rb"(?m)^\d\d\d(?: [^\n]*)?\r?\n")
+    return Wait(whole=lambda got: len(last.findall(got)) >= n)
+
+
+REPLY = replies(1)
 
 
 class Shut:
@@ -57,24 +87,44 @@ class Shut:
 SHUT = Shut()
 
 
+class Tls:
+    """A step: the client starts TLS, and what follows goes within it.  That
+    it has come about, or why not, stands in the transcript."""
+
+
+TLS = Tls()
+
+
 class Case:
-    def __init__(self, name, kind, steps, flaw, silent, repeat):
+    def __init__(self, name, kind, steps, **more):
         self.name = name
         self.kind = kind
         self.steps = steps
-        self.flaw = flaw
-        self.silent = silent
-        self.repeat = repeat
+        self.flaw = more["flaw"]
+        self.silent = more["silent"]
+        self.repeat = more["repeat"]
+        self.known = more["known"]
+        # Of the pair; set when its cases are loaded.
+        self.varying = []
+        self.settled = None
 
 
-def case(name, kind, *steps, flaw=None, silent=False, repeat=1):
-    """A connection: each of 'steps' is bytes to send, WAIT or SHUT; a WAIT
-    follows the last.  'flaw' takes the Seen of the vulnerable side and is
-    true where it shows the flaw; without one, an exploit shows it by an
-    answer other than the patched side's.  'silent' says that some step gets
-    no answer, so that it is not waited for long.  'repeat' is for a case with
-    a race in the server: so many tries at getting the same on both sides."""
-    return Case(name, kind, list(steps), flaw, silent, repeat)
+def case(name, kind, *steps, flaw=None, silent=False, repeat=1, known=None):
+    """A connection.  Each of 'steps' is bytes to send, a Wait, SHUT, TLS, or
+    a function that gets the Client and returns bytes to send, or None: for
+    bytes that depend on an earlier answer or on an address, for another
+    connection, or for a client program (which makes its own connection).  A
+    WAIT follows the last.
+
+    'flaw' takes the Seen of the vulnerable side and is true where it shows
+    the flaw; without one, an exploit shows it by an answer other than the
+    patched side's.  'silent' says that some step gets no answer, so that it
+    is not waited for long.  'repeat' is for a case with a race in the server:
+    so many tries at getting the same on both sides.  'known' is for a case
+    where the inline patch is known to differ from the vendor's: how the
+    difference starts, in compare()'s words, the reason beside it."""
+    return Case(name, kind, list(steps), flaw=flaw, silent=silent,
+                repeat=repeat, known=known)
 
 
 class Seen:
@@ -97,6 +147,12 @@ class Seen:
         """The status of each answer in the transcript."""
         return [int(s) for s in
                 re.findall(rb"(?:^|\n|\})HTTP/\d\.\d (\d\d\d)", self.bytes)]
+
+    @property
+    def codes(self):
+        """The code of each reply in the transcript: SMTP's, FTP's."""
+        return [int(s) for s in
+                re.findall(rb"(?m)^(\d\d\d)(?: |\r?$)", self.bytes)]
 
     def saw(self, **wanted):
         """True if some log line has all of 'wanted'."""
@@ -183,13 +239,20 @@ class Pair:
         self.ident = ident
         self.folder = os.path.join(HERE, ident)
         with open(os.path.join(self.folder, "pair.json")) as f:
-            self.title = json.load(f)["title"]
+            about = json.load(f)
+        self.title = about["title"]
+        self.port = about.get("port", 80)
+        self.ip = about.get("ip")
         spec = importlib.util.spec_from_file_location(
             "cases_" + re.sub(r"\W", "_", ident),
             os.path.join(self.folder, "cases.py"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         self.cases = module.CASES
+        for case in self.cases:
+            case.varying = [re.compile(v)
+                            for v in getattr(module, "VARYING", [])]
+            case.settled = getattr(module, "settled", None)
 
     def start(self, side, addr, port, wrap=(), log=None, env=None):
         """Starts 'side', "vulnerable" or "patched", on 'addr' and 'port'.
@@ -210,26 +273,52 @@ def all_ids():
                   if os.path.exists(os.path.join(HERE, name, "cases.py")))
 
 
-class _Client:
+class Client:
+    """One client of a run.  'addr' is the server's (host, port), 'sock' the
+    connection to it, made when it is first needed, 'seen' the run's Seen."""
+
     def __init__(self, addr, settle, patience, source):
-        family = socket.AF_INET6 if ":" in addr[0] else socket.AF_INET
-        self.sock = socket.socket(family)
-        if source:
-            self.sock.bind((source, 0))
-        self.sock.settimeout(patience)
-        self.sock.connect(addr)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.addr = addr
         self.settle = settle
         self.patience = patience
+        self.source = source
         self.seen = Seen()
+        self._sock = None
 
-    def read(self, first):
-        """Reads until the server closes, or says nothing for the settle time
-        ('first' seconds before its first byte)."""
+    @property
+    def sock(self):
+        if not self._sock:
+            self._sock = self.connect(self.addr)
+        return self._sock
+
+    def connect(self, addr):
+        """A connection from the same host to any 'addr', a (host, port)."""
+        sock = socket.socket(socket.AF_INET6 if ":" in addr[0]
+                             else socket.AF_INET)
+        try:
+            if self.source:
+                sock.bind((self.source, 0))
+            sock.settimeout(self.patience)
+            sock.connect(addr)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def note(self, data):
+        """Adds bytes to the transcript: what came another way."""
+        self.seen.answers.append(data)
+
+    def read(self, first, whole=None):
+        """Reads until the server closes, until 'whole' is true of what came,
+        or, without it, until nothing comes for the settle time ('first'
+        seconds before the first byte)."""
         got = b""
-        while self.seen.end == OPEN:
-            wait = self.settle if got else first
-            if not select.select([self.sock], [], [], wait)[0]:
+        while self.seen.end == OPEN and not (whole and whole(got)):
+            wait = self.settle if got and not whole else first
+            if not (getattr(self.sock, "pending", int)()
+                    or select.select([self.sock], [], [], wait)[0]):
                 break
             try:
                 data = self.sock.recv(65536)
@@ -240,7 +329,7 @@ class _Client:
                 self.seen.end, self.seen.how = CLOSED, "FIN"
                 break
             got += data
-        self.seen.answers.append(got)
+        self.note(got)
 
     def send(self, data):
         if self.seen.end != OPEN:
@@ -251,6 +340,46 @@ class _Client:
             # What the server still said is read by the next WAIT.
             pass
 
+    def start_tls(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        self.sock.settimeout(LONG)
+        try:
+            self._sock = context.wrap_socket(self.sock,
+                                             suppress_ragged_eofs=True)
+            self.note(b"<TLS>\n")
+        except (ssl.SSLError, OSError) as e:
+            # What was detached is closed already.
+            self.note(b"<no TLS: %s>\n" % type(e).__name__.encode())
+            self.seen.end = CLOSED
+
+    def step(self, step, first):
+        if callable(step):
+            step = step(self)
+        if isinstance(step, Wait):
+            if step.whole:
+                self.read(step.seconds or LONG, step.whole)
+            else:
+                self.read(first if step.seconds is None else step.seconds)
+        elif isinstance(step, Shut):
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except OSError:
+                pass
+        elif isinstance(step, Tls):
+            self.start_tls()
+        elif step:
+            self.send(step)
+
+    def close(self):
+        if self._sock:
+            self._sock.close()
+
+
+# How long, in seconds, something may take whose end is known.
+LONG = 15
+
 
 def run_case(addr, case, server=None, settle=0.15, patience=2.0, source=None):
     """Runs 'case' on one connection to 'addr', a (host, port), and returns
@@ -258,46 +387,48 @@ def run_case(addr, case, server=None, settle=0.15, patience=2.0, source=None):
     'settle' is how long a silence ends an answer."""
     if server:
         server.mark()
-    client = _Client(addr, settle, patience, source)
+    client = Client(addr, settle, patience, source)
     first = settle * 2 if case.silent else patience
     try:
-        steps = case.steps
-        if not isinstance(steps[-1], Wait):
-            steps = steps + [WAIT]
-        for step in steps:
-            if isinstance(step, Wait):
-                if step.seconds is not None:
-                    client.read(step.seconds)
-                else:
-                    client.read(first)
-            elif isinstance(step, Shut):
-                try:
-                    client.sock.shutdown(socket.SHUT_WR)
-                except OSError:
-                    pass
-            else:
-                client.send(step)
+        for step in case.steps:
+            client.step(step, first)
+        last = case.steps[-1]
+        if not isinstance(last, Wait):
+            client.step(WAIT, first)
+        elif last.whole:
+            # Nothing more is to come, but the end of the connection may be.
+            client.step(WAIT, settle * 2)
     finally:
-        client.sock.close()
+        client.close()
     if server:
-        # The application notes the end of our connection, too.
-        last = None
-        for _ in range(20):
-            time.sleep(0.02)
-            lines = server.lines()
-            if lines == last:
-                break
-            last = lines
-        client.seen.log = lines
+        client.seen.log = _log_of(server, case)
     return client.seen
+
+
+def _log_of(server, case):
+    """The application notes the end of our connection, too."""
+    last = None
+    end = time.monotonic() + (LONG if case.settled else 0.5)
+    while True:
+        time.sleep(0.02)
+        lines = server.lines()
+        if (case.settled(lines) if case.settled else lines == last):
+            return lines
+        if time.monotonic() > end:
+            return lines
+        last = lines
 
 
 VARYING = re.compile(rb"(?mi)^(Date|Expires): [^\r\n]*")
 
 
-def normal(data):
-    """'data' with what changes from second to second taken out."""
-    return VARYING.sub(rb"\1: *", data)
+def normal(data, case=None):
+    """'data' with what changes from second to second taken out, and what
+    'case' says of its own."""
+    data = VARYING.sub(rb"\1: *", data)
+    for varying in case.varying if case else ():
+        data = varying.sub(b"*", data)
+    return data
 
 
 def compare(case, a, b, strict_end=False):
@@ -305,17 +436,18 @@ def compare(case, a, b, strict_end=False):
     RST count as alike unless 'strict_end': which of them a closing server's
     kernel sends depends on what it had not read by then."""
     differs = []
-    if normal(a.bytes) != normal(b.bytes):
+    if normal(a.bytes, case) != normal(b.bytes, case):
         differs.append("answer %r, not %r" % (b.bytes, a.bytes))
-    elif [normal(x) for x in a.answers] != [normal(x) for x in b.answers]:
-        differs.append("answers come at other steps")
+    elif [normal(x, case) for x in a.answers] != [normal(x, case)
+                                                  for x in b.answers]:
+        differs.append(LATER)
     if a.end != b.end:
         differs.append("connection %s, not %s" % (b.end, a.end))
     elif strict_end and a.how != b.how:
         differs.append("ended with %s, not %s" % (b.how, a.how))
-    if a.log != b.log:
-        differs.append("application saw %s, not %s"
-                       % (json.dumps(b.log), json.dumps(a.log)))
+    logs = [json.dumps(seen.log) for seen in (a, b)]
+    if len({normal(log.encode(), case) for log in logs}) > 1:
+        differs.append("application saw %s, not %s" % (logs[1], logs[0]))
     return differs
 
 

@@ -87,8 +87,9 @@ def main():
                     counts[case.kind] = good + 1, bad
                     if args.v:
                         print("ok   %s: %-9s %-50s %s -> %s %s" % (
-                            ident, case.kind, case.name, a.statuses,
-                            b.statuses, b.how))
+                            ident, case.kind, case.name,
+                            a.statuses or a.codes, b.statuses or b.codes,
+                            b.how))
         print("%-15s %s" % (ident, ", ".join(
             "%s %d/%d" % (kind, good, good + bad)
             for kind, (good, bad) in counts.items())), flush=True)

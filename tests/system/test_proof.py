@@ -17,19 +17,19 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
 import fidelity                                             # noqa: E402
 
-# Half of the pairs are proven over IPv6, every other one by name.
-PAIRS = fidelity.all_ids()
+# Half of the pairs are proven over IPv6, every other one by name, but for
+# those that are bound to a version.
+PAIRS = [fidelity.load(ident) for ident in fidelity.all_ids()]
 
 
 class Proof:
     """The three servers of one pair, and how they are compared."""
 
-    ident = None
+    pair = None
     version = 4
 
     @classmethod
     def setUpClass(cls):
-        cls.pair = fidelity.load(cls.ident)
         cls.lab = pplab.Lab()
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start()
@@ -43,14 +43,15 @@ class Proof:
                                               ("ours", "vulnerable")), 1):
             vm = cls.lab.add_server_vm(short, host)
             address = pplab.address(vm, cls.version)
-            server = cls.lab.serve(cls.pair, side, vm, address)
+            server = cls.lab.serve(cls.pair, side, vm, address,
+                                   cls.pair.port)
             cls.three.append((address, server))
-        cls.lab.protect(vm, cls.ident)
+        cls.lab.protect(vm, cls.pair.ident)
 
     def ask(self, case, address, server):
         # Each thread has a namespace of its own.
         with self.client.inside():
-            return fidelity.run_case((address, 80), case, server)
+            return fidelity.run_case((address, self.pair.port), case, server)
 
     def prove(self, case):
         # For a case with a race in the server a few tries are the case's.
@@ -79,36 +80,17 @@ class Proof:
         else:
             why += ["without us: " + w
                     for w in fidelity.compare(case, new, old)]
-        return why + beyond_known(self.ident, case,
+        return why + beyond_known(case,
                                   fidelity.compare(case, new, ours))
 
 
-# Where inline and vendor are known to differ, what the difference is and why.
-# Anything else that differs in these cases fails, and so does a case that does
-# not differ any more.
-LATER = "answers come at other steps"
-KNOWN = {
-    # Node.js refuses at the very byte.  Inline the whole head or chunk header
-    # is waited for: the client gets the same bytes, but not before that.
-    ("CVE-2021-22959", "split before the colon"): LATER,
-    ("CVE-2021-22960", "split before the byte"): LATER,
-    ("CVE-2022-32214", "split behind the LF"): LATER,
-    # The path is corrected though only a mount would give something away for
-    # it, and st says it in its Location.
-    ("CVE-2014-3744", "ends in encoded dots"): "answer b'HTTP/1.1 301 ",
-    # The last chunk has passed when the trailers behind it are refused, and
-    # the vulnerable gunicorn takes a FIN there for the end of the body.
-    ("CVE-2024-1135", "trailer with an empty name"): "application saw ",
-}
-
-
-def beyond_known(ident, case, differs):
-    known = KNOWN.get((ident, case.name))
-    if not known:
+def beyond_known(case, differs):
+    """What differs beyond what 'case' says it does."""
+    if not case.known:
         return differs
-    if not any(d.startswith(known) for d in differs):
-        return differs + ["no longer differs as known: " + known]
-    return [d for d in differs if not d.startswith(known)]
+    if not any(d.startswith(case.known) for d in differs):
+        return differs + ["no longer differs as known: " + case.known]
+    return [d for d in differs if not d.startswith(case.known)]
 
 
 def add_cases(cls, cases):
@@ -119,12 +101,12 @@ def add_cases(cls, cases):
         setattr(cls, "test_%03d" % i, test)
 
 
-for _i, _ident in enumerate(PAIRS):
-    _name = _ident.replace("-", "_")
+for _i, _pair in enumerate(PAIRS):
+    _name = _pair.ident.replace("-", "_")
     _class = type(_name, (Proof, unittest.TestCase),
-                  {"ident": _ident, "version": 6 if _i % 2 else 4,
+                  {"pair": _pair, "version": _pair.ip or (6 if _i % 2 else 4),
                    "__module__": __name__})
-    add_cases(_class, fidelity.load(_ident).cases)
+    add_cases(_class, _pair.cases)
     globals()[_name] = _class
 del _class
 
