@@ -13,8 +13,12 @@
 FUZZERS = \
 	tests/fuzz/fuzz-http \
 	tests/fuzz/fuzz-patch
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)
+
+# What the targets of proxies share.
+FUZZ_PROXY = tests/fuzz/fuzz-proxy.c tests/fuzz/fuzz-proxy.h
 
 EXTRA_DIST += tests/fuzz/corpus
 

@@ -16,10 +16,11 @@ UNIT_SUITES = \
 # What suites share.
 check_LIBRARIES += tests/unit/libpp-test.a
 tests_unit_libpp_test_a_SOURCES = \
-	tests/unit/http-driver.c \
 	tests/unit/http-driver.h \
 	tests/unit/pp-toy.c \
-	tests/unit/pp-toy.h
+	tests/unit/pp-toy.h \
+	tests/unit/proxy-driver.c \
+	tests/unit/proxy-driver.h
 
 check_PROGRAMS += $(UNIT_SUITES)
 TESTS += $(UNIT_SUITES)

@@ -14,81 +14,6 @@
 
 /* Fields. */
 
-/* The index of the field 'name' in 'table'. */
-static unsigned int
-field_index(const struct pp_field *table, const char *name)
-{
-    unsigned int i;
-
-    for (i = 0; table[i].name; i++) {
-        if (!strcmp(table[i].name, name)) {
-            return i;
-        }
-    }
-    ck_abort_msg("no field %s", name);
-    return 0;
-}
-
-/* Splits "headers.3.value" into a field, an index and a field of the element;
- * '*sub' is -1 for a field as a whole, or an element. */
-static unsigned int
-field_find(const char *path, uint32_t *index, int *sub)
-{
-    char name[64], *number;
-    unsigned int field;
-
-    snprintf(name, sizeof name, "%s", path);
-    number = strpbrk(name, "0123456789");
-    *index = 0;
-    *sub = -1;
-    if (!number) {
-        return field_index(http->fields, name);
-    }
-    number[-1] = '\0';
-    field = field_index(http->fields, name);
-    *index = strtoul(number, &number, 10);
-    if (*number == '.') {
-        *sub = field_index(http->fields[field].elem, number + 1);
-    }
-    return field;
-}
-
-/* Writes the value of the field 'path' as text. */
-static void
-field_text(const struct pp_msg *msg, const char *path, char *text, size_t n)
-{
-    static uint8_t memory[1 << 16];
-    struct pp_arena arena;
-    struct pp_value v = { .type = PP_TYPE_BOOL };
-    uint32_t index;
-    int sub;
-    unsigned int field = field_find(path, &index, &sub);
-    bool there;
-
-    pp_arena_init(&arena, memory, sizeof memory);
-    there = sub < 0
-            ? http->get(msg, field, &arena, &v)
-            : http->get_elem(msg, field, index, sub, &arena, &v);
-    if (!there) {
-        snprintf(text, n, "(none)");
-        return;
-    }
-    switch (v.type) {
-    case PP_TYPE_BOOL:
-        snprintf(text, n, "%s", v.b ? "true" : "false");
-        break;
-    case PP_TYPE_INT:
-        snprintf(text, n, "%lld", (long long) v.i);
-        break;
-    case PP_TYPE_LIST:
-        snprintf(text, n, "%u", v.count);
-        break;
-    case PP_TYPE_BYTES:
-        snprintf(text, n, "%.*s", (int) v.s.n, (const char *) v.s.p);
-        break;
-    }
-}
-
 /* The unit that is looked at: the 'nth' one, and what it should say. */
 static struct {
     unsigned int nth;
@@ -390,62 +315,11 @@ START_TEST(test_edits)
 }
 END_TEST
 
-/* The manual. */
-
-/* Reads the manual page with its line ends as spaces and no backslashes. */
-static char *
-manual_read(void)
-{
-    const char *srcdir = getenv("srcdir");
-    char *text = calloc(1, 1 << 17), name[512];
-    FILE *file;
-    size_t i, n, out = 0;
-
-    snprintf(name, sizeof name, "%s/proxies/http/ovs-patchpoint-http.7",
-             srcdir ? srcdir : ".");
-    file = fopen(name, "r");
-    ck_assert_msg(file != NULL, "no %s", name);
-    n = fread(text, 1, (1 << 17) - 1, file);
-    fclose(file);
-    for (i = 0; i < n; i++) {
-        if (text[i] != '\\') {
-            text[out++] = text[i] == '\n' ? ' ' : text[i];
-        }
-    }
-    text[out] = '\0';
-    return text;
-}
-
-static void
-manual_check(const char *manual, const struct pp_field *fields)
-{
-    char name[128];
-
-    for (; fields->name; fields++) {
-        snprintf(name, sizeof name, "fB%sfR (", fields->name);
-        ck_assert_msg(strstr(manual, name) != NULL, "no field %s",
-                      fields->name);
-        ck_assert_msg(strstr(manual, fields->doc) != NULL,
-                      "%s: the manual says something else", fields->name);
-        if (fields->elem) {
-            manual_check(manual, fields->elem);
-        }
-    }
-}
-
 /* Every field is in the manual, in the words of the table, and so is every
  * reason. */
 START_TEST(test_manual)
 {
-    char *manual = manual_read();
-    size_t i;
-
-    manual_check(manual, http->fields);
-    for (i = 0; http->reasons[i]; i++) {
-        ck_assert_msg(strstr(manual, http->reasons[i]) != NULL,
-                      "no reason %s", http->reasons[i]);
-    }
-    free(manual);
+    driver_check_manual();
 }
 END_TEST
 
@@ -471,7 +345,7 @@ main(void)
     SRunner *runner;
     int failed;
 
-    driver_init();
+    driver_init("http", HTTP_LETTERS, false);
     runner = srunner_create(http_fields_suite());
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

@@ -484,7 +484,7 @@ main(void)
     SRunner *runner;
     int failed;
 
-    driver_init();
+    driver_init("http", HTTP_LETTERS, false);
     runner = srunner_create(http_suite());
     srunner_run_all(runner, CK_ENV);
     failed = srunner_ntests_failed(runner);

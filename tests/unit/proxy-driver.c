@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Drives a proxy as the engine does, for its unit tests.
+ *
+ * In: bytes of both sides.  Out: a log of what became of those to the server.
+ * Each view ends where memory does, so that a read past its end is a
+ * fault.  A test program's; owns the scratch memory. */
+
+#include <config.h>
+
+#include "proxy-driver.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "registry.h"
+
+const struct pp_proxy *proxy;
+static const char *event_letters;
+static bool log_lengths;
+static uint8_t *scratch;
+static uint8_t *views_end;      /* Behind it nothing can be read. */
+
+void
+driver_init(const char *name, const char *letters, bool lengths)
+{
+    proxy = pp_proxy_by_name(name);
+    event_letters = letters;
+    log_lengths = lengths;
+    scratch = malloc(proxy->scratch_size);
+    views_end = mmap(NULL, PP_HOLD_MAX + (size_t) getpagesize(),
+                     PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                     0);
+    if (views_end == MAP_FAILED) {
+        abort();
+    }
+    views_end += PP_HOLD_MAX;
+    mprotect(views_end, (size_t) getpagesize(), PROT_NONE);
+}
+
+void
+driver_free(void)
+{
+    free(scratch);
+    munmap(views_end - PP_HOLD_MAX, PP_HOLD_MAX + (size_t) getpagesize());
+}
+
+static void
+log_put(struct test_conn *conn, const char *s, size_t n)
+{
+    ck_assert_uint_lt(conn->log_len + n + 1, sizeof conn->log);
+    memcpy(conn->log + conn->log_len, s, n);
+    conn->log_len += n;
+    conn->log[conn->log_len] = '\0';
+}
+
+void
+log_skip(struct test_conn *conn)
+{
+    char text[32];
+
+    if (conn->skipped) {
+        int n = snprintf(text, sizeof text, "%llu%s",
+                         (unsigned long long) conn->skipped,
+                         conn->swallowed ? "!" : "");
+
+        log_put(conn, text, n);
+    }
+    conn->skipped = 0;
+}
+
+static void
+log_word(struct test_conn *conn, const char *word)
+{
+    log_skip(conn);
+    log_put(conn, word, strlen(word));
+}
+
+struct test_conn *
+conn_new(uint32_t wants)
+{
+    struct test_conn *conn = calloc(1, sizeof *conn);
+
+    ck_assert_uint_le(proxy->conn_size, sizeof conn->state);
+    conn->wants = wants;
+    proxy->conn_init(conn->state);
+    return conn;
+}
+
+static void
+log_unit(struct test_conn *conn, const struct pp_msg *msg,
+         const struct pp_parse *parse)
+{
+    char letter = event_letters[msg->event];
+    char length[16];
+
+    ck_assert_uint_le(parse->start, parse->end);
+    ck_assert_uint_le(parse->end, msg->view.len);
+    log_skip(conn);
+    log_put(conn, &letter, 1);
+    log_put(conn, parse->hold ? "+<" : "<", parse->hold ? 2 : 1);
+    if (log_lengths) {
+        log_put(conn, length, (size_t) snprintf(length, sizeof length, "%u",
+                                                parse->end - parse->start));
+    } else {
+        log_put(conn, (const char *) msg->view.base + parse->start,
+                parse->end - parse->start);
+    }
+    log_put(conn, ">", 1);
+}
+
+static void
+take_skip(struct test_conn *conn, struct side *side, bool server)
+{
+    uint64_t n = side->len - side->start;
+
+    n = n < side->skip ? n : side->skip;
+    side->start += n;
+    side->skip -= side->skip == PP_FOREVER ? 0 : n;
+    if (server) {
+        conn->skipped += n;
+    }
+}
+
+/* Takes one parse() of 'dir'.  False when it got no further. */
+static bool
+conn_step(struct test_conn *conn, enum pp_dir dir)
+{
+    struct side *side = &conn->sides[dir];
+    size_t len;
+    uint8_t *copy;
+    struct pp_view view;
+    struct pp_parse parse;
+    struct pp_msg msg;
+
+    if (side->skip) {
+        take_skip(conn, side, dir == PP_TO_SERVER);
+    }
+    if (side->skip || side->over) {
+        return false;
+    }
+    len = side->len - side->start;
+    len = len < PP_HOLD_MAX ? len : PP_HOLD_MAX;
+    copy = views_end - len;
+    if (len) {
+        memcpy(copy, side->data + side->start, len);
+    }
+    view = (struct pp_view) { .base = copy, .len = len, .eof = side->eof };
+    parse = proxy->parse(conn->state, scratch, dir, conn->wants, &view, &msg);
+    switch (parse.status) {
+    case PP_PARSE_MESSAGE:
+        if (dir == PP_TO_SERVER) {
+            log_unit(conn, &msg, &parse);
+        }
+        if (conn->look) {
+            conn->look(conn, &msg);
+        }
+        proxy->commit(conn->state, &msg, conn->outcome[conn->n_units & 31]);
+        conn->n_units++;
+        side->start += parse.hold
+                       && conn->outcome[(conn->n_units - 1) & 31] == PP_PASSED
+                       ? 0 : parse.end;
+        break;
+    case PP_PARSE_SKIP:
+        ck_assert_uint_gt(parse.count, 0);
+        if (parse.swallow != conn->swallowed) {
+            log_skip(conn);
+            conn->swallowed = parse.swallow;
+        }
+        side->skip = parse.count;
+        take_skip(conn, side, dir == PP_TO_SERVER);
+        break;
+    case PP_PARSE_MORE:
+    case PP_PARSE_WAIT:
+        return false;
+    case PP_PARSE_BAD:
+    case PP_PARSE_OPAQUE:
+        side->over = true;
+        if (dir == PP_TO_SERVER) {
+            log_word(conn, "(");
+            log_word(conn, proxy->reasons[parse.reason]);
+            log_word(conn, ")");
+        }
+        break;
+    }
+    return true;
+}
+
+static void
+conn_run(struct test_conn *conn)
+{
+    bool on;
+
+    do {
+        on = conn_step(conn, PP_TO_SERVER);
+        on = conn_step(conn, PP_FROM_SERVER) || on;
+    } while (on);
+}
+
+void
+conn_send(struct test_conn *conn, enum pp_dir dir, const char *s, size_t n)
+{
+    struct side *side = &conn->sides[dir];
+
+    ck_assert_uint_le(side->len + n, sizeof side->data);
+    memcpy(side->data + side->len, s, n);
+    side->len += n;
+    conn_run(conn);
+}
+
+void
+conn_eof(struct test_conn *conn, enum pp_dir dir)
+{
+    conn->sides[dir].eof = true;
+    conn_run(conn);
+}
+
+/* Fields. */
+
+/* The index of the field 'name' in 'table'. */
+static unsigned int
+field_index(const struct pp_field *table, const char *name)
+{
+    unsigned int i;
+
+    for (i = 0; table[i].name; i++) {
+        if (!strcmp(table[i].name, name)) {
+            return i;
+        }
+    }
+    ck_abort_msg("no field %s", name);
+    return 0;
+}
+
+unsigned int
+field_find(const char *path, uint32_t *index, int *sub)
+{
+    char name[64], *number;
+    unsigned int field;
+
+    snprintf(name, sizeof name, "%s", path);
+    number = strpbrk(name, "0123456789");
+    *index = 0;
+    *sub = -1;
+    if (!number) {
+        return field_index(proxy->fields, name);
+    }
+    number[-1] = '\0';
+    field = field_index(proxy->fields, name);
+    *index = strtoul(number, &number, 10);
+    if (*number == '.') {
+        *sub = field_index(proxy->fields[field].elem, number + 1);
+    }
+    return field;
+}
+
+void
+field_text(const struct pp_msg *msg, const char *path, char *text, size_t n)
+{
+    static uint8_t memory[1 << 16];
+    struct pp_arena arena;
+    struct pp_value v = { .type = PP_TYPE_BOOL };
+    uint32_t index;
+    int sub;
+    unsigned int field = field_find(path, &index, &sub);
+    bool there;
+
+    pp_arena_init(&arena, memory, sizeof memory);
+    there = sub < 0
+            ? proxy->get(msg, field, &arena, &v)
+            : proxy->get_elem(msg, field, index, sub, &arena, &v);
+    if (!there) {
+        snprintf(text, n, "(none)");
+        return;
+    }
+    switch (v.type) {
+    case PP_TYPE_BOOL:
+        snprintf(text, n, "%s", v.b ? "true" : "false");
+        break;
+    case PP_TYPE_INT:
+        snprintf(text, n, "%lld", (long long) v.i);
+        break;
+    case PP_TYPE_LIST:
+        snprintf(text, n, "%u", v.count);
+        break;
+    case PP_TYPE_BYTES:
+        snprintf(text, n, "%.*s", (int) v.s.n, (const char *) v.s.p);
+        break;
+    }
+}
+
+/* The manual. */
+
+/* Reads the manual page with its line ends as spaces and no backslashes. */
+static char *
+manual_read(void)
+{
+    const char *srcdir = getenv("srcdir");
+    char *text = calloc(1, 1 << 17), name[512];
+    FILE *file;
+    size_t i, n, out = 0;
+
+    snprintf(name, sizeof name, "%s/proxies/%s/ovs-patchpoint-%s.7",
+             srcdir ? srcdir : ".", proxy->name, proxy->name);
+    file = fopen(name, "r");
+    ck_assert_msg(file != NULL, "no %s", name);
+    n = fread(text, 1, (1 << 17) - 1, file);
+    fclose(file);
+    for (i = 0; i < n; i++) {
+        if (text[i] != '\\') {
+            text[out++] = text[i] == '\n' ? ' ' : text[i];
+        }
+    }
+    text[out] = '\0';
+    return text;
+}
+
+static void
+manual_check(const char *manual, const struct pp_field *fields)
+{
+    char name[128];
+
+    for (; fields->name; fields++) {
+        snprintf(name, sizeof name, "fB%sfR (", fields->name);
+        ck_assert_msg(strstr(manual, name) != NULL, "no field %s",
+                      fields->name);
+        ck_assert_msg(strstr(manual, fields->doc) != NULL,
+                      "%s: the manual says something else", fields->name);
+        if (fields->elem) {
+            manual_check(manual, fields->elem);
+        }
+    }
+}
+
+void
+driver_check_manual(void)
+{
+    char *manual = manual_read();
+    size_t i;
+
+    manual_check(manual, proxy->fields);
+    for (i = 0; proxy->reasons[i]; i++) {
+        ck_assert_msg(strstr(manual, proxy->reasons[i]) != NULL,
+                      "no reason %s", proxy->reasons[i]);
+    }
+    free(manual);
+}
