@@ -180,6 +180,19 @@ make_room(struct pp_flow *flow, struct pp_stream *st)
     }
 }
 
+void
+pp_conn_inspect_init(struct pp_conn *conn)
+{
+    struct pp_ends ends = {
+        .client_port = conn->key.client_port,
+        .server_port = conn->key.service_port,
+    };
+
+    memcpy(ends.client, &conn->key.client, sizeof ends.client);
+    memcpy(ends.server, &conn->key.service, sizeof ends.server);
+    pp_inspect_init(&conn->inspect, conn->proxy, &ends);
+}
+
 static struct pp_conn *
 new_conn(struct pp_flow *flow, struct pp_stream *st,
          const struct pp_conn_key *key, uint32_t hash,
@@ -192,7 +205,7 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
     conn->key = *key;
     conn->proxy = proxy;
     pp_stream_conn_init(conn);
-    pp_inspect_init(&conn->inspect, proxy);
+    pp_conn_inspect_init(conn);
     hmap_insert(&flow->conns, &conn->node, hash);
     conn->used = st->now;
     ovs_list_push_back(&flow->lru[PP_LRU_OPENING], &conn->lru);

@@ -79,6 +79,9 @@ struct pp_conn *pp_flow_restore(struct pp_flow *, struct pp_stream *,
 const struct pp_snap_service *pp_flow_service(struct pp_flow *,
                                               struct pp_conn *);
 
+/* Makes its inspection one of a new connection. */
+void pp_conn_inspect_init(struct pp_conn *);
+
 /* After a packet: the connection was used now, in its present state. */
 void pp_flow_used(struct pp_flow *, struct pp_conn *, uint64_t now);
 

@@ -115,10 +115,14 @@ saved(struct pp_inspect *in, const struct pp_proxy *proxy)
 }
 
 void
-pp_inspect_init(struct pp_inspect *in, const struct pp_proxy *proxy)
+pp_inspect_init(struct pp_inspect *in, const struct pp_proxy *proxy,
+                const struct pp_ends *ends)
 {
     memset(in, 0, PP_INSPECT_SIZE(proxy));
     proxy->conn_init(in->conn);
+    if (proxy->conn_ends) {
+        proxy->conn_ends(in->conn, ends);
+    }
 }
 
 /* The slot of 'proxy' in tables by proxy. */

@@ -107,7 +107,9 @@ struct pp_inspect {
     (sizeof(struct pp_inspect)                                          \
      + 2 * (((PROXY)->conn_size + 7) & ~(size_t) 7))
 
-void pp_inspect_init(struct pp_inspect *, const struct pp_proxy *);
+/* 'ends' is who the connection's ends are. */
+void pp_inspect_init(struct pp_inspect *, const struct pp_proxy *,
+                     const struct pp_ends *ends);
 
 /* The next step of direction 'dir'.  'conn_aux' is handed to report().  What
  * '*step' points to is valid until the next call for the same inspector. */

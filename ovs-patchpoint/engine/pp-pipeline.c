@@ -215,7 +215,7 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
     struct pp_held *held = NULL;
 
     if (conn->restarted) {
-        pp_inspect_init(&conn->inspect, conn->proxy);
+        pp_conn_inspect_init(conn);
         conn->restarted = false;
     }
     if (pp_stream_in(&pl->stream, conn, dir, pkt)) {

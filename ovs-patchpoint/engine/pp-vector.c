@@ -61,11 +61,11 @@ count_hit(void *aux OVS_UNUSED, void *conn_aux,
 
 static void
 play_init(struct play *play, struct pp_inspector *ins,
-          const struct pp_rules *rules)
+          const struct pp_rules *rules, const struct pp_ends *ends)
 {
     *play = (struct play) { .ins = ins, .rules = rules };
     play->in = xzalloc(PP_INSPECT_SIZE(rules->proxy));
-    pp_inspect_init(play->in, rules->proxy);
+    pp_inspect_init(play->in, rules->proxy, ends);
     for (int i = 0; i < 2; i++) {
         ofpbuf_init(&play->side[i].in, 0);
         ofpbuf_init(&play->side[i].out, 0);
@@ -390,7 +390,7 @@ play_vector(struct pp_inspector *ins, const struct pp_rules *rules,
     char *error = NULL;
     struct play play;
 
-    play_init(&play, ins, rules);
+    play_init(&play, ins, rules, &v->ends);
     for (size_t i = 0; i < v->n_turns && !error; i++) {
         if (v->turns[i].kind != PP_TURN_EXPECT) {
             play_turn(&play, v, i, cut, &seed);

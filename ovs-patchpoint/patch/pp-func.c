@@ -932,6 +932,12 @@ const struct pp_func pp_funcs[] = {
     { "put_le32", "s:i", 2, f_put_le32,
       "Four bytes, little-endian, with the number's value." },
 
+    { "ip_address", "s:s", 8, pp_func_ip_address,
+      "The 4 or 16 bytes of the IP address that X says in text; empty if it "
+      "is none." },
+    { "ip_text", "s:s", 8, pp_func_ip_text,
+      "The IP address of 4 or 16 bytes X as text; empty if X is none." },
+
     { "python_repr", "s:s", 16, pp_func_python_repr,
       "X as Python's repr() of the text that Latin-1 makes of it." },
     { "latin1_upper", "s:s", 8, pp_func_latin1_upper,

@@ -34,6 +34,12 @@ struct pp_func {
     const char *doc;            /* One full sentence. */
 };
 
+/* Those in pp-func-address.c. */
+bool pp_func_ip_address(struct pp_arena *, const struct pp_value *,
+                        struct pp_value *);
+bool pp_func_ip_text(struct pp_arena *, const struct pp_value *,
+                     struct pp_value *);
+
 /* Those in pp-func-server.c. */
 bool pp_func_python_repr(struct pp_arena *, const struct pp_value *,
                          struct pp_value *);

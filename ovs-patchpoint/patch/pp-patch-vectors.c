@@ -7,6 +7,7 @@
 
 #include <config.h>
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,50 @@ take_turns(struct pp_loader *ld, struct pp_vector *vector,
 }
 
 static void
+take_address(struct pp_loader *ld, struct pp_yaml *map, const char *key,
+             uint8_t *address)
+{
+    struct pp_yaml *node = pp_yaml_get(map, key);
+    struct in6_addr ip = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+    if (!node || !pp_loader_is(ld, node, PP_YAML_SCALAR, "an address")) {
+        return;
+    }
+    if (inet_pton(AF_INET, node->text, &ip.s6_addr[12]) != 1
+        && inet_pton(AF_INET6, node->text, &ip) != 1) {
+        pp_loader_error(ld, node, "'%s' is not the IP address of a %s",
+                        node->text, key);
+        return;
+    }
+    memcpy(address, &ip, sizeof ip);
+}
+
+/* Reads who the ends are; 'map' may be NULL. */
+static void
+take_ends(struct pp_loader *ld, struct pp_ends *ends, struct pp_yaml *map)
+{
+    const struct pp_proxy *proxy = ld->patch->proxy;
+
+    *ends = (struct pp_ends) {
+        .client = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 1 },
+        .server = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 2 },
+        .client_port = 49152,
+        .server_port = proxy ? proxy->ports[0] : 0,
+    };
+    if (!map || !pp_loader_is(ld, map, PP_YAML_MAP, "'addresses'")) {
+        return;
+    }
+    take_address(ld, map, "client", ends->client);
+    take_address(ld, map, "server", ends->server);
+    pp_loader_unused(ld, map, "'addresses'", "client, server");
+    if (pp_value_address(ends->client).s.n
+        != pp_value_address(ends->server).s.n) {
+        pp_loader_error(ld, map, "client and server have addresses of "
+                        "different families");
+    }
+}
+
+static void
 take_vector(struct pp_loader *ld, struct pp_vector *vector,
             struct pp_yaml *map)
 {
@@ -178,6 +223,7 @@ take_vector(struct pp_loader *ld, struct pp_vector *vector,
         return;
     }
     vector->name = xstrdup(name->text);
+    take_ends(ld, &vector->ends, pp_yaml_get(map, "addresses"));
     bytes = pp_yaml_get(map, "to-server");
     turns = pp_yaml_get(map, "steps");
     expect = pp_yaml_get(map, "expect");
@@ -203,7 +249,7 @@ take_vector(struct pp_loader *ld, struct pp_vector *vector,
                         "out?");
     }
     pp_loader_unused(ld, map, "a vector",
-                     "exploit, benign, to-server, steps, expect");
+                     "exploit, benign, to-server, steps, expect, addresses");
 }
 
 void

@@ -13,10 +13,10 @@
 #include <stdint.h>
 
 #include "patch/pp-errors.h"
+#include "pp-proxy.h"
 #include "pp-value.h"
 
 struct pp_expr;
-struct pp_proxy;
 
 /* Limits of a patch file.  What is beyond is refused. */
 #define PP_PATCH_FILE_MAX (1024 * 1024)     /* Bytes. */
@@ -107,6 +107,7 @@ struct pp_vector {
     char *name;
     bool exploit;               /* Else benign. */
     unsigned int line;
+    struct pp_ends ends;        /* Who the client and the server are. */
     struct pp_turn *turns;
     size_t n_turns;
 };

@@ -51,10 +51,10 @@
  *     refuse()             by the corrector, for a reply in the server's name
  *     commit()             exactly once: what became of the unit
  *
- * Only conn_init(), rewind(), parse() and commit() change the connection
- * state.  parse() without a commit() before it finds the same unit again.
- * Everything in 'msg' and in the scratch memory stays valid until the next
- * parse() with the same scratch. */
+ * Only conn_init(), conn_ends(), rewind(), parse() and commit() change the
+ * connection state.  parse() without a commit() before it finds the same unit
+ * again.  Everything in 'msg' and in the scratch memory stays valid until the
+ * next parse() with the same scratch. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -102,6 +102,15 @@ struct pp_parse {
     uint32_t needed;            /* PP_PARSE_MORE: more bytes wanted, or 0. */
     uint16_t reason;            /* PP_PARSE_BAD, PP_PARSE_OPAQUE: index into
                                  * the proxy's 'reasons'. */
+};
+
+/* Who speaks to whom.  Addresses are IPv6 ones, those of IPv4 as
+ * ::ffff:a.b.c.d (see pp_value_address()). */
+struct pp_ends {
+    uint8_t client[16];
+    uint8_t server[16];
+    uint16_t client_port;
+    uint16_t server_port;
 };
 
 struct pp_view {
@@ -220,6 +229,10 @@ struct pp_proxy {
 
     /* Sets up the zeroed state of a new connection. */
     void (*conn_init)(void *conn);
+
+    /* Tells a new connection, right after conn_init(), who its ends are.
+     * NULL for a protocol in which that means nothing. */
+    void (*conn_ends)(void *conn, const struct pp_ends *);
 
     /* Forgets how far parse() has looked into the view (not what was
      * committed): the next parse() of to-server bytes reads it as if for the

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Bytes being put together: the writing half of pp-value.h.
+/* Bytes being put together, and addresses as values; see pp-value.h.
  *
  * In: bytes and formats.  Out: bytes in the caller's memory.  Runs wherever a
  * proxy runs; owns nothing. */
@@ -12,6 +12,16 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* See pp-value.h. */
+struct pp_value
+pp_value_address(const uint8_t address[16])
+{
+    static const uint8_t ipv4[12] = { [10] = 0xff, [11] = 0xff };
+
+    return memcmp(address, ipv4, sizeof ipv4)
+           ? pp_value_bytes(address, 16) : pp_value_bytes(address + 12, 4);
+}
 
 /* Appends the 'n' bytes at 'p'. */
 void

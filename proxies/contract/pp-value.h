@@ -70,6 +70,11 @@ pp_value_list(uint32_t count)
     return (struct pp_value) { .type = PP_TYPE_LIST, .count = count };
 }
 
+/* An IP address as patches get it: the 16 bytes at 'address', or, of an IPv4
+ * one (::ffff:a.b.c.d), its 4.  Two addresses are the same when their bytes
+ * are. */
+struct pp_value pp_value_address(const uint8_t address[16]);
+
 /* Scratch memory of one evaluation: a bump allocator over memory that the
  * caller owns.  It never grows and never frees: the owner resets it between
  * messages.  An allocation that does not fit returns NULL and sets 'full',

@@ -25,6 +25,14 @@ static bool log_lengths;
 static uint8_t *scratch;
 static uint8_t *views_end;      /* Behind it nothing can be read. */
 
+/* Who the ends of the connections under test are: 192.0.2.1 and .2. */
+static const struct pp_ends driver_ends = {
+    .client = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 1 },
+    .server = { [10] = 0xff, [11] = 0xff, 192, 0, 2, 2 },
+    .client_port = 49152,
+    .server_port = 9,
+};
+
 void
 driver_init(const char *name, const char *letters, bool lengths)
 {
@@ -88,6 +96,9 @@ conn_new(uint32_t wants)
     ck_assert_uint_le(proxy->conn_size, sizeof conn->state);
     conn->wants = wants;
     proxy->conn_init(conn->state);
+    if (proxy->conn_ends) {
+        proxy->conn_ends(conn->state, &driver_ends);
+    }
     return conn;
 }
 
@@ -258,6 +269,19 @@ field_find(const char *path, uint32_t *index, int *sub)
     return field;
 }
 
+/* Writes bytes as text, a NUL as "\0". */
+static void
+put_text(struct pp_bytes s, char *text, size_t n)
+{
+    size_t i, len = 0;
+
+    text[0] = '\0';
+    for (i = 0; i < s.n && len < n - 2; i++) {
+        len += (size_t) snprintf(text + len, n - len, s.p[i] ? "%c" : "\\0",
+                                 s.p[i]);
+    }
+}
+
 void
 field_text(const struct pp_msg *msg, const char *path, char *text, size_t n)
 {
@@ -288,7 +312,7 @@ field_text(const struct pp_msg *msg, const char *path, char *text, size_t n)
         snprintf(text, n, "%u", v.count);
         break;
     case PP_TYPE_BYTES:
-        snprintf(text, n, "%.*s", (int) v.s.n, (const char *) v.s.p);
+        put_text(v.s, text, n);
         break;
     }
 }

@@ -28,7 +28,7 @@ struct test_conn {
     uint64_t state[64];
     uint32_t wants;
     struct side sides[2];
-    char log[1 << 16];
+    char log[1 << 17];
     size_t log_len;
     uint64_t skipped;
     bool swallowed;
@@ -58,7 +58,7 @@ void log_skip(struct test_conn *);
  * '*sub' is -1 for a field as a whole, or an element. */
 unsigned int field_find(const char *path, uint32_t *index, int *sub);
 
-/* Writes the value of the field 'path' as text. */
+/* Writes the value of the field 'path' as text, a NUL in it as "\0". */
 void field_text(const struct pp_msg *, const char *path, char *text,
                 size_t n);
 

@@ -330,6 +330,12 @@ static const struct {
       "unknown key 'x' in 'expect'" },
     { HEAD RULE "vectors: [{exploit: a, to-server: b, expect: {to-client: "
       "'$x'}}]\n", "a dollar sign is written \"$$\"" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: b, expect: {}, addresses: "
+                "{client: x}}]\n", "'x' is not the IP address of a client" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: b, expect: {}, addresses: "
+                "{server: '::1'}}]\n", "of different families" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: b, expect: {}, addresses: "
+                "{x: '::1'}}]\n", "client, server" },
     { HEAD RULE "vectors: [{exploit: a, to-server: b, expect: {close: x}}]\n",
       "fin, reset or none" },
     { HEAD RULE "vectors: [{exploit: a, steps: [{clint: x}]}]\n",
