@@ -9,4 +9,5 @@ proxies_libpp_proxies_a_SOURCES = \
 	proxies/registry.h
 
 include proxies/contract/automake.mk
+include proxies/ftp/automake.mk
 include proxies/http/automake.mk

@@ -10,9 +10,11 @@
 
 #include <string.h>
 
+extern const struct pp_proxy pp_proxy_ftp;
 extern const struct pp_proxy pp_proxy_http;
 
 const struct pp_proxy *const pp_proxies[] = {
+    &pp_proxy_ftp,
     &pp_proxy_http,
     NULL,
 };

@@ -11,8 +11,11 @@
 #   tests_fuzz_fuzz_x_LDADD = $(FUZZ_LIBS)
 
 FUZZERS = \
+	tests/fuzz/fuzz-ftp \
 	tests/fuzz/fuzz-http \
 	tests/fuzz/fuzz-patch
+tests_fuzz_fuzz_ftp_SOURCES = tests/fuzz/fuzz-ftp.c $(FUZZ_PROXY)
+tests_fuzz_fuzz_ftp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)

@@ -295,9 +295,12 @@ step(struct run *run, enum pp_dir dir)
     return on;
 }
 
+/* Delivers the next bytes of a record; 'last' ones with 'fin' if FIN follows.
+ * The client's side goes on when a record of the server's is there as a whole:
+ * how many replies a waiting request finds there is no matter of cuts. */
 static void
 deliver(struct run *run, enum pp_dir dir, const uint8_t *p, size_t n,
-        bool fin)
+        bool last, bool fin)
 {
     struct side *side = &run->sides[dir];
     bool on;
@@ -306,7 +309,15 @@ deliver(struct run *run, enum pp_dir dir, const uint8_t *p, size_t n,
         memcpy(side->data + side->len, p, n);
         side->len += n;
     }
-    side->eof = side->eof || fin;
+    side->eof = side->eof || (fin && last);
+    if (dir == PP_FROM_SERVER) {
+        while (step(run, PP_FROM_SERVER)) {
+            continue;
+        }
+        if (!last) {
+            return;
+        }
+    }
     do {
         on = step(run, PP_TO_SERVER);
         on = step(run, PP_FROM_SERVER) || on;
@@ -343,7 +354,7 @@ run_all(uint32_t wants, const uint8_t *data, size_t size, size_t piece,
             size_t part = n < piece ? n : piece;
 
             if (!run.sides[dir].eof) {
-                deliver(&run, dir, data + pos, part, fin && part == n);
+                deliver(&run, dir, data + pos, part, part == n, fin);
             }
             pieces++;
             pos += part;

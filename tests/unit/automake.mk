@@ -7,6 +7,7 @@
 UNIT_SUITES = \
 	tests/unit/test-contract \
 	tests/unit/test-expr \
+	tests/unit/test-ftp \
 	tests/unit/test-http \
 	tests/unit/test-http-fields \
 	tests/unit/test-ledger \
@@ -19,6 +20,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/http-driver.h \
 	tests/unit/pp-toy.c \
 	tests/unit/pp-toy.h \
+	tests/unit/proxy-checks.c \
+	tests/unit/proxy-checks.h \
 	tests/unit/proxy-driver.c \
 	tests/unit/proxy-driver.h
 

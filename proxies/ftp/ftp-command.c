@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* To the server: which unit comes next, and what its fate means for what
+ * follows.
+ *
+ * In: views of the client's bytes, and the fate of each unit.  Out: units,
+ * and counts of bytes that nobody looks at.  Runs in the engine's data
+ * threads; owns the to-server half of struct pp_ftp_conn.
+ *
+ * Behind a command whose reply says how to go on (is the client let in, does
+ * TLS start, is there a file to be renamed) the next one waits for that reply,
+ * so that what patches are told of the state is so. */
+
+#include <config.h>
+
+#include "pp-ftp.h"
+
+#include <string.h>
+
+/* One call of parse(). */
+struct to_call {
+    struct pp_ftp_conn *conn;
+    struct pp_ftp_scratch *scratch;
+    const struct pp_view *view;
+    struct pp_reader text;      /* All of it. */
+    uint32_t wants;
+};
+
+static struct pp_parse
+stop(enum pp_parse_status status, enum pp_ftp_reason reason)
+{
+    return (struct pp_parse) {
+        .status = status, .reason = (uint16_t) reason,
+    };
+}
+
+static struct pp_parse
+skip(uint64_t count, bool swallow)
+{
+    return (struct pp_parse) {
+        .status = PP_PARSE_SKIP, .count = count, .swallow = swallow,
+    };
+}
+
+static struct pp_parse
+message(uint32_t end)
+{
+    return (struct pp_parse) { .status = PP_PARSE_MESSAGE, .end = end };
+}
+
+static bool
+wanted(const struct to_call *call, enum pp_ftp_event event)
+{
+    return call->wants & UINT32_C(1) << event;
+}
+
+/* True when the reply to 'verb' says what the next command means. */
+static bool
+is_awaited(enum pp_ftp_verb verb)
+{
+    switch (verb) {
+    case PP_FTP_V_ACCT:
+    case PP_FTP_V_AUTH:
+    case PP_FTP_V_PASS:
+    case PP_FTP_V_REIN:
+    case PP_FTP_V_RNFR:
+    case PP_FTP_V_USER:
+        return true;
+    case PP_FTP_V_OTHER:
+    case PP_FTP_V_NONE:
+    case PP_FTP_V_EPRT:
+    case PP_FTP_V_LPRT:
+    case PP_FTP_V_PORT:
+    case PP_FTP_V_RNTO:
+    case PP_FTP_V_STAT:
+    case PP_FTP_V_TRANSFER:
+    case PP_FTP_V_GREETING:
+        break;
+    }
+    return false;
+}
+
+/* True when the next command has to wait for a reply. */
+bool
+pp_ftp_awaits(const struct pp_ftp_conn *conn)
+{
+    /* Nothing is let by behind a command that is awaited. */
+    return conn->n_due >= PP_FTP_DUE_MAX
+           || (conn->n_due && is_awaited(conn->due[conn->n_due - 1]));
+}
+
+/* A command went on to the server, which owes a reply now. */
+static void
+command_passed(struct pp_ftp_conn *conn, const struct pp_ftp_line *line)
+{
+    enum pp_ftp_verb verb = line->command.verb;
+    uint32_t i;
+
+    conn->started = true;
+    conn->pipelined = 0;
+    conn->renaming = false;
+    if (verb == PP_FTP_V_NONE) {
+        /* Some servers answer an empty line and some do not. */
+        if (conn->n_due < PP_FTP_DUE_MAX / 2) {
+            conn->due[conn->n_due++] = (uint8_t) verb;
+        }
+        return;
+    }
+    if (conn->n_due < PP_FTP_DUE_MAX) {
+        conn->due[conn->n_due++] = (uint8_t) verb;
+    }
+    if (verb == PP_FTP_V_USER) {
+        for (i = 0; i < line->argument.len && i < sizeof conn->user; i++) {
+            conn->user[i] = (uint8_t) pp_reader_peek(&line->plain,
+                                                     line->argument.off + i);
+        }
+        conn->user_len = (uint8_t) i;
+    }
+    for (i = 0; i < line->verb.len && i < sizeof conn->previous; i++) {
+        conn->previous[i] = (uint8_t) pp_ftp_upper(
+            pp_reader_peek(&line->plain, line->verb.off + i));
+    }
+    conn->previous_len = (uint8_t) i;
+    conn->commands += conn->commands < UINT32_MAX;
+}
+
+/* EXPECT_COMMAND. */
+static struct pp_parse
+step_command(struct to_call *call)
+{
+    struct pp_ftp_conn *conn = call->conn;
+    struct pp_ftp_msg *msg = &call->scratch->msg;
+    uint32_t end;
+
+    if (!call->text.end) {
+        return stop(PP_PARSE_MORE, 0);
+    }
+    if (!conn->started && pp_reader_peek(&call->text, 0) == 0x16) {
+        /* A TLS handshake record: FTPS without AUTH. */
+        conn->to = EXPECT_OPAQUE;
+        conn->opaque_reason = PP_FTP_R_TLS;
+        return stop(PP_PARSE_OPAQUE, PP_FTP_R_TLS);
+    }
+    if (pp_ftp_awaits(conn)) {
+        conn->pipelined = (uint32_t) call->text.end;
+        return stop(PP_PARSE_WAIT, 0);
+    }
+    if (pp_ftp_line_find(&call->text, call->view->eof, &conn->scan, &end)
+        != PP_FTP_FOUND) {
+        return stop(PP_PARSE_MORE, 0);
+    }
+    msg->text = call->text;
+    msg->scratch = call->scratch;
+    msg->event = PP_FTP_E_COMMAND;
+    msg->end = end;
+    msg->eof = call->view->eof;
+    if (pp_ftp_line_parse(&call->text, end, call->scratch->plain, &msg->line)
+        != PP_FTP_FOUND) {
+        conn->to = EXPECT_NOTHING;
+        return stop(PP_PARSE_BAD, PP_FTP_R_TELNET_NEWLINE);
+    }
+    pp_ftp_address_parse(&msg->line, &msg->address);
+    if (wanted(call, PP_FTP_E_COMMAND)) {
+        return message(end);
+    }
+    pp_ftp_commit_to(conn, msg, PP_PASSED);
+    return skip(end, false);
+}
+
+/* EXPECT_LINE_END. */
+static struct pp_parse
+step_line_end(struct to_call *call)
+{
+    struct pp_ftp_conn *conn = call->conn;
+    size_t off = pp_reader_find(&call->text, '\n');
+    bool swallow = conn->swallow;
+
+    if (!call->text.end) {
+        return stop(PP_PARSE_MORE, 0);
+    }
+    if (off == SIZE_MAX) {
+        return skip(call->text.end, swallow);
+    }
+    conn->to = EXPECT_COMMAND;
+    conn->swallow = false;
+    return skip(off + 1, swallow);
+}
+
+/* EXPECT_PIPELINED. */
+static struct pp_parse
+step_pipelined(struct to_call *call)
+{
+    struct pp_ftp_conn *conn = call->conn;
+    struct pp_ftp_msg *msg = &call->scratch->msg;
+    uint32_t end = conn->pipelined;
+
+    end = end < call->text.end ? end : (uint32_t) call->text.end;
+    if (end && wanted(call, PP_FTP_E_PIPELINED)) {
+        msg->text = call->text;
+        msg->scratch = call->scratch;
+        msg->event = PP_FTP_E_PIPELINED;
+        msg->end = end;
+        return message(end);
+    }
+    conn->to = EXPECT_OPAQUE;
+    return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
+}
+
+/* parse() of the client's bytes; see pp-proxy.h. */
+struct pp_parse
+pp_ftp_parse_to(struct pp_ftp_conn *conn, struct pp_ftp_scratch *scratch,
+                uint32_t wants, const struct pp_view *view)
+{
+    struct to_call call = {
+        .conn = conn,
+        .scratch = scratch,
+        .view = view,
+        .text = pp_reader_init(view->base, view->len),
+        .wants = wants,
+    };
+
+    switch ((enum pp_ftp_to) conn->to) {
+    case EXPECT_COMMAND:
+        return step_command(&call);
+    case EXPECT_LINE_END:
+        return step_line_end(&call);
+    case EXPECT_PIPELINED:
+        return step_pipelined(&call);
+    case EXPECT_NOTHING:
+        break;
+    case EXPECT_OPAQUE:
+        return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
+    }
+    return stop(PP_PARSE_BAD, PP_FTP_R_TELNET_NEWLINE);
+}
+
+/* commit() of a unit; see pp-proxy.h. */
+void
+pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
+                 enum pp_outcome what)
+{
+    conn->scan = 0;
+    if (m->event == PP_FTP_E_PIPELINED) {
+        conn->to = EXPECT_OPAQUE;
+        return;
+    }
+    conn->started = true;
+    if (what == PP_PASSED) {
+        command_passed(conn, &m->line);
+    }
+    if (m->line.cut) {
+        conn->to = EXPECT_LINE_END;
+        conn->swallow = what != PP_PASSED;
+    }
+}

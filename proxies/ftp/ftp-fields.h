@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PP_FTP_FIELDS_H
+#define PP_FTP_FIELDS_H 1
+
+/* Indexes of what patches may name, in the order of the table in
+ * ftp-field-table.c, where each is described. */
+
+enum pp_ftp_field_index {
+    PP_FTP_F_VERB,
+    PP_FTP_F_VERB_BEFORE,
+    PP_FTP_F_ARGUMENT,
+    PP_FTP_F_ARGUMENT_PRESENT,
+    PP_FTP_F_ARGUMENT_SEPARATOR,
+    PP_FTP_F_SUBVERB,
+    PP_FTP_F_SUBARGUMENT,
+    PP_FTP_F_PATH,
+    PP_FTP_F_PATH_PRESENT,
+    PP_FTP_F_LINE,
+    PP_FTP_F_LINE_RAW,
+    PP_FTP_F_LINE_ENDING,
+    PP_FTP_F_LINE_TELNET,
+    PP_FTP_F_LINE_TRUNCATED,
+    PP_FTP_F_ADDRESS,
+    PP_FTP_F_ADDRESS_PORT,
+    PP_FTP_F_ADDRESS_FAMILY,
+    PP_FTP_F_ADDRESS_VALID,
+    PP_FTP_F_PIPELINED,
+    PP_FTP_F_CLIENT_ADDRESS,
+    PP_FTP_F_CLIENT_PORT,
+    PP_FTP_F_SERVER_ADDRESS,
+    PP_FTP_F_SERVER_PORT,
+    PP_FTP_F_LOGGED_IN,
+    PP_FTP_F_LOGIN_WANTS,
+    PP_FTP_F_LOGIN_FAILURES,
+    PP_FTP_F_USER,
+    PP_FTP_F_RENAMING,
+    PP_FTP_F_PREVIOUS,
+    PP_FTP_F_COMMANDS,
+    PP_FTP_F_UNANSWERED,
+    PP_FTP_F_TRANSFERRING,
+    PP_FTP_N_FIELDS
+};
+
+#endif /* ftp-fields.h */
