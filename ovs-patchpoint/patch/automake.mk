@@ -15,6 +15,7 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-expr.c \
 	ovs-patchpoint/patch/pp-expr.h \
 	ovs-patchpoint/patch/pp-func-address.c \
+	ovs-patchpoint/patch/pp-func-ftp.c \
 	ovs-patchpoint/patch/pp-func-server.c \
 	ovs-patchpoint/patch/pp-func.c \
 	ovs-patchpoint/patch/pp-func.h \

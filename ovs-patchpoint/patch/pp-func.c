@@ -942,6 +942,15 @@ const struct pp_func pp_funcs[] = {
       "X as Python's repr() of the text that Latin-1 makes of it." },
     { "latin1_upper", "s:s", 8, pp_func_latin1_upper,
       "X with letters of Latin-1 in upper case, as Python has it." },
+    { "node_ascii", "s:s", 8, pp_func_node_ascii,
+      "X with the highest bit of each byte cleared, as Node.js decodes "
+      "ASCII." },
+    { "npm_ip", "s:s", 8, pp_func_npm_ip,
+      "The 4 or 16 bytes of the address that X is for npm's ip; empty if it "
+      "is none." },
+    { "ftp_srv_host", "s:s", 16, pp_func_ftp_srv_host,
+      "\"=\" and the host that ftp-srv connects to for the PORT or EPRT in "
+      "the line X; empty if it is none." },
     { "qs_without", "s:ssi", 64, pp_func_qs_without,
       "The query X with no value behind a key that has the element Y, and "
       "it not as the first, where qs, limited to depth I, would make such a "

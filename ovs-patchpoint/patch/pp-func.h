@@ -10,8 +10,9 @@
  * small multiple of its arguments' lengths.
  *
  * To add one: its C function (one that a particular server has: in
- * pp-func-server.c), one entry in the table in pp-func.c, its line in
- * ovs-patchpoint-patch(5), and its cases in tests/unit/test-expr.c. */
+ * pp-func-server.c, or pp-func-ftp.c for FTP), one entry in the table in
+ * pp-func.c, its line in ovs-patchpoint-patch(5), and its cases in
+ * tests/unit/test-expr.c. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,7 +35,7 @@ struct pp_func {
     const char *doc;            /* One full sentence. */
 };
 
-/* Those in pp-func-address.c. */
+/* Those in pp-func-address.c, and pp-func-ftp.c. */
 bool pp_func_ip_address(struct pp_arena *, const struct pp_value *,
                         struct pp_value *);
 bool pp_func_ip_text(struct pp_arena *, const struct pp_value *,
@@ -43,6 +44,12 @@ bool pp_func_ip_text(struct pp_arena *, const struct pp_value *,
 /* Those in pp-func-server.c. */
 bool pp_func_python_repr(struct pp_arena *, const struct pp_value *,
                          struct pp_value *);
+bool pp_func_ftp_srv_host(struct pp_arena *, const struct pp_value *,
+                          struct pp_value *);
+bool pp_func_npm_ip(struct pp_arena *, const struct pp_value *,
+                    struct pp_value *);
+bool pp_func_node_ascii(struct pp_arena *, const struct pp_value *,
+                        struct pp_value *);
 bool pp_func_latin1_upper(struct pp_arena *, const struct pp_value *,
                           struct pp_value *);
 bool pp_func_qs_without(struct pp_arena *, const struct pp_value *,
