@@ -246,6 +246,7 @@ pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
     }
     conn->started = true;
     if (what == PP_PASSED) {
+        conn->after_lf = m->line.ending == 1;
         command_passed(conn, &m->line);
     }
     if (m->line.cut) {

@@ -98,6 +98,13 @@ const struct pp_field pp_ftp_field_table[] = {
         .doc = "What ends the line: CRLF or LF; empty where FIN does or the "
                "line is truncated.",
     },
+    [PP_FTP_F_LINE_AFTER_LF] = {
+        .name = "line.after_lf",
+        .type = PP_TYPE_BOOL,
+        .events = COMMAND,
+        .doc = "The last line that the server has ended with LF alone: where "
+               "only CRLF ends a line, both are one.",
+    },
     [PP_FTP_F_LINE_TELNET] = {
         .name = "line.telnet",
         .type = PP_TYPE_BOOL,

@@ -115,8 +115,8 @@ get_state(const struct pp_ftp_conn *conn, enum pp_ftp_field_index field,
 
 /* What the line says. */
 static bool
-get_line(const struct pp_ftp_msg *m, enum pp_ftp_field_index field,
-         struct pp_value *v)
+get_line(const struct pp_ftp_msg *m, const struct pp_ftp_conn *conn,
+         enum pp_ftp_field_index field, struct pp_value *v)
 {
     const struct pp_ftp_line *line = &m->line;
     uint32_t content = m->end - line->ending;
@@ -145,6 +145,8 @@ get_line(const struct pp_ftp_msg *m, enum pp_ftp_field_index field,
         return get_span(&m->text, pp_ftp_span(0, content), v);
     } else if (field == PP_FTP_F_LINE_ENDING) {
         return get_span(&m->text, pp_ftp_span(content, m->end), v);
+    } else if (field == PP_FTP_F_LINE_AFTER_LF) {
+        return get_bool(conn->after_lf, v);
     } else if (field == PP_FTP_F_LINE_TELNET) {
         return get_bool(line->telnet, v);
     } else if (field == PP_FTP_F_LINE_TRUNCATED) {
@@ -175,7 +177,7 @@ pp_ftp_get(const struct pp_msg *msg, unsigned int field,
     }
     return field == PP_FTP_F_PIPELINED
            ? get_span(&m->text, pp_ftp_span(0, m->end), v)
-           : get_line(m, field, v);
+           : get_line(m, msg->conn, field, v);
 }
 
 /* get_elem(); see pp-proxy.h.  There are no lists. */

@@ -19,6 +19,7 @@ enum pp_ftp_field_index {
     PP_FTP_F_LINE,
     PP_FTP_F_LINE_RAW,
     PP_FTP_F_LINE_ENDING,
+    PP_FTP_F_LINE_AFTER_LF,
     PP_FTP_F_LINE_TELNET,
     PP_FTP_F_LINE_TRUNCATED,
     PP_FTP_F_ADDRESS,

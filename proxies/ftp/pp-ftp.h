@@ -179,6 +179,8 @@ struct pp_ftp_conn {
     bool started;               /* A byte came from the client. */
     bool swallow;               /* What is left of this line must not reach
                                  * the server. */
+    bool after_lf;              /* The last line that the server has ended
+                                 * with LF alone. */
 
     /* From the server.  Where in a line it is is all that is kept of it. */
     uint8_t column;             /* Bytes of this line, up to 4. */

@@ -201,12 +201,28 @@ END_TEST
 START_TEST(test_refused)
 {
     static const char send[] = USER "NOOP\r\n";
+    static const struct field_vector after = {
+        .send = "PWD\r\n", .expect = { "line.after_lf", "false" },
+    };
+    static const struct field_vector still_after = {
+        .send = "PWD\r\n", .expect = { "line.after_lf", "true" },
+    };
     struct test_conn *conn = conn_new(COMMAND);
 
     conn->outcome[0] = PP_REFUSED;
     conn_send(conn, PP_TO_SERVER, send, strlen(send));
     ck_assert_str_eq(conn->log, "C<" USER ">C<NOOP\r\n>");
     free(conn);
+
+    /* Nor has the server a line that it would be one with. */
+    conn = conn_new(COMMAND);
+    conn->outcome[0] = PP_REFUSED;
+    conn_send(conn, PP_TO_SERVER, "NOOP\n", 5);
+    fields_check(conn, &after);
+    conn = conn_new(COMMAND);
+    conn->outcome[1] = PP_REFUSED;
+    conn_send(conn, PP_TO_SERVER, "NOOP\nNOOP\r\n", 11);
+    fields_check(conn, &still_after);
 }
 END_TEST
 
@@ -221,6 +237,9 @@ static const struct field_vector field_vectors[] = {
         "line.telnet", "false", "line.truncated", "false", "address", "",
         "address.port", "-1", "address.family", "-1",
         "address.valid", "false" } },
+    { "NOOP\nNOOP\r\n", 0, { "line.after_lf", "false" } },
+    { "NOOP\nNOOP\r\n", 1, { "line.after_lf", "true" } },
+    { "NOOP\nNOOP\r\nNOOP\r\n", 2, { "line.after_lf", "false" } },
     { " \tcwd  a b \n", 0,
       { "verb", "cwd", "verb.before", " \t", "argument", "a b ",
         "argument.present", "true", "argument.separator", "  ",
