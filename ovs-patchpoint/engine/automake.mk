@@ -27,6 +27,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-packet.h \
 	ovs-patchpoint/engine/pp-pipeline.c \
 	ovs-patchpoint/engine/pp-pipeline.h \
+	ovs-patchpoint/engine/pp-reassembly.c \
+	ovs-patchpoint/engine/pp-reassembly.h \
 	ovs-patchpoint/engine/pp-sandbox.c \
 	ovs-patchpoint/engine/pp-sandbox.h \
 	ovs-patchpoint/engine/pp-snapshot.c \

@@ -157,6 +157,17 @@ struct pp_ipc_event {
     PP_COUNTER(packet_in_not_ours, "frames that belong to no service")      \
     PP_COUNTER(packet_in_fragments, "IP fragments")                         \
     PP_COUNTER(packet_in_fragment_drops, "IP fragments dropped")            \
+    PP_COUNTER(packet_in_reassembled, "datagrams put together from them")   \
+    PP_COUNTER(packet_in_frag_repeated, "fragments that came twice")        \
+    PP_COUNTER(packet_in_frag_bad, "fragments that make no sense")          \
+    PP_COUNTER(packet_in_frag_overlap, "datagrams whose fragments overlap") \
+    PP_COUNTER(packet_in_frag_end, "datagrams with more than one end")      \
+    PP_COUNTER(packet_in_frag_too_long, "datagrams longer than IP allows")  \
+    PP_COUNTER(packet_in_frag_headless, "first fragments without headers")  \
+    PP_COUNTER(packet_in_frag_timeout, "datagrams not complete in time")    \
+    PP_COUNTER(packet_in_frag_too_much, "datagrams of too many fragments")  \
+    PP_COUNTER(packet_in_frag_table_full, "datagrams dropped: too many")    \
+    PP_COUNTER(packet_in_frag_memory, "datagrams dropped: memory at bound") \
     PP_COUNTER(packet_in_bad_tcp, "TCP headers that make no sense")         \
     /* flow */                                                              \
     PP_COUNTER(flow_new, "connections seen from their SYN on")              \
@@ -203,6 +214,8 @@ struct pp_ipc_event {
     PP_COUNTER(packet_out_frames, "frames written to the switch")           \
     PP_COUNTER(packet_out_bytes, "bytes of them")                           \
     PP_COUNTER(packet_out_errors, "frames that the tap refused")            \
+    PP_COUNTER(packet_out_split, "datagrams that left in several frames")   \
+    PP_COUNTER(packet_out_unsplit, "datagrams dropped: headers too long")   \
     /* engine */                                                            \
     PP_COUNTER(engine_uninspected_frames, "frames of uninspected flows")    \
     PP_COUNTER(engine_fail_closed_drops, "frames dropped: fail closed")     \

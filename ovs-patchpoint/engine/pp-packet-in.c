@@ -81,10 +81,13 @@ read_ipv4(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
     size_t header = (vihl & 0xf) * 4;
     uint16_t total, frag;
 
+    pkt->ipv6 = false;
     pkt->tos = pp_reader_u8(r);
     total = pp_reader_be16(r);
-    pp_reader_skip(r, 2);
+    pkt->frag_id = pp_reader_be16(r);
     frag = pp_reader_be16(r);
+    pkt->frag_ofs = (frag & 0x1fff) * 8;
+    pkt->frag_more = frag & 0x2000;
     pkt->ttl = pp_reader_u8(r);
     pkt->ip_proto = pp_reader_u8(r);
     pp_reader_skip(r, 2);
@@ -96,8 +99,83 @@ read_ipv4(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
     pp_reader_skip(r, header - 20);
     r->end = pkt->l3 + total;
     *fragment = (frag & 0x3fff) != 0;
-    pkt->ipv6 = false;
     return !r->error;
+}
+
+static bool
+is_extension(uint8_t proto)
+{
+    return (proto == EXT_HOP_BY_HOP || proto == EXT_ROUTING
+            || proto == EXT_DESTINATION || proto == EXT_FRAGMENT);
+}
+
+/* Reads a fragment header (RFC 8200 4.5), which the byte at 'next_at'
+ * announces.  Returns true if the packet is one of several. */
+static bool
+read_fragment_header(struct pp_packet *pkt, struct pp_reader *r,
+                     size_t next_at)
+{
+    uint16_t frag;
+
+    pkt->frag_at = (uint16_t) r->pos;
+    pkt->frag_next = (uint16_t) next_at;
+    pkt->ip_proto = pp_reader_u8(r);
+    pp_reader_skip(r, 1);
+    frag = pp_reader_be16(r);
+    pkt->frag_ofs = frag & 0xfff8;
+    pkt->frag_more = frag & 1;
+    pkt->frag_id = pp_reader_be32(r);
+    /* An "atomic" fragment is all of its packet (RFC 6946). */
+    return pkt->frag_ofs || pkt->frag_more;
+}
+
+/* Reads IPv6 extension headers (RFC 8200 4); in a fragment, up to the
+ * fragment header.  False if there are too many, or two fragment headers,
+ * which no host takes. */
+static bool
+read_extensions(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
+{
+    size_t next_at = pkt->l3 + 6;
+
+    for (int i = 0; is_extension(pkt->ip_proto) && !*fragment; i++) {
+        size_t at = r->pos;
+
+        if (i == EXT_MAX) {
+            return false;
+        } else if (pkt->ip_proto == EXT_FRAGMENT) {
+            if (pkt->frag_at) {
+                return false;
+            }
+            *fragment = read_fragment_header(pkt, r, next_at);
+        } else {
+            pkt->ip_proto = pp_reader_u8(r);
+            pp_reader_skip(r, 6 + (size_t) pp_reader_u8(r) * 8);
+        }
+        next_at = at;
+        if (r->error) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True if the rest of a first fragment, at 'r', has not all headers up to and
+ * with that of the upper layer. */
+static bool
+is_headless(const struct pp_packet *pkt, struct pp_reader r)
+{
+    uint8_t proto = pkt->ip_proto;
+
+    for (int i = 0; is_extension(proto); i++) {
+        if (i == EXT_MAX || proto == EXT_FRAGMENT) {
+            return true;
+        }
+        proto = pp_reader_u8(&r);
+        pp_reader_skip(&r, 6 + (size_t) pp_reader_u8(&r) * 8);
+    }
+    pp_reader_skip(&r, proto == IPPROTO_TCP ? 20
+                   : proto == IPPROTO_UDP ? 8 : 0);
+    return r.error;
 }
 
 /* Reads an IPv6 header and its extension headers (RFC 8200 3, 4) and narrows
@@ -108,6 +186,7 @@ read_ipv6(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
     uint32_t vtf = pp_reader_be32(r);
     uint16_t len = pp_reader_be16(r);
 
+    pkt->ipv6 = true;
     pkt->tos = vtf >> 20 & 0xff;
     pkt->ip_proto = pp_reader_u8(r);
     pkt->ttl = pp_reader_u8(r);
@@ -116,28 +195,12 @@ read_ipv6(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
         return false;
     }
     r->end = r->pos + len;
-    *fragment = false;
-    pkt->ipv6 = true;
-    for (int i = 0; i < EXT_MAX && !r->error; i++) {
-        uint8_t next;
-
-        if (pkt->ip_proto == EXT_FRAGMENT) {
-            next = pp_reader_u8(r);
-            pp_reader_skip(r, 1);
-            /* An "atomic" fragment is all of its packet (RFC 6946). */
-            *fragment |= (pp_reader_be16(r) & 0xfff9) != 0;
-            pp_reader_skip(r, 4);
-        } else if (pkt->ip_proto == EXT_HOP_BY_HOP
-                   || pkt->ip_proto == EXT_ROUTING
-                   || pkt->ip_proto == EXT_DESTINATION) {
-            next = pp_reader_u8(r);
-            pp_reader_skip(r, 6 + (size_t) pp_reader_u8(r) * 8);
-        } else {
-            break;
-        }
-        pkt->ip_proto = next;
+    if (!read_extensions(pkt, r, fragment)) {
+        return false;
     }
-    return !r->error;
+    pkt->frag_headless = (*fragment && !pkt->frag_ofs
+                          && is_headless(pkt, *r));
+    return true;
 }
 
 /* Reads TCP options (RFC 9293 3.1, RFC 7323, RFC 2018). */
@@ -233,6 +296,11 @@ read_tcp(struct pp_packet *pkt, struct pp_reader *r,
     pkt->payload = (uint32_t) r->pos;
     pkt->payload_len = (uint32_t) pp_reader_left(r);
     pkt->csum_partial = pkt->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    if (pkt->csum_partial) {
+        /* Whoever finishes it is to do so where it is. */
+        pkt->vnet.csum_start = pkt->l4;
+        pkt->vnet.csum_offset = 16;
+    }
     if (!pkt->csum_partial
         && !(pkt->vnet.flags & VIRTIO_NET_HDR_F_DATA_VALID)
         && !csum_is_good(pkt)) {
@@ -243,19 +311,19 @@ read_tcp(struct pp_packet *pkt, struct pp_reader *r,
 }
 
 enum pp_packet_kind
-pp_packet_in(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
-             uint8_t *data, size_t len, struct pp_counters *counters)
+pp_packet_parse(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
+                uint8_t *data, size_t len, struct pp_counters *counters)
 {
     struct pp_reader r = pp_reader_init(data, len);
     bool fragment = false;
     uint16_t type;
     bool ok;
 
-    counters->packet_in_frames++;
-    counters->packet_in_bytes += len;
     pkt->vnet = *vnet;
     pkt->data = data;
     pkt->len = (uint32_t) len;
+    pkt->mtu = pkt->frag_at = pkt->frag_next = 0;
+    pkt->frag_headless = false;
     type = read_eth(pkt, &r);
     if (r.error) {
         counters->packet_in_short++;
@@ -270,13 +338,30 @@ pp_packet_in(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
     if (!ok) {
         counters->packet_in_short++;
         return PP_PACKET_BAD;
+    } else if (fragment && (pkt->ipv6 || pkt->ip_proto == IPPROTO_TCP)) {
+        /* Of an IPv6 datagram the first fragment says what it carries
+         * (RFC 8200 4.5). */
+        pkt->l4 = (uint16_t) r.pos;
+        pkt->payload = (uint32_t) r.pos;
+        pkt->payload_len = (uint32_t) pp_reader_left(&r);
+        return PP_PACKET_FRAGMENT;
     } else if (pkt->ip_proto != IPPROTO_TCP) {
         return PP_PACKET_OTHER;
-    } else if (fragment) {
-        counters->packet_in_fragments++;
-        return PP_PACKET_FRAGMENT;
     }
     return read_tcp(pkt, &r, counters);
+}
+
+enum pp_packet_kind
+pp_packet_in(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
+             uint8_t *data, size_t len, struct pp_counters *counters)
+{
+    enum pp_packet_kind kind;
+
+    counters->packet_in_frames++;
+    counters->packet_in_bytes += len;
+    kind = pp_packet_parse(pkt, vnet, data, len, counters);
+    counters->packet_in_fragments += kind == PP_PACKET_FRAGMENT;
+    return kind;
 }
 
 /* Changes. */

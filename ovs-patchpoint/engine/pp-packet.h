@@ -25,6 +25,15 @@ struct pp_counters;
 /* Longest frame, in bytes, with its Ethernet and VLAN headers. */
 #define PP_FRAME_MAX (65535 + 14 + 8)
 
+/* Longest frame that fragments make, in bytes: an IPv6 payload's length does
+ * not count the header before it. */
+#define PP_WHOLE_MAX (PP_FRAME_MAX + 40)
+
+/* What every link takes, in bytes of an IP packet (RFC 791 3.1: every host
+ * takes 576; RFC 8200 5). */
+#define PP_IPV4_MTU_MIN 576
+#define PP_IPV6_MTU_MIN 1280
+
 /* TCP flags (RFC 9293 3.1). */
 #define PP_TCP_FIN 0x01
 #define PP_TCP_SYN 0x02
@@ -35,7 +44,7 @@ struct pp_counters;
 
 enum pp_packet_kind {
     PP_PACKET_TCP,              /* All of a TCP segment; fields are set. */
-    PP_PACKET_FRAGMENT,         /* An IP fragment of TCP. */
+    PP_PACKET_FRAGMENT,         /* An IP fragment; see below. */
     PP_PACKET_OTHER,            /* Nothing that the engine looks at. */
     PP_PACKET_BAD,              /* To be dropped; counted. */
 };
@@ -74,15 +83,37 @@ struct pp_packet {
     uint16_t mss;               /* Or 0. */
     int8_t wscale;              /* Or -1. */
     bool signed_;               /* TCP-MD5 or TCP-AO (RFC 2385, 5925). */
+
+    /* PP_PACKET_FRAGMENT: which part of what datagram its payload is. */
+    uint32_t frag_id;
+    uint32_t frag_ofs;          /* In bytes. */
+    bool frag_more;             /* It is not the last. */
+    bool frag_headless;         /* IPv6: the first, and without all headers
+                                 * (RFC 8200 4.5). */
+    uint16_t frag_at;           /* IPv6: where the fragment header stands... */
+    uint16_t frag_next;         /* ...and the byte that announces it. */
+
+    /* Put together from fragments: most bytes that an IP packet with a part
+     * of it may have on its way on.  Else 0: it leaves in one piece. */
+    uint16_t mtu;
 };
 
 /* Parses the 'len' bytes at 'data', a frame without its virtio-net header
  * 'vnet'.  Verifies the TCP checksum where it is complete.  With
- * PP_PACKET_TCP all of 'pkt' is set. */
+ * PP_PACKET_TCP all of 'pkt' is set that is not about fragments; with
+ * PP_PACKET_FRAGMENT what is said of fragments, 'payload', and all that is
+ * said of Ethernet and IP; 'ip_proto' is what this fragment says. */
 enum pp_packet_kind pp_packet_in(struct pp_packet *pkt,
                                  const struct virtio_net_hdr *vnet,
                                  uint8_t *data, size_t len,
                                  struct pp_counters *);
+
+/* The same, for a datagram that was put together from frames that were
+ * counted. */
+enum pp_packet_kind pp_packet_parse(struct pp_packet *pkt,
+                                    const struct virtio_net_hdr *vnet,
+                                    uint8_t *data, size_t len,
+                                    struct pp_counters *);
 
 /* Ethernet addresses of a parsed or other frame of at least 14 bytes. */
 static inline const uint8_t *
@@ -118,7 +149,10 @@ struct pp_output {
     uint32_t bridge;            /* That frames are for now. */
 };
 
-/* Writes a frame as it is. */
+/* Writes a frame as it is; one that was put together from fragments, and does
+ * not fit its way on, as several TCP segments, or as fragments again.  These
+ * have complete checksums: with or without segmentation offload, any switch
+ * takes them. */
 void pp_packet_out(const struct pp_packet *, const struct pp_output *,
                    struct pp_counters *);
 

@@ -15,6 +15,7 @@
 #include "engine/pp-flow.h"
 #include "engine/pp-inspect.h"
 #include "engine/pp-ledger.h"
+#include "engine/pp-reassembly.h"
 #include "patch/pp-program.h"
 #include "registry.h"
 #include "util.h"
@@ -27,6 +28,7 @@ struct pp_pipeline {
     void *aux;
     struct pp_counters *counters;
     struct pp_output output;
+    struct pp_reassembly reassembly;
     struct pp_flow flow;
     struct pp_stream stream;
     struct pp_ledger ledger;
@@ -95,6 +97,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pl->aux = aux;
     pl->counters = counters;
     pl->output = (struct pp_output) { .write = ops->write, .aux = aux };
+    pp_reassembly_init(&pl->reassembly, counters, basis);
     pp_flow_init(&pl->flow, basis);
     pp_stream_init(&pl->stream, &pl->output, counters);
     pl->ledger.server = server_of;
@@ -111,6 +114,7 @@ pp_pipeline_destroy(struct pp_pipeline *pl)
 {
     if (pl) {
         pl->ledger.region = NULL;       /* For the next engine. */
+        pp_reassembly_destroy(&pl->reassembly);
         pp_flow_destroy(&pl->flow, &pl->stream);
         pp_stream_destroy(&pl->stream);
         pp_inspector_destroy(pl->inspector);
@@ -277,9 +281,23 @@ pp_pipeline_take_ledger(struct pp_pipeline *pl,
     pp_ledger_take(&pl->ledger, region, &pl->stream, &cbs);
 }
 
+/* A packet in which nothing is looked at leaves: as it came, or as the
+ * fragments of 'datagram' came. */
+static void
+leave(struct pp_pipeline *pl, const struct pp_packet *pkt,
+      const struct pp_datagram *datagram)
+{
+    if (datagram) {
+        pp_reassembly_out(datagram, &pl->output, pl->counters);
+    } else {
+        pp_packet_out(pkt, &pl->output, pl->counters);
+    }
+}
+
 /* A packet of a service whose connection is not followed. */
 static void
 run_midstream(struct pp_pipeline *pl, const struct pp_packet *pkt,
+              const struct pp_datagram *datagram,
               const struct pp_snap_service *service)
 {
     if (pkt->payload_len) {
@@ -289,7 +307,40 @@ run_midstream(struct pp_pipeline *pl, const struct pp_packet *pkt,
     if (service->fail == PP_FAIL_CLOSED && !(pkt->flags & PP_TCP_RST)) {
         pl->counters->engine_fail_closed_drops++;
     } else {
-        pp_packet_out(pkt, &pl->output, pl->counters);
+        leave(pl, pkt, datagram);
+    }
+}
+
+/* A packet of kind 'kind', which came whole or as fragments of 'datagram'. */
+static void
+run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
+           struct pp_packet *pkt, const struct pp_datagram *datagram)
+{
+    const struct pp_snap_service *service = NULL;
+    enum pp_flow_result result = PP_FLOW_OTHER;
+    struct pp_conn *conn = NULL;
+    enum pp_dir dir = PP_TO_SERVER;
+
+    if (kind == PP_PACKET_BAD) {
+        return;
+    } else if (kind == PP_PACKET_TCP) {
+        result = pp_flow(&pl->flow, &pl->stream, bridge, pkt, &conn, &dir,
+                         &service);
+    }
+    switch (result) {
+    case PP_FLOW_CONN:
+        run_conn(pl, conn, dir, pkt);
+        break;
+
+    case PP_FLOW_MIDSTREAM:
+        run_midstream(pl, pkt, datagram, service);
+        break;
+
+    case PP_FLOW_OTHER:
+    default:
+        pl->counters->packet_in_not_ours++;
+        leave(pl, pkt, datagram);
+        break;
     }
 }
 
@@ -297,45 +348,23 @@ void
 pp_pipeline_run(struct pp_pipeline *pl, uint32_t bridge,
                 const struct virtio_net_hdr *vnet, uint8_t *data, size_t len)
 {
-    const struct pp_snap_service *service;
-    struct pp_conn *conn;
     struct pp_packet pkt;
-    enum pp_dir dir;
+    enum pp_packet_kind kind = pp_packet_in(&pkt, vnet, data, len,
+                                            pl->counters);
 
     pl->output.bridge = bridge;
-    switch (pp_packet_in(&pkt, vnet, data, len, pl->counters)) {
-    case PP_PACKET_TCP:
-        break;
+    if (kind == PP_PACKET_FRAGMENT) {
+        struct pp_datagram *datagram
+            = pp_reassembly_in(&pl->reassembly, &pl->stream.limits, bridge,
+                               &pkt, pl->stream.now);
 
-    case PP_PACKET_FRAGMENT:
-        pl->counters->packet_in_fragment_drops++;
-        return;
-
-    case PP_PACKET_OTHER:
-        pl->counters->packet_in_not_ours++;
-        pp_packet_out(&pkt, &pl->output, pl->counters);
-        return;
-
-    case PP_PACKET_BAD:
-    default:
-        return;
-    }
-
-    switch (pp_flow(&pl->flow, &pl->stream, bridge, &pkt, &conn, &dir,
-                    &service)) {
-    case PP_FLOW_CONN:
-        run_conn(pl, conn, dir, &pkt);
-        break;
-
-    case PP_FLOW_MIDSTREAM:
-        run_midstream(pl, &pkt, service);
-        break;
-
-    case PP_FLOW_OTHER:
-    default:
-        pl->counters->packet_in_not_ours++;
-        pp_packet_out(&pkt, &pl->output, pl->counters);
-        break;
+        if (datagram) {
+            kind = pp_reassembly_whole(&pl->reassembly, datagram, &pkt);
+            run_packet(pl, bridge, kind, &pkt, datagram);
+            pp_reassembly_done(&pl->reassembly, datagram);
+        }
+    } else {
+        run_packet(pl, bridge, kind, &pkt, NULL);
     }
 }
 
@@ -349,10 +378,12 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
         pl->counters->flow_closed++;
         pp_flow_forget(&pl->flow, &pl->stream, conn);
     }
-    expire = pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now);
+    expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
+                 pp_reassembly_expire(&pl->reassembly, pl->stream.now));
     pl->counters->conns = hmap_count(&pl->flow.conns);
     pl->counters->held_bytes = pl->stream.held;
-    pl->counters->memory = pl->flow.memory + pl->stream.held;
+    pl->counters->memory = (pl->flow.memory + pl->stream.held
+                            + pl->reassembly.bytes);
     return MIN(expire, pp_stream_deadline(&pl->stream));
 }
 

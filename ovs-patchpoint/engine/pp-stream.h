@@ -55,12 +55,24 @@ struct pp_limits {
                                  * connection.  Further segments are dropped;
                                  * their sender sends them again. */
     uint64_t held_total;        /* The same, for all connections. */
+
+    /* Of IP datagrams that wait for fragments (pp-reassembly.h). */
+    uint32_t datagram_fragments;    /* Fragments of one, and bytes of memory
+                                     * for them.  One that needs more is
+                                     * dropped. */
+    uint32_t datagram_bytes;
+    uint32_t datagrams;         /* Datagrams.  The oldest one makes room. */
+    uint64_t datagrams_total;   /* Bytes of memory for all.  The same. */
 };
 
 #define PP_LIMITS_DEFAULT ((struct pp_limits) {                             \
         .conns = 1024 * 1024,                                               \
         .held_conn = 2 * 1024 * 1024,                                       \
         .held_total = 256 * 1024 * 1024,                                    \
+        .datagram_fragments = 256,                                          \
+        .datagram_bytes = 256 * 1024,                                       \
+        .datagrams = 4096,                                                  \
+        .datagrams_total = 16 * 1024 * 1024,                                \
     })
 
 struct pp_stream {

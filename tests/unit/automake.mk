@@ -12,12 +12,15 @@ UNIT_SUITES = \
 	tests/unit/test-http-fields \
 	tests/unit/test-ledger \
 	tests/unit/test-patch \
+	tests/unit/test-reassembly \
 	tests/unit/test-stream
 
 # What suites share.
 check_LIBRARIES += tests/unit/libpp-test.a
 tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/http-driver.h \
+	tests/unit/pipeline-driver.c \
+	tests/unit/pipeline-driver.h \
 	tests/unit/pp-toy.c \
 	tests/unit/pp-toy.h \
 	tests/unit/proxy-checks.c \

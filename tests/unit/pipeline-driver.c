@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A driver of the whole pipeline for tests; see pipeline-driver.h.
+ *
+ * In: frames.  Out: frames, checked.  Runs in unit tests and in the fuzzer;
+ * owns the pipeline, its snapshot and what left it. */
+
+#include <config.h>
+
+#include "pipeline-driver.h"
+
+#include <arpa/inet.h>
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "csum.h"
+#include "openvswitch/ofpbuf.h"
+#include "packets.h"
+#include "patch/pp-pool.h"
+#include "registry.h"
+#include "util.h"
+
+static const uint8_t eth[2][12] = {
+    { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1 },
+    { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 },
+};
+
+static void
+keep_frame(void *d_, uint32_t bridge, const struct iovec *iov, int n)
+{
+    struct driver *d = d_;
+    struct frame *f = xmalloc(sizeof *f);
+
+    ck_assert_uint_eq(bridge, 0);
+    ck_assert_uint_lt(d->n_out, DRIVER_FRAMES_MAX);
+    memcpy(&f->vnet, iov[0].iov_base, sizeof f->vnet);
+    f->len = 0;
+    for (int i = 1; i < n; i++) {
+        ck_assert_uint_le(iov[i].iov_len, sizeof f->data - f->len);
+        memcpy(f->data + f->len, iov[i].iov_base, iov[i].iov_len);
+        f->len += iov[i].iov_len;
+    }
+    d->out[d->n_out++] = f;
+}
+
+static void
+keep_event(void *d_, const struct pp_ipc_event *event OVS_UNUSED)
+{
+    struct driver *d = d_;
+
+    d->n_events++;
+}
+
+static struct pp_snap_part
+put_part(struct ofpbuf *b, const void *data, size_t size, uint32_t n)
+{
+    struct pp_snap_part part = { b->size, n };
+
+    ofpbuf_put(b, data, size);
+    ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
+    return part;
+}
+
+static struct pp_snapshot *
+make_snapshot(const struct pp_program *program, size_t program_size,
+              enum pp_patch_mode mode, const struct pp_snap_service *services,
+              uint32_t n)
+{
+    size_t set_size = pp_patchset_size(program);
+    struct pp_snap_service *copies = xmemdup(services, n * sizeof *services);
+    struct pp_patchset *set = xzalloc(set_size);
+    struct ofpbuf *b = ofpbuf_new(65536);
+    struct pp_snap_server server = {
+        .id = 1, .slot = SERVER_SLOT, .services = { 0, n }, .name = "vm",
+    };
+    struct pp_snapshot snap = {
+        .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .serial = 1,
+    };
+    struct pp_snapshot *result;
+
+    pp_patchset_init(set, program);
+    for (uint32_t i = 0; i < pp_program_n_patches(program); i++) {
+        pp_patchset_set(set, program, i, mode);
+    }
+    memcpy(&server.mac, eth[PP_TO_SERVER], sizeof server.mac);
+    put_part(b, &snap, sizeof snap, 0);
+    snap.sets = put_part(b, set, set_size, (uint32_t) set_size);
+    for (uint32_t i = 0; i < n; i++) {
+        copies[i].patchset = snap.sets.off;
+    }
+    snap.services = put_part(b, copies, n * sizeof *copies, n);
+    snap.servers = put_part(b, &server, sizeof server, 1);
+    snap.program = put_part(b, program, program_size,
+                            (uint32_t) program_size);
+    snap.size = b->size;
+    memcpy(b->data, &snap, sizeof snap);
+    result = xmemdup(b->data, b->size);
+    ofpbuf_delete(b);
+    free(copies);
+    free(set);
+    return result;
+}
+
+struct driver *
+driver_create(const struct pp_pool *pool, enum pp_patch_mode mode,
+              const struct pp_snap_service *services, uint32_t n)
+{
+    static const struct pp_pipeline_ops ops = {
+        .write = keep_frame, .event = keep_event,
+    };
+    struct driver *d = xzalloc(sizeof *d);
+    char *error = NULL;
+    size_t size;
+
+    d->program = pp_program_build(pool, pp_proxies, &size, &error);
+    ck_assert_msg(d->program != NULL, "%s", error);
+    d->snap = make_snapshot(d->program, size, mode, services, n);
+    ck_assert_ptr_null(pp_snapshot_check(d->snap, d->snap->size));
+    d->counters = xzalloc(sizeof *d->counters);
+    d->pl = pp_pipeline_create(&ops, d, d->counters, 0);
+    pp_pipeline_set_snapshot(d->pl, d->snap);
+    d->now = 1000;
+    driver_pass_time(d, 0);
+    return d;
+}
+
+void
+driver_destroy(struct driver *d)
+{
+    driver_forget(d);
+    pp_pipeline_destroy(d->pl);
+    free(d->snap);
+    free(d->program);
+    free(d->counters);
+    free(d);
+}
+
+struct pp_pool *
+driver_pool(const char *id)
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    const char *srcdir = getenv("PP_SRCDIR");
+    char *path = (id ? xasprintf("%s/patches/http/%s.yaml",
+                                 srcdir ? srcdir : ".", id)
+                  : xasprintf("%s/patches", srcdir ? srcdir : "."));
+    struct pp_pool *pool = pp_pool_load((const char *const *) &path, 1,
+                                        pp_proxies, PP_POOL_ALL_OR_NOTHING,
+                                        &errors);
+
+    ck_assert_msg(pool != NULL && pool->n, "no patches in %s", path);
+    pp_errors_destroy(&errors);
+    free(path);
+    return pool;
+}
+
+void
+driver_run(struct driver *d, const struct frame *f)
+{
+    uint8_t *copy = xmemdup(f->data, f->len);
+
+    pp_pipeline_run(d->pl, 0, &f->vnet, copy, f->len);
+    free(copy);
+}
+
+void
+driver_pass_time(struct driver *d, uint64_t ms)
+{
+    d->now += ms;
+    pp_pipeline_set_time(d->pl, d->now, 1000000000);
+    pp_pipeline_run_timers(d->pl);
+}
+
+void
+driver_forget(struct driver *d)
+{
+    for (size_t i = 0; i < d->n_out; i++) {
+        free(d->out[i]);
+    }
+    d->n_out = 0;
+}
+
+struct pp_packet
+driver_out(const struct driver *d, size_t i, enum pp_packet_kind kind)
+{
+    static struct pp_counters ignore;
+    struct frame *f;
+    struct pp_packet pkt;
+
+    ck_assert_uint_lt(i, d->n_out);
+    f = d->out[i];
+    ck_assert_int_eq(pp_packet_in(&pkt, &f->vnet, f->data, f->len, &ignore),
+                     kind);
+    if (!pkt.ipv6) {
+        const uint8_t *ip = f->data + pkt.l3;
+
+        ck_assert_uint_eq(csum(ip, (ip[0] & 0xf) * 4), 0);
+    }
+    return pkt;
+}
+
+const char *
+driver_said(const struct driver *d, enum pp_dir dir)
+{
+    static char said[256 * 1024];
+    uint16_t slot = dir == PP_TO_SERVER ? CLIENT_SLOT : SERVER_SLOT;
+    uint32_t next = 0;
+    size_t len = 0;
+
+    for (size_t i = 0; i < d->n_out; i++) {
+        struct pp_packet pkt = driver_out(d, i, PP_PACKET_TCP);
+
+        if (pkt.slot != slot || !pkt.payload_len) {
+            continue;
+        }
+        ck_assert(!len || pkt.seq == next);
+        ck_assert_uint_lt(len + pkt.payload_len, sizeof said);
+        memcpy(said + len, pkt.data + pkt.payload, pkt.payload_len);
+        len += pkt.payload_len;
+        next = pkt.seq + pkt.payload_len;
+    }
+    said[len] = '\0';
+    return said;
+}
+
+static void
+fill_frame(void *f_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
+           int n)
+{
+    struct frame *f = f_;
+
+    memcpy(&f->vnet, iov[0].iov_base, sizeof f->vnet);
+    for (int i = 1; i < n; i++) {
+        memcpy(f->data + f->len, iov[i].iov_base, iov[i].iov_len);
+        f->len += iov[i].iov_len;
+    }
+}
+
+struct frame *
+frame_tcp(enum pp_dir dir, bool ipv6, uint32_t seq, uint32_t ack,
+          uint8_t flags, const void *payload, size_t n)
+{
+    struct frame *f = xzalloc(sizeof *f);
+    struct pp_output out = { .write = fill_frame, .aux = f };
+    bool to_server = dir == PP_TO_SERVER;
+    struct pp_segment seg = {
+        .eth = eth[dir], .slot = to_server ? CLIENT_SLOT : SERVER_SLOT,
+        .ipv6 = ipv6, .ttl = 64,
+        .src_port = to_server ? CLIENT_PORT : 80,
+        .dst_port = to_server ? 80 : CLIENT_PORT,
+        .seq = seq, .ack = ack, .window = 65535, .flags = flags,
+        .payload = payload, .payload_len = (uint32_t) n,
+    };
+    static struct pp_counters ignore;
+
+    inet_pton(AF_INET6, ipv6 ? "fd00::1" : "::ffff:10.0.0.1",
+              to_server ? &seg.src : &seg.dst);
+    inet_pton(AF_INET6, ipv6 ? "fd00::2" : "::ffff:10.0.0.2",
+              to_server ? &seg.dst : &seg.src);
+    pp_segment_out(&seg, &out, &ignore);
+    return f;
+}
+
+void
+driver_connect(struct driver *d, bool ipv6)
+{
+    struct frame *frames[3] = {
+        frame_tcp(PP_TO_SERVER, ipv6, 1000, 0, PP_TCP_SYN, NULL, 0),
+        frame_tcp(PP_FROM_SERVER, ipv6, 5000, 1001, PP_TCP_SYN | PP_TCP_ACK,
+                  NULL, 0),
+        frame_tcp(PP_TO_SERVER, ipv6, 1001, 5001, PP_TCP_ACK, NULL, 0),
+    };
+
+    for (int i = 0; i < 3; i++) {
+        driver_run(d, frames[i]);
+        free(frames[i]);
+    }
+    ck_assert_uint_eq(d->n_out, 3);
+    driver_forget(d);
+}
+
+void
+frame_mend(struct frame *f)
+{
+    uint8_t *ip = f->data + FRAME_L3;
+    ovs_be16 sum = 0;
+
+    memcpy(ip + 10, &sum, sizeof sum);
+    sum = csum(ip, (ip[0] & 0xf) * 4);
+    memcpy(ip + 10, &sum, sizeof sum);
+}
+
+static void
+put_be16(uint8_t *p, size_t value)
+{
+    p[0] = (uint8_t) (value >> 8);
+    p[1] = (uint8_t) value;
+}
+
+struct frame *
+frame_fragment(const struct frame *whole, size_t header, uint32_t id,
+               size_t ofs, size_t n, bool more)
+{
+    bool ipv6 = whole->data[FRAME_L3] >> 4 == 6;
+    size_t start = FRAME_L3 + header;
+    struct frame *f = xmalloc(sizeof *f);
+    uint8_t *ip = f->data + FRAME_L3;
+
+    f->vnet = whole->vnet;
+    memcpy(f->data, whole->data, start);
+    if (ipv6) {
+        /* The last extension header announces it, or else the IPv6 one. */
+        size_t announces = 6;
+
+        for (size_t at = 40; at < header; at += 8 + 8 * (size_t) ip[at + 1]) {
+            announces = at;
+        }
+        memset(ip + header, 0, 8);
+        ip[header] = ip[announces];
+        ip[announces] = IPPROTO_FRAGMENT;
+        put_be16(ip + header + 2, ofs | more);
+        put_be16(ip + header + 4, id >> 16);
+        put_be16(ip + header + 6, id);
+        put_be16(ip + 4, header - 40 + 8 + n);
+        header += 8;
+    } else {
+        put_be16(ip + 2, header + n);
+        put_be16(ip + 4, id);
+        put_be16(ip + 6, ofs / 8 | (more ? 0x2000 : 0));
+    }
+    memcpy(ip + header, whole->data + start + ofs, n);
+    f->len = FRAME_L3 + header + n;
+    if (!ipv6) {
+        frame_mend(f);
+    }
+    return f;
+}
+
+struct frame **
+frame_cut(const struct frame *whole, size_t header, uint32_t id, size_t size,
+          size_t *n)
+{
+    size_t len = whole->len - FRAME_L3 - header;
+    struct frame **frames = xcalloc(len / size + 1, sizeof *frames);
+
+    *n = 0;
+    for (size_t ofs = 0; ofs < len; ofs += size) {
+        frames[(*n)++] = frame_fragment(whole, header, id, ofs,
+                                        MIN(size, len - ofs),
+                                        ofs + size < len);
+    }
+    return frames;
+}

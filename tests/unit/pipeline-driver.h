@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PIPELINE_DRIVER_H
+#define PIPELINE_DRIVER_H 1
+
+/* The whole pipeline under test: with patches in force for one server, frames
+ * made and cut into fragments, and frames that leave taken apart. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/pp-ipc.h"
+#include "engine/pp-packet.h"
+#include "engine/pp-pipeline.h"
+#include "patch/pp-program.h"
+
+struct pp_pool;
+
+/* Who there is: a client and a server.  Frames to the server come from slot
+ * 7, frames from it from slot 9. */
+#define CLIENT_SLOT 7
+#define SERVER_SLOT 9
+#define CLIENT_PORT 4000
+
+#define DRIVER_FRAMES_MAX 4096
+
+struct frame {
+    struct virtio_net_hdr vnet;
+    size_t len;
+    uint8_t data[PP_WHOLE_MAX];
+};
+
+struct driver {
+    struct pp_pipeline *pl;
+    struct pp_counters *counters;
+    struct pp_program *program;
+    struct pp_snapshot *snap;
+    uint64_t now;               /* In ms. */
+    struct frame *out[DRIVER_FRAMES_MAX];   /* What left. */
+    size_t n_out;
+    unsigned int n_events;
+};
+
+/* A pipeline with the patches of 'pool', in 'mode', in force for the 'n'
+ * 'services' (whose 'patchset' need not be set). */
+struct driver *driver_create(const struct pp_pool *pool,
+                             enum pp_patch_mode mode,
+                             const struct pp_snap_service *services,
+                             uint32_t n);
+void driver_destroy(struct driver *);
+
+/* The patch with id 'id' of this source tree, as a pool; or NULL: all. */
+struct pp_pool *driver_pool(const char *id);
+
+/* Runs a frame, from a block of just its size. */
+void driver_run(struct driver *, const struct frame *);
+
+/* Lets 'ms' pass. */
+void driver_pass_time(struct driver *, uint64_t ms);
+
+/* Forgets what left. */
+void driver_forget(struct driver *);
+
+/* Parses the 'i'th frame that left, and checks its checksums.  It is a whole
+ * one unless 'kind' says otherwise. */
+struct pp_packet driver_out(const struct driver *, size_t i,
+                            enum pp_packet_kind kind);
+
+/* What the TCP payloads that left for the server, or the client, say, in
+ * their order; one after the other without a gap.  A string, which is good
+ * until the next call. */
+const char *driver_said(const struct driver *, enum pp_dir);
+
+/* A TCP segment of the connection, whose numbers count from 1,000 (client)
+ * and 5,000 (server). */
+struct frame *frame_tcp(enum pp_dir, bool ipv6, uint32_t seq, uint32_t ack,
+                        uint8_t flags, const void *payload, size_t n);
+
+/* The connection's handshake goes through the pipeline; afterwards the client
+ * is at 1,001 and the server at 5,001. */
+void driver_connect(struct driver *, bool ipv6);
+
+/* A fragment with the 'n' bytes at 'ofs' of what the IP header of 'whole'
+ * carries, with IP header 'header' bytes long (40: IPv6, more: extension
+ * headers stay before the fragment header). */
+struct frame *frame_fragment(const struct frame *whole, size_t header,
+                             uint32_t id, size_t ofs, size_t n, bool more);
+
+/* Cuts 'whole' into fragments of at most 'size' bytes, and sets '*n'. */
+struct frame **frame_cut(const struct frame *whole, size_t header,
+                         uint32_t id, size_t size, size_t *n);
+
+/* Makes the IPv4 header's checksum right again after a change. */
+void frame_mend(struct frame *);
+
+/* Where the IP header of a frame of ours stands. */
+#define FRAME_L3 18
+
+#endif /* pipeline-driver.h */
