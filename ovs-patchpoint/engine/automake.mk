@@ -37,6 +37,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-stream-keep.c \
 	ovs-patchpoint/engine/pp-stream-private.h \
 	ovs-patchpoint/engine/pp-stream-send.c \
+	ovs-patchpoint/engine/pp-stream-udp.c \
+	ovs-patchpoint/engine/pp-stream-udp.h \
 	ovs-patchpoint/engine/pp-stream.c \
 	ovs-patchpoint/engine/pp-stream.h \
 	ovs-patchpoint/engine/pp-vector.c \

@@ -102,13 +102,13 @@ find_server(const struct pp_flow *flow, uint32_t bridge,
 
 static const struct pp_snap_service *
 find_service(const struct pp_flow *flow, const struct pp_snap_server *server,
-             uint16_t port)
+             enum pp_transport transport, uint16_t port)
 {
     const struct pp_snap_service *services
         = pp_snapshot_services(flow->snapshot) + server->services.off;
 
     for (uint32_t i = 0; i < server->services.n; i++) {
-        if (services[i].port == port && services[i].transport == PP_TCP) {
+        if (services[i].port == port && services[i].transport == transport) {
             return &services[i];
         }
     }
@@ -230,8 +230,8 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
             = find_server(flow, bridge, to_server ? pp_packet_eth_dst(pkt)
                           : pp_packet_eth_src(pkt));
         const struct pp_snap_service *service
-            = server ? find_service(flow, server, to_server ? pkt->dst_port
-                                    : pkt->src_port) : NULL;
+            = server ? find_service(flow, server, PP_TCP, to_server
+                                    ? pkt->dst_port : pkt->src_port) : NULL;
         struct pp_conn_key key;
         uint32_t hash;
 
@@ -309,6 +309,23 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
 }
 
 const struct pp_snap_service *
+pp_flow_datagram(const struct pp_flow *flow, uint32_t bridge,
+                 const struct pp_packet *pkt, struct pp_conn_key *key,
+                 const struct pp_snap_server **serverp)
+{
+    const struct pp_snap_server *server
+        = (flow->snapshot ? find_server(flow, bridge, pp_packet_eth_dst(pkt))
+           : NULL);
+
+    *serverp = server;
+    if (!server) {
+        return NULL;
+    }
+    make_key(key, server, pkt, PP_TO_SERVER);
+    return find_service(flow, server, PP_UDP, pkt->dst_port);
+}
+
+const struct pp_snap_service *
 pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 {
     const struct pp_snapshot *snap = flow->snapshot;
@@ -321,7 +338,7 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 
         for (uint32_t i = 0; i < snap->servers.n && !service; i++) {
             if (servers[i].id == conn->key.server) {
-                service = find_service(flow, &servers[i],
+                service = find_service(flow, &servers[i], PP_TCP,
                                        conn->key.service_port);
             }
         }

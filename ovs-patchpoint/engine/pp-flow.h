@@ -74,6 +74,13 @@ const struct pp_snap_server *pp_flow_server(const struct pp_flow *,
 struct pp_conn *pp_flow_restore(struct pp_flow *, struct pp_stream *,
                                 const struct pp_ledger_head *head);
 
+/* Finds the service that 'pkt', a UDP datagram, is for, and sets '*key' and
+ * '*server'.  NULL if it is for none: another one's, or a server's reply.
+ * Nothing is kept of it. */
+const struct pp_snap_service *pp_flow_datagram(
+    const struct pp_flow *, uint32_t bridge, const struct pp_packet *,
+    struct pp_conn_key *key, const struct pp_snap_server **server);
+
 /* The service of 'conn' as policy has it now, or NULL if it is not one any
  * more. */
 const struct pp_snap_service *pp_flow_service(struct pp_flow *,

@@ -153,7 +153,7 @@ struct pp_ipc_event {
     PP_COUNTER(packet_in_bytes, "bytes of them")                            \
     PP_COUNTER(packet_in_short, "frames too short for their headers")       \
     PP_COUNTER(packet_in_no_tag, "frames without a slot's tag")             \
-    PP_COUNTER(packet_in_bad_csum, "TCP segments with a bad checksum")      \
+    PP_COUNTER(packet_in_bad_csum, "segments with a bad checksum")          \
     PP_COUNTER(packet_in_not_ours, "frames that belong to no service")      \
     PP_COUNTER(packet_in_fragments, "IP fragments")                         \
     PP_COUNTER(packet_in_fragment_drops, "IP fragments dropped")            \
@@ -169,6 +169,7 @@ struct pp_ipc_event {
     PP_COUNTER(packet_in_frag_table_full, "datagrams dropped: too many")    \
     PP_COUNTER(packet_in_frag_memory, "datagrams dropped: memory at bound") \
     PP_COUNTER(packet_in_bad_tcp, "TCP headers that make no sense")         \
+    PP_COUNTER(packet_in_bad_udp, "UDP headers that make no sense")         \
     /* flow */                                                              \
     PP_COUNTER(flow_new, "connections seen from their SYN on")              \
     PP_COUNTER(flow_midstream, "connections first seen in mid-stream")      \
@@ -193,6 +194,10 @@ struct pp_ipc_event {
     PP_COUNTER(ledger_restored, "connections taken over from an engine")    \
     PP_COUNTER(ledger_lost, "connections that could not be taken over")     \
     PP_COUNTER(ledger_full, "connections for which the ledger had no room") \
+    PP_COUNTER(stream_datagrams, "UDP datagrams looked at")                 \
+    PP_COUNTER(stream_datagrams_changed, "of them put together anew")       \
+    PP_COUNTER(stream_datagrams_gone, "of them taken away")                 \
+    PP_COUNTER(stream_datagram_replies, "datagrams in the server's name")   \
     /* proxy */                                                             \
     PP_COUNTER(proxy_messages, "units decided")                             \
     PP_COUNTER(proxy_skipped_bytes, "bytes that nobody looks at")           \

@@ -109,16 +109,15 @@ is_extension(uint8_t proto)
             || proto == EXT_DESTINATION || proto == EXT_FRAGMENT);
 }
 
-/* Reads a fragment header (RFC 8200 4.5), which the byte at 'next_at'
- * announces.  Returns true if the packet is one of several. */
+/* Reads a fragment header (RFC 8200 4.5).  Returns true if the packet is one
+ * of several. */
 static bool
-read_fragment_header(struct pp_packet *pkt, struct pp_reader *r,
-                     size_t next_at)
+read_fragment_header(struct pp_packet *pkt, struct pp_reader *r)
 {
     uint16_t frag;
 
     pkt->frag_at = (uint16_t) r->pos;
-    pkt->frag_next = (uint16_t) next_at;
+    pkt->frag_next = pkt->l4_next;
     pkt->ip_proto = pp_reader_u8(r);
     pp_reader_skip(r, 1);
     frag = pp_reader_be16(r);
@@ -135,8 +134,7 @@ read_fragment_header(struct pp_packet *pkt, struct pp_reader *r,
 static bool
 read_extensions(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
 {
-    size_t next_at = pkt->l3 + 6;
-
+    pkt->l4_next = pkt->l3 + 6;
     for (int i = 0; is_extension(pkt->ip_proto) && !*fragment; i++) {
         size_t at = r->pos;
 
@@ -146,12 +144,12 @@ read_extensions(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
             if (pkt->frag_at) {
                 return false;
             }
-            *fragment = read_fragment_header(pkt, r, next_at);
+            *fragment = read_fragment_header(pkt, r);
         } else {
             pkt->ip_proto = pp_reader_u8(r);
             pp_reader_skip(r, 6 + (size_t) pp_reader_u8(r) * 8);
         }
-        next_at = at;
+        pkt->l4_next = (uint16_t) at;
         if (r->error) {
             return false;
         }
@@ -254,11 +252,11 @@ pseudo_sum(const struct pp_packet *pkt, uint32_t len)
     sum = csum_continue(0, &pkt->src.s6_addr[skip], 16 - skip);
     sum = csum_continue(sum, &pkt->dst.s6_addr[skip], 16 - skip);
     sum = csum_add32(sum, htonl(len));
-    return csum_add16(sum, htons(IPPROTO_TCP));
+    return csum_add16(sum, htons(pkt->ip_proto));
 }
 
 static uint32_t
-tcp_len(const struct pp_packet *pkt)
+l4_len(const struct pp_packet *pkt)
 {
     return pkt->payload - pkt->l4 + pkt->payload_len;
 }
@@ -266,10 +264,28 @@ tcp_len(const struct pp_packet *pkt)
 static bool
 csum_is_good(const struct pp_packet *pkt)
 {
-    uint32_t len = tcp_len(pkt);
+    uint32_t len = l4_len(pkt);
     uint32_t sum = pseudo_sum(pkt, len);
 
     return csum_finish(csum_continue(sum, pkt->data + pkt->l4, len)) == 0;
+}
+
+/* Sees to the checksum, which stands 'ofs' bytes into the header.  False if
+ * it is wrong. */
+static bool
+check_csum(struct pp_packet *pkt, uint16_t ofs, struct pp_counters *counters)
+{
+    pkt->csum_partial = pkt->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    if (pkt->csum_partial) {
+        /* Whoever finishes it is to do so where it is. */
+        pkt->vnet.csum_start = pkt->l4;
+        pkt->vnet.csum_offset = ofs;
+    } else if (!(pkt->vnet.flags & VIRTIO_NET_HDR_F_DATA_VALID)
+               && !csum_is_good(pkt)) {
+        counters->packet_in_bad_csum++;
+        return false;
+    }
+    return true;
 }
 
 /* Reads a TCP header (RFC 9293 3.1). */
@@ -295,19 +311,33 @@ read_tcp(struct pp_packet *pkt, struct pp_reader *r,
     read_options(pkt, pp_reader_sub(r, header - 20));
     pkt->payload = (uint32_t) r->pos;
     pkt->payload_len = (uint32_t) pp_reader_left(r);
-    pkt->csum_partial = pkt->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
-    if (pkt->csum_partial) {
-        /* Whoever finishes it is to do so where it is. */
-        pkt->vnet.csum_start = pkt->l4;
-        pkt->vnet.csum_offset = 16;
-    }
-    if (!pkt->csum_partial
-        && !(pkt->vnet.flags & VIRTIO_NET_HDR_F_DATA_VALID)
-        && !csum_is_good(pkt)) {
-        counters->packet_in_bad_csum++;
+    return check_csum(pkt, 16, counters) ? PP_PACKET_TCP : PP_PACKET_BAD;
+}
+
+/* Reads a UDP header (RFC 768). */
+static enum pp_packet_kind
+read_udp(struct pp_packet *pkt, struct pp_reader *r,
+         struct pp_counters *counters)
+{
+    uint16_t len, sum;
+
+    pkt->l4 = (uint16_t) r->pos;
+    pkt->src_port = pp_reader_be16(r);
+    pkt->dst_port = pp_reader_be16(r);
+    len = pp_reader_be16(r);
+    sum = pp_reader_be16(r);
+    if (r->error || len < 8 || len - 8u > pp_reader_left(r)
+        || pkt->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        counters->packet_in_bad_udp++;
         return PP_PACKET_BAD;
     }
-    return PP_PACKET_TCP;
+    pkt->payload = (uint32_t) r->pos;
+    pkt->payload_len = len - 8u;
+    pkt->csum_partial = false;
+    if (!sum && !(pkt->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)) {
+        return PP_PACKET_UDP;   /* It has none. */
+    }
+    return check_csum(pkt, 6, counters) ? PP_PACKET_UDP : PP_PACKET_BAD;
 }
 
 enum pp_packet_kind
@@ -322,7 +352,7 @@ pp_packet_parse(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
     pkt->vnet = *vnet;
     pkt->data = data;
     pkt->len = (uint32_t) len;
-    pkt->mtu = pkt->frag_at = pkt->frag_next = 0;
+    pkt->mtu = pkt->frag_at = pkt->frag_next = pkt->l4_next = 0;
     pkt->frag_headless = false;
     type = read_eth(pkt, &r);
     if (r.error) {
@@ -338,17 +368,20 @@ pp_packet_parse(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
     if (!ok) {
         counters->packet_in_short++;
         return PP_PACKET_BAD;
-    } else if (fragment && (pkt->ipv6 || pkt->ip_proto == IPPROTO_TCP)) {
+    } else if (fragment && (pkt->ipv6 || pkt->ip_proto == IPPROTO_TCP
+                            || pkt->ip_proto == IPPROTO_UDP)) {
         /* Of an IPv6 datagram the first fragment says what it carries
          * (RFC 8200 4.5). */
         pkt->l4 = (uint16_t) r.pos;
         pkt->payload = (uint32_t) r.pos;
         pkt->payload_len = (uint32_t) pp_reader_left(&r);
         return PP_PACKET_FRAGMENT;
-    } else if (pkt->ip_proto != IPPROTO_TCP) {
-        return PP_PACKET_OTHER;
+    } else if (pkt->ip_proto == IPPROTO_TCP && !fragment) {
+        return read_tcp(pkt, &r, counters);
+    } else if (pkt->ip_proto == IPPROTO_UDP && !fragment) {
+        return read_udp(pkt, &r, counters);
     }
-    return read_tcp(pkt, &r, counters);
+    return PP_PACKET_OTHER;
 }
 
 enum pp_packet_kind
@@ -463,14 +496,10 @@ pp_packet_set_sack(struct pp_packet *pkt, unsigned int i, uint32_t left,
     set_be32(pkt, pkt->sack + 8 * i + 4, right);
 }
 
-void
-pp_packet_strip_payload(struct pp_packet *pkt)
+/* Makes the IP header agree with the frame's length. */
+static void
+mend_ip(struct pp_packet *pkt)
 {
-    uint32_t len, sum;
-
-    pkt->len = pkt->payload;
-    pkt->payload_len = 0;
-    len = tcp_len(pkt);
     if (pkt->ipv6) {
         ovs_be16 *plen = ALIGNED_CAST(ovs_be16 *, pkt->data + pkt->l3 + 4);
 
@@ -484,6 +513,17 @@ pp_packet_strip_payload(struct pp_packet *pkt)
                                              get_unaligned_be16(tot), new));
         put_unaligned_be16(tot, new);
     }
+}
+
+void
+pp_packet_strip_payload(struct pp_packet *pkt)
+{
+    uint32_t len, sum;
+
+    pkt->len = pkt->payload;
+    pkt->payload_len = 0;
+    len = l4_len(pkt);
+    mend_ip(pkt);
     pkt->vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
     pkt->vnet.gso_size = 0;
     put_unaligned_be16(csum_field(pkt), 0);
@@ -494,4 +534,22 @@ pp_packet_strip_payload(struct pp_packet *pkt)
     } else {
         put_unaligned_be16(csum_field(pkt), ~csum_finish(sum));
     }
+}
+
+void
+pp_packet_mend_udp(struct pp_packet *pkt)
+{
+    uint8_t *udp = pkt->data + pkt->l4;
+    uint32_t len = l4_len(pkt);
+    ovs_be16 sum;
+
+    mend_ip(pkt);
+    memset(&pkt->vnet, 0, sizeof pkt->vnet);
+    pkt->csum_partial = false;
+    put_unaligned_be16(ALIGNED_CAST(ovs_be16 *, udp + 4), htons(len));
+    put_unaligned_be16(ALIGNED_CAST(ovs_be16 *, udp + 6), 0);
+    sum = csum_finish(csum_continue(pseudo_sum(pkt, len), udp, len));
+    /* 0 would say that there is none. */
+    put_unaligned_be16(ALIGNED_CAST(ovs_be16 *, udp + 6),
+                       sum ? sum : htons(0xffff));
 }

@@ -44,6 +44,8 @@ struct pp_counters;
 
 enum pp_packet_kind {
     PP_PACKET_TCP,              /* All of a TCP segment; fields are set. */
+    PP_PACKET_UDP,              /* All of a UDP datagram; the same but for
+                                 * what only TCP has. */
     PP_PACKET_FRAGMENT,         /* An IP fragment; see below. */
     PP_PACKET_OTHER,            /* Nothing that the engine looks at. */
     PP_PACKET_BAD,              /* To be dropped; counted. */
@@ -57,8 +59,9 @@ struct pp_packet {
 
     /* Where things stand in it, in bytes from 'data'. */
     uint16_t l3;                /* IP header. */
-    uint16_t l4;                /* TCP header. */
-    uint32_t payload;           /* TCP payload. */
+    uint16_t l4;                /* TCP or UDP header... */
+    uint16_t l4_next;           /* ...and, IPv6, the byte that announces it. */
+    uint32_t payload;           /* Its payload. */
     uint32_t payload_len;
     uint16_t ts;                /* Timestamps option's values, or 0. */
     uint16_t sack;              /* First SACK block, or 0. */
@@ -93,13 +96,14 @@ struct pp_packet {
     uint16_t frag_at;           /* IPv6: where the fragment header stands... */
     uint16_t frag_next;         /* ...and the byte that announces it. */
 
-    /* Put together from fragments: most bytes that an IP packet with a part
-     * of it may have on its way on.  Else 0: it leaves in one piece. */
+    /* Put together from fragments, or longer than it came: most bytes that an
+     * IP packet with a part of it may have on its way on.  Else 0: it leaves
+     * in one piece. */
     uint16_t mtu;
 };
 
 /* Parses the 'len' bytes at 'data', a frame without its virtio-net header
- * 'vnet'.  Verifies the TCP checksum where it is complete.  With
+ * 'vnet'.  Verifies TCP's or UDP's checksum where it is complete.  With
  * PP_PACKET_TCP all of 'pkt' is set that is not about fragments; with
  * PP_PACKET_FRAGMENT what is said of fragments, 'payload', and all that is
  * said of Ethernet and IP; 'ip_proto' is what this fragment says. */
@@ -140,6 +144,10 @@ void pp_packet_set_sack(struct pp_packet *, unsigned int i, uint32_t left,
                         uint32_t right);
 /* Takes the payload off its end. */
 void pp_packet_strip_payload(struct pp_packet *);
+/* After another payload was put behind the headers of a UDP datagram, and
+ * 'len' and 'payload_len' were set: makes its lengths agree, and its checksum
+ * complete. */
+void pp_packet_mend_udp(struct pp_packet *);
 
 /* Where frames go. */
 struct pp_output {
@@ -149,10 +157,9 @@ struct pp_output {
     uint32_t bridge;            /* That frames are for now. */
 };
 
-/* Writes a frame as it is; one that was put together from fragments, and does
- * not fit its way on, as several TCP segments, or as fragments again.  These
- * have complete checksums: with or without segmentation offload, any switch
- * takes them. */
+/* Writes a frame as it is; one that does not fit its way on, as several TCP
+ * segments, or as fragments.  These have complete checksums: with or without
+ * segmentation offload, any switch takes them. */
 void pp_packet_out(const struct pp_packet *, const struct pp_output *,
                    struct pp_counters *);
 

@@ -16,6 +16,7 @@
 #include "engine/pp-inspect.h"
 #include "engine/pp-ledger.h"
 #include "engine/pp-reassembly.h"
+#include "engine/pp-stream-udp.h"
 #include "patch/pp-program.h"
 #include "registry.h"
 #include "util.h"
@@ -32,6 +33,7 @@ struct pp_pipeline {
     struct pp_flow flow;
     struct pp_stream stream;
     struct pp_ledger ledger;
+    struct pp_stream_udp udp;
     struct pp_inspector *inspector;
 };
 
@@ -103,6 +105,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pl->ledger.server = server_of;
     pl->ledger.aux = pl;
     pl->stream.ledger = &pl->ledger;
+    pp_stream_udp_init(&pl->udp, &pl->output, counters);
     pl->inspector = pp_inspector_create(report);
     pp_inspector_set_aux(pl->inspector, pl);
     pp_inspector_set_counters(pl->inspector, counters);
@@ -117,6 +120,7 @@ pp_pipeline_destroy(struct pp_pipeline *pl)
         pp_reassembly_destroy(&pl->reassembly);
         pp_flow_destroy(&pl->flow, &pl->stream);
         pp_stream_destroy(&pl->stream);
+        pp_stream_udp_destroy(&pl->udp);
         pp_inspector_destroy(pl->inspector);
         free(pl);
     }
@@ -145,22 +149,31 @@ pp_pipeline_set_time(struct pp_pipeline *pl, uint64_t now_ms, int64_t wall)
     pp_inspector_set_now(pl->inspector, wall);
 }
 
+/* What is in force for 'service'. */
+static struct pp_rules
+service_rules(const struct pp_pipeline *pl,
+              const struct pp_snap_service *service)
+{
+    const uint8_t *snap = (const uint8_t *) pl->flow.snapshot;
+
+    return (struct pp_rules) {
+        .proxy = pp_proxies[service->proxy],
+        .program = (const void *) (snap + pl->flow.snapshot->program.off),
+        .set = (const void *) (snap + service->patchset),
+    };
+}
+
 /* What is in force for 'conn' now.  False: nothing. */
 static bool
 rules_of(struct pp_pipeline *pl, struct pp_conn *conn, struct pp_rules *rules,
          enum pp_fail *fail)
 {
     const struct pp_snap_service *service = pp_flow_service(&pl->flow, conn);
-    const uint8_t *snap = (const uint8_t *) pl->flow.snapshot;
 
     if (!service) {
         return false;
     }
-    *rules = (struct pp_rules) {
-        .proxy = conn->proxy,
-        .program = (const void *) (snap + pl->flow.snapshot->program.off),
-        .set = (const void *) (snap + service->patchset),
-    };
+    *rules = service_rules(pl, service);
     *fail = service->fail;
     return true;
 }
@@ -311,6 +324,38 @@ run_midstream(struct pp_pipeline *pl, const struct pp_packet *pkt,
     }
 }
 
+/* A UDP datagram: it is a stream of its own. */
+static void
+run_udp(struct pp_pipeline *pl, uint32_t bridge, const struct pp_packet *pkt,
+        const struct pp_datagram *datagram)
+{
+    const struct pp_snap_server *server;
+    const struct pp_snap_service *service;
+    struct pp_conn_key key;
+    struct pp_rules rules;
+    struct pp_conn *conn;
+    struct pp_step step;
+    struct pp_view view;
+
+    service = pp_flow_datagram(&pl->flow, bridge, pkt, &key, &server);
+    if (!service) {
+        pl->counters->packet_in_not_ours++;
+        leave(pl, pkt, datagram);
+        return;
+    }
+    rules = service_rules(pl, service);
+    conn = pp_stream_udp_in(&pl->udp, &key, rules.proxy, pkt);
+    for (int i = 0; i < STEPS_MAX && pp_stream_udp_view(&pl->udp, &view);
+         i++) {
+        pp_inspect_step(pl->inspector, &conn->inspect, &rules, PP_TO_SERVER,
+                        &view, conn, &step);
+        pp_stream_udp_apply(&pl->udp, &step, service->fail, server->slot);
+    }
+    if (!pp_stream_udp_out(&pl->udp)) {
+        leave(pl, pkt, datagram);
+    }
+}
+
 /* A packet of kind 'kind', which came whole or as fragments of 'datagram'. */
 static void
 run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
@@ -322,6 +367,9 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
     enum pp_dir dir = PP_TO_SERVER;
 
     if (kind == PP_PACKET_BAD) {
+        return;
+    } else if (kind == PP_PACKET_UDP) {
+        run_udp(pl, bridge, pkt, datagram);
         return;
     } else if (kind == PP_PACKET_TCP) {
         result = pp_flow(&pl->flow, &pl->stream, bridge, pkt, &conn, &dir,

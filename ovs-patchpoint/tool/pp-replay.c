@@ -119,10 +119,11 @@ find_services(struct replay *r)
 }
 
 static bool
-is_service(const struct replay *r, uint16_t port)
+is_service(const struct replay *r, enum pp_transport transport, uint16_t port)
 {
     for (uint32_t i = 0; i < r->n_services; i++) {
-        if (r->services[i].port == port) {
+        if (r->services[i].port == port
+            && r->services[i].transport == transport) {
             return true;
         }
     }
@@ -198,15 +199,17 @@ learn(struct replay *r, size_t len)
         .flags = VIRTIO_NET_HDR_F_DATA_VALID,
     };
     struct pp_packet pkt;
+    enum pp_packet_kind kind = pp_packet_in(&pkt, &vnet, r->frame, len,
+                                            r->counters);
+    enum pp_transport transport = kind == PP_PACKET_UDP ? PP_UDP : PP_TCP;
     bool to, from;
 
-    if (pp_packet_in(&pkt, &vnet, r->frame, len, r->counters)
-        != PP_PACKET_TCP) {
+    if (kind != PP_PACKET_TCP && kind != PP_PACKET_UDP) {
         return;
     }
-    to = is_service(r, pkt.dst_port);
-    from = is_service(r, pkt.src_port);
-    if (to && from) {
+    to = is_service(r, transport, pkt.dst_port);
+    from = is_service(r, transport, pkt.src_port);
+    if (to && from && transport == PP_TCP) {
         /* Who opens the connection is the client. */
         to = (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN;
         from = (pkt.flags & PP_TCP_SYN) && !to;

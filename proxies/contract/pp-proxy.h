@@ -54,7 +54,17 @@
  * Only conn_init(), conn_ends(), rewind(), parse() and commit() change the
  * connection state.  parse() without a commit() before it finds the same unit
  * again.  Everything in 'msg' and in the scratch memory stays valid until the
- * next parse() with the same scratch. */
+ * next parse() with the same scratch.
+ *
+ *
+ * Datagrams
+ * =========
+ *
+ * With PP_UDP each datagram is a connection of its own: one view to the server
+ * with 'eof' set, whose state is fresh and is forgotten afterwards.  Nothing
+ * from the server is shown.  PP_PARSE_MORE and PP_PARSE_WAIT can come to
+ * nothing: the fail mode decides.  refuse() writes the payload of a datagram
+ * to the client. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,7 +13,8 @@ UNIT_SUITES = \
 	tests/unit/test-ledger \
 	tests/unit/test-patch \
 	tests/unit/test-reassembly \
-	tests/unit/test-stream
+	tests/unit/test-stream \
+	tests/unit/test-udp
 
 # What suites share.
 check_LIBRARIES += tests/unit/libpp-test.a

@@ -28,6 +28,13 @@ static const uint8_t eth[2][12] = {
 };
 
 static void
+put_be16(uint8_t *p, size_t value)
+{
+    p[0] = (uint8_t) (value >> 8);
+    p[1] = (uint8_t) value;
+}
+
+static void
 keep_frame(void *d_, uint32_t bridge, const struct iovec *iov, int n)
 {
     struct driver *d = d_;
@@ -263,6 +270,36 @@ frame_tcp(enum pp_dir dir, bool ipv6, uint32_t seq, uint32_t ack,
     return f;
 }
 
+struct frame *
+frame_udp(enum pp_dir dir, bool ipv6, uint16_t port, const void *payload,
+          size_t n)
+{
+    /* Headers of a segment, with another one in TCP's place. */
+    struct frame *f = frame_tcp(dir, ipv6, 0, 0, 0, NULL, 0);
+    uint8_t *udp = f->data + FRAME_L3 + (ipv6 ? 40 : 20);
+    static struct pp_counters ignore;
+    struct pp_packet pkt;
+
+    ck_assert_int_eq(pp_packet_in(&pkt, &f->vnet, f->data, f->len, &ignore),
+                     PP_PACKET_TCP);
+    f->data[FRAME_L3 + (ipv6 ? 6 : 9)] = IPPROTO_UDP;
+    put_be16(udp, dir == PP_TO_SERVER ? CLIENT_PORT : port);
+    put_be16(udp + 2, dir == PP_TO_SERVER ? port : CLIENT_PORT);
+    if (n) {
+        memcpy(udp + 8, payload, n);
+    }
+    pkt.ip_proto = IPPROTO_UDP;
+    pkt.payload = pkt.l4 + 8u;
+    pkt.payload_len = (uint32_t) n;
+    pkt.len = pkt.payload + pkt.payload_len;
+    f->len = pkt.len;
+    pp_packet_mend_udp(&pkt);
+    if (!ipv6) {
+        frame_mend(f);
+    }
+    return f;
+}
+
 void
 driver_connect(struct driver *d, bool ipv6)
 {
@@ -290,13 +327,6 @@ frame_mend(struct frame *f)
     memcpy(ip + 10, &sum, sizeof sum);
     sum = csum(ip, (ip[0] & 0xf) * 4);
     memcpy(ip + 10, &sum, sizeof sum);
-}
-
-static void
-put_be16(uint8_t *p, size_t value)
-{
-    p[0] = (uint8_t) (value >> 8);
-    p[1] = (uint8_t) value;
 }
 
 struct frame *

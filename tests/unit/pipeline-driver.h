@@ -77,6 +77,10 @@ const char *driver_said(const struct driver *, enum pp_dir);
 struct frame *frame_tcp(enum pp_dir, bool ipv6, uint32_t seq, uint32_t ack,
                         uint8_t flags, const void *payload, size_t n);
 
+/* A UDP datagram between CLIENT_PORT and 'port' of the server. */
+struct frame *frame_udp(enum pp_dir, bool ipv6, uint16_t port,
+                        const void *payload, size_t n);
+
 /* The connection's handshake goes through the pipeline; afterwards the client
  * is at 1,001 and the server at 5,001. */
 void driver_connect(struct driver *, bool ipv6);
