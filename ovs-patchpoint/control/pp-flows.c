@@ -122,6 +122,26 @@ slot_iface(const struct pp_bridge *br, const struct pp_slot *slot)
     return NULL;
 }
 
+/* Table 200: frames of slot 's' that 'match'. */
+static void
+put_slot_in(const struct pp_bridge *br, const struct pp_slot *s,
+            const char *match, struct svec *flows)
+{
+    const struct pp_iface *iface = slot_iface(br, s);
+    struct ds from = DS_EMPTY_INITIALIZER;
+    char buf[8];
+
+    if (iface && iface->policy) {
+        ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
+                      policy_reg(iface->policy));
+    }
+    put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
+        "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
+        PP_COOKIE, PP_TABLE_INGRESS, port_name(s->ofport, buf), match,
+        ds_cstr(&from), s->vid, PP_TABLE_POLICY);
+    ds_destroy(&from);
+}
+
 /* Tables 200 and 203: there and back. */
 static void
 put_slots(const struct pp_bridge *br, struct svec *flows)
@@ -129,27 +149,16 @@ put_slots(const struct pp_bridge *br, struct svec *flows)
     const struct pp_slot *s;
 
     HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
-        const struct pp_iface *iface = slot_iface(br, s);
-        struct ds match = DS_EMPTY_INITIALIZER;
-        struct ds from = DS_EMPTY_INITIALIZER;
-        char buf[8];
-
         if (s->vlan == PP_UNTAGGED) {
-            ds_put_cstr(&match, "vlan_tci=0/0x1000");
+            put_slot_in(br, s, "vlan_tci=0/0x1000", flows);
+            put_slot_in(br, s, "vlan_tci=0x1000/0x1fff", flows);
         } else {
-            ds_put_format(&match, "vlan_tci=%#x/0x1fff", 0x1000 | s->vlan);
+            char match[32];
+
+            snprintf(match, sizeof match, "vlan_tci=%#x/0x1fff",
+                     0x1000 | s->vlan);
+            put_slot_in(br, s, match, flows);
         }
-        if (iface && iface->policy) {
-            ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
-                          policy_reg(iface->policy));
-        }
-        put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
-            "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
-            PP_COOKIE, PP_TABLE_INGRESS, port_name(s->ofport, buf),
-            ds_cstr(&match),
-            ds_cstr(&from), s->vid, PP_TABLE_POLICY);
-        ds_destroy(&match);
-        ds_destroy(&from);
 
         if (s->vlan == PP_UNTAGGED) {
             put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
@@ -212,6 +221,25 @@ put_fragments(uint32_t regs, struct svec *flows)
                 bit | (closed ? PP_REG_CLOSED : 0), bit | PP_REG_CLOSED,
                 closed ? PP_GROUP_CLOSED : PP_GROUP_OPEN);
         }
+    }
+}
+
+/* Table 201: frames with one more tag than the switch looks behind
+ * (other_config:vlan-limit), to which the engine looks.  Hosts take a frame
+ * with tags of VLAN 0 as if it had none.  'regs' as above. */
+static void
+put_tagged(uint32_t regs, struct svec *flows)
+{
+    for (int i = 0; regs & PP_REG_TCP && i < 8; i++) {
+        bool from = i & 1, closed = i & 2, service = i & 4;
+
+        put(flows, FLOW"table=%d,priority=%d,dl_type=%#x,"
+            "reg%d=%#x/%#x actions=group:%u",
+            PP_COOKIE, PP_TABLE_POLICY, from ? 11 : 13,
+            service ? ETH_TYPE_VLAN_8021AD : ETH_TYPE_VLAN, from ? 12 : 11,
+            PP_REG_TCP | (closed ? PP_REG_CLOSED : 0),
+            PP_REG_TCP | PP_REG_CLOSED,
+            closed ? PP_GROUP_CLOSED : PP_GROUP_OPEN);
     }
 }
 
@@ -291,6 +319,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
         }
     }
     put_fragments(regs, flows);
+    put_tagged(regs, flows);
     pp_pins_put_flows(br, flows);
     put_fixed(br, flows);
     put_groups(br, groups);

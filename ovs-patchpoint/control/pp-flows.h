@@ -27,10 +27,11 @@
  *   reg13         the slot, and PP_REG_CLOSED
  *
  * A frame that goes back to table 0 is as it was when it came, but for the
- * guard.
+ * guard, and for a tag of VLAN 0: a port's untagged frames and those that say
+ * a priority but no VLAN share a slot, and come back untagged.
  *
  * With N VMs, P (policy, port) pairs and S slots there are at most
- * 4 N + 4 P + 2 S flows and some 20 fixed ones (a VM's own slot is among its
+ * 4 N + 4 P + 3 S flows and some 30 fixed ones (a VM's own slot is among its
  * four). */
 
 struct pp_bridge;

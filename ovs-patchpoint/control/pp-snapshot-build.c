@@ -24,6 +24,7 @@
 #include "pp-control.h"
 #include "pp-engine-proc.h"
 #include "pp-policy.h"
+#include "pp-slots.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(pp_snapshot_build);
@@ -70,6 +71,35 @@ put_server(struct ofpbuf *b, const struct pp_iface *iface,
     ovs_strzcpy(row->name, iface->name, sizeof row->name);
 }
 
+/* Adds the slots of protected VMs' ports for tagged frames; returns how
+ * many. */
+static uint32_t
+put_slots(struct ofpbuf *b, const struct pp_bridge *br)
+{
+    const struct pp_iface *iface;
+    const struct pp_slot *s;
+    uint32_t n = 0;
+
+    if (!br->slots) {
+        return 0;
+    }
+    HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
+        if (s->vlan == PP_UNTAGGED) {
+            continue;
+        }
+        PP_FOR_EACH_IFACE (iface, br) {
+            if (iface->policy && !strcmp(iface->name, s->ifname)) {
+                struct pp_snap_slot *row = ofpbuf_put_zeros(b, sizeof *row);
+
+                row->server = iface->server_id;
+                row->slot = s->vid;
+                n++;
+            }
+        }
+    }
+    return n;
+}
+
 /* Sets '*services' to where those of 'policy' are, counting up to it. */
 static struct pp_snap_part
 find_services(const struct pp_policy *policy)
@@ -111,6 +141,12 @@ build(const struct pp_control *ctl)
                 snap.servers.n++;
             }
         }
+    }
+    align(b);
+
+    snap.slots.off = b->size;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        snap.slots.n += put_slots(b, br);
     }
     align(b);
 

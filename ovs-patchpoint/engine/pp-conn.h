@@ -80,7 +80,8 @@ struct pp_half {
     uint32_t tsval;             /* The sender's last. */
     uint16_t window;            /* As in the sender's last segment. */
     uint16_t mss;               /* The sender's: most that it can take. */
-    uint16_t slot;              /* Where the sender's frames come from. */
+    uint16_t slot;              /* Where the sender's frames come from... */
+    uint16_t tpid;              /* ...and its tag's type. */
     uint16_t vlan_tci;
     uint8_t eth[12];
     uint8_t ttl, tos;

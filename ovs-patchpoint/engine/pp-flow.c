@@ -25,12 +25,19 @@ struct pp_server {
     const struct pp_snap_server *snap;
 };
 
+/* One more slot of a server's. */
+struct pp_server_slot {
+    struct hmap_node node;
+    const struct pp_snap_slot *snap;
+};
+
 void
 pp_flow_init(struct pp_flow *flow, uint32_t basis)
 {
     memset(flow, 0, sizeof *flow);
     hmap_init(&flow->conns);
     hmap_init(&flow->servers);
+    hmap_init(&flow->slots);
     for (int i = 0; i < PP_N_LRU; i++) {
         ovs_list_init(&flow->lru[i]);
     }
@@ -41,9 +48,13 @@ static void
 clear_servers(struct pp_flow *flow)
 {
     struct pp_server *server;
+    struct pp_server_slot *slot;
 
     HMAP_FOR_EACH_POP (server, node, &flow->servers) {
         free(server);
+    }
+    HMAP_FOR_EACH_POP (slot, node, &flow->slots) {
+        free(slot);
     }
 }
 
@@ -58,6 +69,7 @@ pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
     hmap_destroy(&flow->conns);
     clear_servers(flow);
     hmap_destroy(&flow->servers);
+    hmap_destroy(&flow->slots);
 }
 
 static uint32_t
@@ -80,6 +92,33 @@ pp_flow_set_snapshot(struct pp_flow *flow, const struct pp_snapshot *snap)
                     hash_server(flow, server->snap->bridge,
                                 server->snap->mac));
     }
+    for (uint32_t i = 0; snap && i < snap->slots.n; i++) {
+        struct pp_server_slot *slot = xmalloc(sizeof *slot);
+
+        slot->snap = &pp_snapshot_slots(snap)[i];
+        hmap_insert(&flow->slots, &slot->node,
+                    hash_2words(slot->snap->server, slot->snap->slot));
+    }
+}
+
+/* True if frames of 'slot' come from the port of 'server'.  Anyone can send
+ * from its MAC address. */
+static bool
+is_from(const struct pp_flow *flow, const struct pp_snap_server *server,
+        uint16_t slot)
+{
+    const struct pp_server_slot *s;
+
+    if (!server->slot || server->slot == slot) {
+        return true;
+    }
+    HMAP_FOR_EACH_WITH_HASH (s, node, hash_2words(server->id, slot),
+                             &flow->slots) {
+        if (s->snap->server == server->id && s->snap->slot == slot) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static const struct pp_snap_server *
@@ -235,7 +274,7 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
         struct pp_conn_key key;
         uint32_t hash;
 
-        if (!server) {
+        if (!server || (!to_server && !is_from(flow, server, pkt->slot))) {
             continue;
         }
         make_key(&key, server, pkt, dir);

@@ -39,6 +39,7 @@ struct pp_flow {
     struct hmap conns;          /* struct pp_conn. */
     struct ovs_list lru[PP_N_LRU];      /* Oldest first. */
     struct hmap servers;        /* By bridge and MAC. */
+    struct hmap slots;          /* More slots of servers, by both. */
     const struct pp_snapshot *snapshot; /* Or NULL. */
     uint32_t basis;             /* For hashes that nobody can foresee. */
     uint64_t memory;            /* Bytes of the connections. */

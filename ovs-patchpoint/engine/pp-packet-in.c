@@ -28,6 +28,10 @@
 #define EXT_FRAGMENT 44
 #define EXT_DESTINATION 60
 
+/* Tags inside of the slot's.  More no real frame has; and no more than one
+ * that says a VLAN. */
+#define TAGS_MAX 8
+
 /* More extension headers than that no real packet has. */
 #define EXT_MAX 8
 
@@ -51,7 +55,15 @@ read_addrs(struct pp_packet *pkt, struct pp_reader *r, size_t n)
     }
 }
 
-/* Reads the tags and the Ethernet type. */
+static bool
+is_tag(uint16_t type)
+{
+    return type == ETH_VLAN || type == ETH_SVLAN;
+}
+
+/* Reads the tags and the Ethernet type.  A tag of VLAN 0 says a priority and
+ * no VLAN (IEEE 802.1Q 6.9): hosts take the frame as if it were not there,
+ * Linux any number of them. */
 static uint16_t
 read_eth(struct pp_packet *pkt, struct pp_reader *r)
 {
@@ -59,15 +71,20 @@ read_eth(struct pp_packet *pkt, struct pp_reader *r)
 
     pp_reader_skip(r, 12);
     type = pp_reader_be16(r);
-    pkt->slot = 0;
-    pkt->vlan = 0;
-    if (type == ETH_VLAN) {
+    pkt->slot = pkt->vlan = pkt->tpid = 0;
+    if (is_tag(type)) {
+        pkt->tpid = type;
         pkt->slot = pp_reader_be16(r) & 0xfff;
         type = pp_reader_be16(r);
-        if (type == ETH_VLAN || type == ETH_SVLAN) {
-            pkt->vlan = pp_reader_be16(r) & 0xfff;
-            type = pp_reader_be16(r);
+    }
+    for (int i = 0; is_tag(type) && !r->error; i++) {
+        uint16_t vid = pp_reader_be16(r) & 0xfff;
+
+        if (i == TAGS_MAX || (vid && pkt->vlan)) {
+            r->error = true;
         }
+        pkt->vlan |= vid;
+        type = pp_reader_be16(r);
     }
     pkt->l3 = (uint16_t) r->pos;
     return type;

@@ -228,7 +228,7 @@ put_eth(struct pp_buf *b, const struct pp_segment *seg)
 {
     pp_buf_put(b, seg->eth, 12);
     if (seg->slot) {
-        put_be16(b, 0x8100);
+        put_be16(b, seg->tpid ? seg->tpid : 0x8100);
         put_be16(b, seg->slot);
     }
     if (seg->vlan_tci) {

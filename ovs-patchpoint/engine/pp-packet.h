@@ -69,6 +69,7 @@ struct pp_packet {
 
     /* What they say, in host byte order. */
     uint16_t slot;
+    uint16_t tpid;              /* Of the slot's tag, or 0. */
     uint16_t vlan;              /* VID of an inner tag, or 0. */
     bool ipv6;
     uint8_t ip_proto;
@@ -167,6 +168,7 @@ void pp_packet_out(const struct pp_packet *, const struct pp_output *,
 struct pp_segment {
     const uint8_t *eth;         /* 12 bytes: destination, source. */
     uint16_t slot;
+    uint16_t tpid;              /* Of the slot's tag; 0: the usual. */
     uint16_t vlan_tci;          /* Inner tag, or 0. */
     bool ipv6;
     uint8_t ttl, tos;

@@ -71,6 +71,8 @@ pp_snapshot_check(const void *data, size_t size)
                              size)
                || !part_is_good(snap->services,
                                 sizeof(struct pp_snap_service), size)
+               || !part_is_good(snap->slots, sizeof(struct pp_snap_slot),
+                                size)
                || !part_is_good(snap->sets, 1, size)
                || !part_is_good(snap->program, 1, size)) {
         return "a part of the snapshot is out of range";

@@ -18,7 +18,7 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 1
+#define PP_SNAPSHOT_VERSION 2
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
@@ -40,6 +40,7 @@ struct pp_snapshot {
     uint64_t size;              /* Bytes in all. */
     struct pp_snap_part servers;    /* struct pp_snap_server. */
     struct pp_snap_part services;   /* struct pp_snap_service. */
+    struct pp_snap_part slots;      /* struct pp_snap_slot. */
     struct pp_snap_part sets;       /* n BYTES of struct pp_patchsets. */
     struct pp_snap_part program;    /* n BYTES of a struct pp_program. */
 };
@@ -49,9 +50,17 @@ struct pp_snap_server {
     uint32_t id;                /* Stable while the server is known. */
     uint32_t bridge;            /* As in PP_IPC_TAP. */
     struct eth_addr mac;
-    uint16_t slot;              /* VID that says "from this port". */
+    uint16_t slot;              /* VID that says "from this port" of untagged
+                                 * frames; 0: frames have no slots. */
     struct pp_snap_part services;   /* Indexes into 'services'. */
     char name[PP_NAME_LEN];     /* Interface name, for people. */
+};
+
+/* One more slot of a server's: of its port's frames in some VLAN. */
+struct pp_snap_slot {
+    uint32_t server;            /* Its id. */
+    uint16_t slot;
+    uint16_t pad;
 };
 
 /* A protected port of a server. */
@@ -80,6 +89,12 @@ static inline const struct pp_snap_service *
 pp_snapshot_services(const struct pp_snapshot *snap)
 {
     return (const void *) ((const uint8_t *) snap + snap->services.off);
+}
+
+static inline const struct pp_snap_slot *
+pp_snapshot_slots(const struct pp_snapshot *snap)
+{
+    return (const void *) ((const uint8_t *) snap + snap->slots.off);
 }
 
 #endif /* pp-snapshot.h */

@@ -26,13 +26,19 @@ learn_syn(struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt)
     half->wscale = pkt->wscale;
     half->mss = pkt->mss;
     half->slot = pkt->slot;
+    half->tpid = pkt->tpid;
     half->vlan_tci = pkt->vlan;
     memcpy(half->eth, pkt->data, sizeof half->eth);
     half->ttl = pkt->ttl;
     half->tos = pkt->tos;
     half->window = pkt->window;
     half->tsval = pkt->tsval;
-    conn->signed_ |= pkt->signed_;
+    if (dir == PP_FROM_SERVER) {
+        /* A server that signs does so from here on.  A client's word alone
+         * says nothing: a server without a key drops what is signed, and the
+         * client may try again without. */
+        conn->signed_ = pkt->signed_;
+    }
 }
 
 /* Forgets what was, for a connection that starts anew with the same key. */
@@ -41,6 +47,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
 {
     struct pp_half *to = &conn->half[PP_TO_SERVER];
     struct pp_half old = *to;
+    bool pending = conn->pending_syn;
 
     st->counters->flow_reused++;
     pp_stream_conn_destroy(st, conn);
@@ -51,9 +58,10 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     pp_stream_conn_init(conn);
     to->isn = conn->pending_isn;
     to->has_isn = true;
-    to->mss = conn->pending_mss;
-    to->wscale = conn->pending_wscale;
+    to->mss = pending ? conn->pending_mss : old.mss;
+    to->wscale = pending ? conn->pending_wscale : old.wscale;
     to->slot = old.slot;
+    to->tpid = old.tpid;
     to->vlan_tci = old.vlan_tci;
     memcpy(to->eth, old.eth, sizeof to->eth);
     to->ttl = old.ttl;
@@ -86,8 +94,13 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             conn->pending_wscale = pkt->wscale;
         }
     } else if (pkt->flags & PP_TCP_ACK) {
-        if (conn->pending_syn && pkt->ack == conn->pending_isn + 1
-            && (pkt->seq != from->isn || pkt->ack != to->isn + 1)) {
+        bool asked = conn->pending_syn && pkt->ack == conn->pending_isn + 1;
+
+        if (conn->state != PP_CONN_OPENING
+            && (pkt->seq != from->isn
+                || (asked && pkt->ack != to->isn + 1))) {
+            /* Whichever SYN it is that the server answers here, maybe not the
+             * last one that came: what was before is over. */
             start_anew(st, conn);
         }
         if (conn->state == PP_CONN_OPENING) {

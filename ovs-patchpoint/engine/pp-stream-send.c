@@ -140,6 +140,7 @@ send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     struct pp_segment seg = {
         .eth = half->eth,
         .slot = half->slot,
+        .tpid = half->tpid,
         .vlan_tci = half->vlan_tci,
         .ipv6 = !IN6_IS_ADDR_V4MAPPED(&conn->key.client),
         .ttl = half->ttl,

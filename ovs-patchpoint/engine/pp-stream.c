@@ -102,6 +102,7 @@ static void
 learn(struct pp_half *half, const struct pp_packet *pkt)
 {
     half->slot = pkt->slot;
+    half->tpid = pkt->tpid;
     half->vlan_tci = pkt->vlan;
     memcpy(half->eth, pkt->data, sizeof half->eth);
     half->ttl = pkt->ttl;
@@ -255,6 +256,13 @@ take_payload(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     st->in = in;
     st->fresh.n = 0;
     st->rebuild = false;
+    if (pp_before_start(in) && (int64_t) end > 0) {
+        /* A range from before the first byte: a receiver takes what is new
+         * in it, so that it may not pass as something old.  No sender has
+         * such bytes. */
+        st->counters->stream_out_of_window++;
+        return false;
+    }
     if (half->fin != UINT64_MAX && !pp_before_start(end)
         && end > half->fin + 1) {
         /* Nothing comes behind a FIN. */

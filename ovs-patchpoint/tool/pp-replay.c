@@ -303,6 +303,7 @@ make_snapshot(struct replay *r)
     }
     ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
 
+    snap.slots = (struct pp_snap_part) { b->size, 0 };
     snap.program = (struct pp_snap_part) { b->size,
                                            (uint32_t) r->program_size };
     ofpbuf_put(b, r->program, r->program_size);

@@ -226,16 +226,16 @@ class Redirect(Case):
         self.trip()
 
     def test_flow_count(self):
-        """At most 4 flows a VM, 4 a (policy, port), 2 another slot."""
+        """At most 4 flows a VM, 4 a (policy, port), 3 another slot."""
         self.set("ports", "http:80,8000")
         self.protect()
         flows = [f for f in self.ovs.flows(self.br) if COOKIE in f]
-        self.assertLessEqual(len(flows), 4 * 1 + 4 * 2 + 2 * 2 + 20)
+        self.assertLessEqual(len(flows), 4 * 1 + 4 * 2 + 3 * 2 + 30)
         self.set("ports", "http:80,8000", "Interface", self.cli.ifname)
         self.set("policy", "all", "Interface", self.cli.ifname)
         self.ovs.wait_status(self.cli.ifname, "protected")
         more = [f for f in self.ovs.flows(self.br) if COOKIE in f]
-        # The other VM had a slot's two flows already.
+        # The other VM had a slot's three flows already.
         self.assertEqual(len(more) - len(flows), 2)
 
     def test_put_back(self):
