@@ -88,7 +88,8 @@ put_slots(struct ofpbuf *b, const struct pp_bridge *br)
             continue;
         }
         PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->policy && !strcmp(iface->name, s->ifname)) {
+            if ((iface->policy || iface->n_pins)
+                && !strcmp(iface->name, s->ifname)) {
                 struct pp_snap_slot *row = ofpbuf_put_zeros(b, sizeof *row);
 
                 row->server = iface->server_id;

@@ -341,7 +341,7 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     key.bridge = (uint16_t) server->bridge;
     key.server = server->id;
     hash = hash_bytes(&key, sizeof key, flow->basis);
-    service = find_service(flow, server, key.service_port);
+    service = find_service(flow, server, PP_TCP, key.service_port);
     return (find_conn(flow, &key, hash) ? NULL
             : new_conn(flow, st, &key, hash,
                        pp_proxies[service ? service->proxy : 0]));

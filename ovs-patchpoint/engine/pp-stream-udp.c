@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "csum.h"
+#include "engine/pp-flow.h"
 #include "engine/pp-ipc.h"
 #include "util.h"
 
@@ -64,7 +65,7 @@ pp_stream_udp_in(struct pp_stream_udp *udp, const struct pp_conn_key *key,
     memset(udp->conn, 0, size);
     udp->conn->key = *key;
     udp->conn->proxy = proxy;
-    pp_inspect_init(&udp->conn->inspect, proxy);
+    pp_conn_inspect_init(udp->conn);
     return udp->conn;
 }
 

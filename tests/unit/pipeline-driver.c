@@ -100,6 +100,7 @@ make_snapshot(const struct pp_program *program, size_t program_size,
     }
     snap.services = put_part(b, copies, n * sizeof *copies, n);
     snap.servers = put_part(b, &server, sizeof server, 1);
+    snap.slots = put_part(b, &server, 0, 0);
     snap.program = put_part(b, program, program_size,
                             (uint32_t) program_size);
     snap.size = b->size;
