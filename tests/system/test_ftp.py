@@ -78,12 +78,12 @@ class Pair:
 
     @classmethod
     def serve(cls, vm, folder):
-        here = os.path.join(fidelity.HERE, SERVER)
-        cache = os.path.join(os.environ.get(
+        root = os.path.join(os.environ.get(
             "PP_CACHE", "/var/cache/ovs-patchpoint"), "pairs", SERVER)
         server = fidelity.Server(
-            vm.argv([sys.executable, os.path.join(here, "run.py"),
-                     os.path.join(cache, "vulnerable/sbin/proftpd"), folder,
+            vm.argv([sys.executable,
+                     os.path.join(fidelity.HERE, "proftpd.py"),
+                     os.path.join(root, "vulnerable"), folder,
                      pplab.address(vm), "21"]),
             pplab.address(vm), 21, None, dict(os.environ)).ready()
         cls.lab.servers.append(server)
@@ -263,6 +263,7 @@ class Control(Pair, unittest.TestCase):
         "what a patch is about is corrected there, and goes through without it"
         self.assertEqual(self.ask(self.hosts["bare"], b'"SYST"')[:3], b"215")
         self.assertEqual(self.ask(self.hosts["ours"], b'"SYST"')[:3], b"500")
+        pplab.wait_for("the correction is reported", self.lab.events)
         events = self.lab.events()
         self.assertEqual([e["patch"] for e in events], [SERVER],
                          json.dumps(events))

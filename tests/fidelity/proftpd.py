@@ -2,7 +2,10 @@
 """Runs ProFTPD in the foreground with one user, "tester", who sees a folder of
 files.
 
-    run.py PROFTPD FOLDER ADDR PORT"""
+    proftpd.py ROOT FOLDER ADDR PORT
+
+ROOT has the server, as a build or a Debian package leaves it there, and may
+have a file "conf" with more of its configuration."""
 
 import crypt
 import json
@@ -41,7 +44,13 @@ ScoreboardFile %(dir)s/scores
 
 
 def main():
-    proftpd, folder, addr, port = sys.argv[1:]
+    root, folder, addr, port = sys.argv[1:]
+    program = os.path.join(root, "sbin/proftpd")
+    if not os.path.exists(program):
+        program = os.path.join(root, "usr/sbin/proftpd")
+    more = os.path.join(root, "conf")
+    libraries = os.path.join(root, "usr/lib", os.uname().machine
+                             + "-linux-gnu")
     with tempfile.TemporaryDirectory() as where:
         with open(os.path.join(where, "passwd"), "w") as f:
             os.chmod(f.name, 0o600)
@@ -49,8 +58,13 @@ def main():
                     % (crypt.crypt("secret", crypt.METHOD_SHA256), folder))
         with open(os.path.join(where, "conf"), "w") as f:
             f.write(CONFIG % {"addr": addr, "port": port, "dir": where})
-        server = subprocess.Popen([proftpd, "-n", "-c", f.name],
-                                  stdout=sys.stderr)
+            if os.path.exists(more):
+                with open(more) as g:
+                    f.write(g.read())
+        server = subprocess.Popen([program, "-n", "-c", f.name],
+                                  stdout=sys.stderr,
+                                  env=dict(os.environ,
+                                           LD_LIBRARY_PATH=libraries))
         while server.poll() is None:
             try:
                 socket.create_connection((addr, int(port)), 5).close()
