@@ -126,7 +126,8 @@ struct pp_conn {
     uint64_t rto_at;
     uint64_t close_at;
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
-    uint16_t pending_mss;       /* ...and what it announced. */
+    uint32_t pending_tsval;     /* ...and what it announced. */
+    uint16_t pending_mss;
     int8_t pending_wscale;
     uint32_t service;           /* Index into the snapshot's services... */
     uint64_t serial;            /* ...of this one. */

@@ -393,9 +393,10 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 void
 pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
 {
-    enum pp_lru list = (conn->record ? PP_LRU_RECORDED
+    enum pp_lru list = (conn->state == PP_CONN_CLOSED
+                        || pp_stream_conn_is_over(conn) ? PP_LRU_CLOSED
+                        : conn->record ? PP_LRU_RECORDED
                         : conn->state == PP_CONN_OPENING ? PP_LRU_OPENING
-                        : conn->state == PP_CONN_CLOSED ? PP_LRU_CLOSED
                         : PP_LRU_LIVE);
 
     conn->used = now;

@@ -300,7 +300,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
         return;
     }
     if (conn->state == PP_CONN_OPENING || conn->state == PP_CONN_CLOSED
-        || conn->reset
+        || conn->reset || pp_stream_conn_is_over(conn)
         || (!pinned && !is_owed(&conn->half[0])
             && !is_owed(&conn->half[1]))) {
         if (conn->record) {

@@ -245,7 +245,9 @@ read_options(struct pp_packet *pkt, struct pp_reader r)
         } else if (kind == 2 && len == 4) {
             pkt->mss = pp_reader_be16(&opt);
         } else if (kind == 3 && len == 3) {
-            pkt->wscale = (int8_t) MIN(pp_reader_u8(&opt), 14);
+            uint8_t shift = pp_reader_u8(&opt);
+
+            pkt->wscale = (int8_t) MIN(shift, 14);
         } else if (kind == 5 && len >= 10 && (len - 2) % 8 == 0) {
             pkt->sack = (uint16_t) opt.pos;
             pkt->n_sack = (uint16_t) ((len - 2) / 8);

@@ -223,6 +223,15 @@ inspect(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
         && conn->state != PP_CONN_CLOSING) {
         decide(pl, conn, PP_TO_SERVER);
     }
+    if (conn->to_server_waits && conn->state != PP_CONN_CLOSING
+        && pp_stream_has_ended(conn, PP_FROM_SERVER)) {
+        /* What it waits for will not come, and no reply could follow. */
+        const struct pp_step step = { .kind = PP_STEP_CLOSE };
+        const struct pp_view view = { .len = 0 };
+
+        pp_stream_apply(&pl->stream, PP_TO_SERVER, &view, &step,
+                        PP_FAIL_OPEN);
+    }
 }
 
 static void
@@ -242,13 +251,8 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         inspect(pl, conn, pl->stream.dir);
         free(held);
     }
-    if (pp_stream_conn_is_over(conn)) {
-        pl->counters->flow_closed++;
-        pp_flow_forget(&pl->flow, &pl->stream, conn);
-    } else {
-        pp_stream_done(&pl->stream, conn);
-        pp_flow_used(&pl->flow, conn, pl->stream.now);
-    }
+    pp_stream_done(&pl->stream, conn);
+    pp_flow_used(&pl->flow, conn, pl->stream.now);
 }
 
 /* The ledger. */
@@ -423,8 +427,7 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     uint64_t expire;
 
     while ((conn = pp_stream_run_timers(&pl->stream))) {
-        pl->counters->flow_closed++;
-        pp_flow_forget(&pl->flow, &pl->stream, conn);
+        pp_flow_used(&pl->flow, conn, pl->stream.now);
     }
     expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
                  pp_reassembly_expire(&pl->reassembly, pl->stream.now));

@@ -13,6 +13,10 @@
 
 #include <string.h>
 
+/* How far a RST may be ahead of what came and still get an answer: as far as a
+ * window that is not scaled. */
+#define RST_AHEAD 65535
+
 /* Beginning. */
 
 /* Learns what a SYN announces of its sender. */
@@ -32,7 +36,7 @@ learn_syn(struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt)
     half->ttl = pkt->ttl;
     half->tos = pkt->tos;
     half->window = pkt->window;
-    half->tsval = pkt->tsval;
+    half->tsval = pkt->ts ? pkt->tsval : 0;
     if (dir == PP_FROM_SERVER) {
         /* A server that signs does so from here on.  A client's word alone
          * says nothing: a server without a key drops what is signed, and the
@@ -58,6 +62,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     pp_stream_conn_init(conn);
     to->isn = conn->pending_isn;
     to->has_isn = true;
+    to->tsval = pending ? conn->pending_tsval : old.tsval;
     to->mss = pending ? conn->pending_mss : old.mss;
     to->wscale = pending ? conn->pending_wscale : old.wscale;
     to->slot = old.slot;
@@ -78,7 +83,13 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 {
     struct pp_half *to = &conn->half[PP_TO_SERVER];
     struct pp_half *from = &conn->half[PP_FROM_SERVER];
+    struct pp_half *half = &conn->half[dir];
 
+    if (half->has_isn && pkt->seq == half->isn && pkt->ts
+        && (int32_t) (pkt->tsval - half->tsval) > 0) {
+        /* Sent again: what its receiver takes from now on is no older. */
+        half->tsval = pkt->tsval;
+    }
     if (dir == PP_TO_SERVER) {
         /* Data on a SYN (RFC 7413) comes again behind it if it is not
          * acknowledged; it is simplest to decide there. */
@@ -90,10 +101,17 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         } else if (!(pkt->flags & PP_TCP_ACK)) {
             conn->pending_syn = true;
             conn->pending_isn = pkt->seq;
+            conn->pending_tsval = pkt->ts ? pkt->tsval : 0;
             conn->pending_mss = pkt->mss;
             conn->pending_wscale = pkt->wscale;
         }
-    } else if (pkt->flags & PP_TCP_ACK) {
+    } else if (!(pkt->flags & PP_TCP_ACK)) {
+        /* Both open (RFC 9293 3.5): the server's first acknowledgement tells
+         * whether they met. */
+        if (conn->state == PP_CONN_OPENING) {
+            learn_syn(conn, dir, pkt);
+        }
+    } else {
         bool asked = conn->pending_syn && pkt->ack == conn->pending_isn + 1;
 
         if (conn->state != PP_CONN_OPENING
@@ -118,6 +136,31 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     pp_packet_out(pkt, st->out, st->counters);
 }
 
+/* A packet behind the SYNs, none of which told that the server takes the
+ * connection.  True if this one does. */
+bool
+pp_stream_opens(struct pp_conn *conn, enum pp_dir dir,
+                const struct pp_packet *pkt)
+{
+    struct pp_half *to = &conn->half[PP_TO_SERVER];
+    struct pp_half *from = &conn->half[PP_FROM_SERVER];
+
+    if (dir == PP_TO_SERVER || !to->has_isn
+        || !(pkt->flags & PP_TCP_ACK) || pkt->ack != to->isn + 1
+        || (from->has_isn && pkt->seq != from->isn + 1)) {
+        return false;
+    }
+    if (!from->has_isn) {
+        /* Its SYN came before the client's, when nobody looked.  What that
+         * announced is not known: the least is taken. */
+        learn_syn(conn, dir, pkt);
+        from->isn = pkt->seq - 1;
+    }
+    conn->has_ts = pkt->ts;
+    conn->state = PP_CONN_INSPECTED;
+    return true;
+}
+
 /* Ending. */
 
 /* The sender of 'dir' has gone: what is on its way to it need not get
@@ -139,7 +182,18 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     struct pp_half *half = &conn->half[dir];
 
     if (conn->state == PP_CONN_CLOSING) {
-        gone(conn, dir);
+        uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+
+        if (in == half->in_next) {
+            gone(conn, dir);
+        } else {
+            st->counters->stream_rst_ignored++;
+            if (in - half->in_next <= RST_AHEAD) {
+                /* Its sender says so again, at the place that it is told
+                 * (RFC 5961 3.2). */
+                pp_stream_send_ack(st, conn, dir);
+            }
+        }
         return;
     }
     if (half->has_isn && conn->half[!dir].has_isn) {
@@ -151,7 +205,14 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             conn->reset = true;
             if (dir == PP_FROM_SERVER) {
                 conn->state = PP_CONN_CLOSED;
+                half->dead = true;
             }
+        }
+        if ((int64_t) (in - half->told) < 0
+            && (half->mine || !pp_edit_list_is_clean(&half->edits))) {
+            /* Old, and so for nobody; but what was taken away before it may
+             * have it stand where its receiver expects the next byte. */
+            return;
         }
         pkt->payload_len = 0;
         pp_stream_pass(st, conn, dir, pkt, in);
@@ -180,7 +241,11 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
         half->cut_in = (dir == PP_TO_SERVER ? pp_decided(half) : half->high);
         half->mine = half->in_next;
         half->end = MAX(half->end, half->sent);
-        if (half->out_fin == UINT64_MAX || half->end <= half->out_fin) {
+        if (dir == PP_FROM_SERVER && half->fin != UINT64_MAX) {
+            /* The server's own has left. */
+            half->out_fin = pp_edit_list_start(&half->edits, half->fin);
+        } else if (half->out_fin == UINT64_MAX
+                   || half->end <= half->out_fin) {
             half->out_fin = half->end;
         }
         half->end = half->out_fin + 1;
@@ -214,7 +279,15 @@ pp_stream_closing_in(struct pp_stream *st, struct pp_conn *conn,
     uint64_t end = data_end + !!(pkt->flags & PP_TCP_FIN);
 
     if (half->dead) {
+        /* It did not get the RST, or its own did not end it. */
+        if (pkt->flags & PP_TCP_ACK) {
+            pp_stream_answer_rst(st, conn, dir, pkt);
+        }
         return;
+    }
+    if (conn->half[!dir].dead) {
+        /* Nobody misses what only this end can send again. */
+        half->unkept = 0;
     }
     pp_stream_take_ack(st, conn, dir, pkt);
     if (end != in && !pp_before_start(in) && in < half->cut_in

@@ -89,8 +89,11 @@ void pp_stream_emit(struct pp_stream *, struct pp_conn *, enum pp_dir,
 void pp_stream_send_ack(struct pp_stream *, struct pp_conn *, enum pp_dir);
 void pp_stream_probe(struct pp_stream *, struct pp_conn *, enum pp_dir);
 void pp_stream_send_rst(struct pp_stream *, struct pp_conn *, enum pp_dir);
+void pp_stream_answer_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                          const struct pp_packet *);
 void pp_stream_take_ack(struct pp_stream *, struct pp_conn *, enum pp_dir,
                         const struct pp_packet *);
+uint64_t pp_stream_furthest(const struct pp_conn *, enum pp_dir);
 void pp_stream_acknowledge(struct pp_conn *, enum pp_dir);
 
 /* Keeping: pp-stream-keep.c. */
@@ -114,6 +117,7 @@ void pp_stream_closing_in(struct pp_stream *, struct pp_conn *, enum pp_dir,
                           struct pp_packet *);
 void pp_stream_syn(struct pp_stream *, struct pp_conn *, enum pp_dir,
                    struct pp_packet *);
+bool pp_stream_opens(struct pp_conn *, enum pp_dir, const struct pp_packet *);
 void pp_stream_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
                    struct pp_packet *);
 

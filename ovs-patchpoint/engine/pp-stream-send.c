@@ -46,6 +46,11 @@ map_sack(struct pp_packet *pkt, struct pp_half *acked)
         } else {
             from = pp_edit_list_left(&acked->edits, from);
             to = MAX(from, pp_edit_list_acked(&acked->edits, to));
+            if (from <= acked->told) {
+                /* The engine acknowledged more than the receiver: a block
+                 * must not begin before that. */
+                from = to = acked->told;
+            }
         }
         if (pp_seq(acked, from) != left || pp_seq(acked, to) != right) {
             pp_packet_set_sack(pkt, i, pp_seq(acked, from),
@@ -67,7 +72,8 @@ map_ack(struct pp_conn *conn, enum pp_dir dir, struct pp_packet *pkt)
         return false;
     }
     out = pp_offset(acked, pkt->ack, acked->sent);
-    if (pp_before_start(out)) {
+    if (pp_before_start(out) || out > acked->sent) {
+        /* Of what was never sent: for its receiver to refuse. */
         return false;
     }
     if (pp_edit_list_is_clean(&acked->edits)) {
@@ -94,6 +100,18 @@ map_ack(struct pp_conn *conn, enum pp_dir dir, struct pp_packet *pkt)
     return true;
 }
 
+/* How far the sender of 'dir' may have come, with what never arrived. */
+uint64_t
+pp_stream_furthest(const struct pp_conn *conn, enum pp_dir dir)
+{
+    const struct pp_half *half = &conn->half[dir];
+    const struct pp_half *receiver = &conn->half[!dir];
+    uint64_t window = (uint64_t) receiver->window
+                      << window_shift(conn, receiver);
+
+    return MAX(half->told, half->high) + MAX(window, UINT16_MAX);
+}
+
 /* Lets a packet pass whose payload stands at 'in' of its in stream, and which
  * no edit touches; with its numbers mapped. */
 void
@@ -105,8 +123,13 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     uint64_t len = pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
     bool mapped;
 
-    if (!len && (int64_t) out > (int64_t) half->sent) {
-        /* Bytes before it are held. */
+    if (!len && (int64_t) out > (int64_t) half->sent
+        && (pkt->flags & PP_TCP_RST ? in == half->in_next
+            : out > half->edge && in <= pp_stream_furthest(conn, dir))) {
+        /* Bytes before it are held, so that it would be outside of the
+         * receiver's window; a RST must stand right where the receiver
+         * expects it.  What claims to be further than the sender can be keeps
+         * its place, and is the receiver's to refuse. */
         out = half->sent;
     }
     mapped = map_ack(conn, dir, pkt);
@@ -119,7 +142,7 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     } else {
         st->counters->stream_fast++;
     }
-    if (len) {
+    if (len && !pp_before_start(in)) {
         if (dir == PP_FROM_SERVER) {
             half->unkept = MAX(half->unkept, in + len);
         }
@@ -188,6 +211,18 @@ pp_stream_send_rst(struct pp_stream *st, struct pp_conn *conn,
                    enum pp_dir dir)
 {
     send_segment(st, conn, dir, conn->half[dir].sent, PP_TCP_RST, NULL, 0);
+}
+
+/* Resets the sender of 'pkt', of direction 'dir', at the place that it says it
+ * expects: the only one where it must take it (RFC 5961 3.2). */
+void
+pp_stream_answer_rst(struct pp_stream *st, struct pp_conn *conn,
+                     enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct pp_half *other = &conn->half[!dir];
+
+    send_segment(st, conn, !dir, pp_offset(other, pkt->ack, other->sent),
+                 PP_TCP_RST, NULL, 0);
 }
 
 /* Finds bytes of the out stream at 'out': kept ones, else those of the packet
@@ -412,6 +447,9 @@ pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
     if (conn->state != PP_CONN_CLOSING && closed(to) && closed(from)) {
         conn->state = PP_CONN_CLOSED;
     }
+    if (pp_stream_conn_is_over(conn)) {
+        conn->close_at = 0;
+    }
     if (!delivers(to, from) && !delivers(from, to)) {
         conn->rto_at = 0;
         to->n_rto = from->n_rto = 0;
@@ -471,6 +509,21 @@ run_rto(struct pp_stream *st, struct pp_conn *conn)
     }
 }
 
+/* Stands in for nobody any more: resets both ends.  Each takes it only where
+ * it expects the next byte, which is not known for sure; so the connection is
+ * remembered, and whoever goes on is told again. */
+static void
+give_up(struct pp_stream *st, struct pp_conn *conn)
+{
+    for (int dir = 0; dir < 2; dir++) {
+        if (!conn->half[!dir].dead) {
+            pp_stream_send_rst(st, conn, dir);
+            conn->half[!dir].dead = true;
+        }
+    }
+    pp_stream_done(st, conn);
+}
+
 uint64_t
 pp_stream_deadline(const struct pp_stream *st)
 {
@@ -488,11 +541,7 @@ pp_stream_run_timers(struct pp_stream *st)
 
         st->out->bridge = conn->key.bridge;
         if (conn->close_at && conn->close_at <= st->now) {
-            for (int dir = 0; dir < 2; dir++) {
-                if (!conn->half[!dir].dead) {
-                    pp_stream_send_rst(st, conn, dir);
-                }
-            }
+            give_up(st, conn);
             return conn;
         }
         if (conn->hold_ack_at && conn->hold_ack_at <= st->now) {

@@ -179,19 +179,47 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         st->counters->stream_out_of_window++;
         return;
     }
-    if (!pp_may_hold(st, half, sizeof(struct pp_held) + pkt->len)) {
+    /* Twice: the other half of the room is for what is in order, which alone
+     * lets these go again. */
+    if (!pp_may_hold(st, half, half->held_bytes + sizeof(struct pp_held)
+                     + pkt->len)) {
         st->counters->stream_hold_full++;
         return;
     }
     half->high = MAX(half->high, end);
     pp_held_add(st, half, &half->early, pkt, in, observed);
     if (observed) {
+        if (pkt->flags & PP_TCP_FIN) {
+            half->fin = end - 1;
+        }
         pp_stream_pass(st, conn, dir, pkt, in);
     } else {
         /* What the receiver would say, had it got the frame: so that the
          * sender fills the gap. */
         pp_stream_send_ack(st, conn, dir);
     }
+}
+
+/* Makes room for 'n' more bytes, which are in their order: without them
+ * nothing goes on, so they go before those that came too early, which their
+ * sender sends again. */
+static bool
+make_room(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
+          size_t n)
+{
+    while (!pp_may_hold(st, half, n)) {
+        if (dir == PP_FROM_SERVER || ovs_list_is_empty(&half->early)) {
+            /* What passed already nobody sends again. */
+            return false;
+        }
+        struct pp_held *last = CONTAINER_OF(ovs_list_back(&half->early),
+                                            struct pp_held, node);
+
+        st->counters->stream_hold_full++;
+        pp_held_remove(st, half, last);
+        free(last);
+    }
+    return true;
 }
 
 /* New bytes in their order. */
@@ -205,7 +233,7 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     uint64_t end = data_end + fin;
     uint64_t fresh;
 
-    if (!pp_may_hold(st, half, 2 * (size_t) pkt->len + 256)) {
+    if (!make_room(st, half, dir, 2 * (size_t) pkt->len + 256)) {
         st->counters->stream_hold_full++;
         return false;
     }
@@ -311,12 +339,17 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_closing_in(st, conn, dir, pkt);
         return false;
     }
-    if (!half->has_isn || !conn->half[!dir].has_isn) {
+    if (conn->state == PP_CONN_OPENING && !pp_stream_opens(conn, dir, pkt)) {
         /* Data before the handshake is over; nobody has to take it. */
         st->counters->stream_out_of_window++;
         return false;
     }
-    learn(half, pkt);
+    uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+
+    if (!pp_before_start(in) && in <= pp_stream_furthest(conn, dir)) {
+        learn(half, pkt);
+        half->dead = false;
+    }
     if (dir == PP_TO_SERVER && pkt->flags & PP_TCP_URG
         && half->decided != PP_FOREVER / 2) {
         pp_packet_clear_urgent(pkt);
@@ -474,12 +507,14 @@ cut_through(struct pp_stream *st, struct pp_conn *conn,
 }
 
 static void
-apply_bad(struct pp_stream *st, struct pp_conn *conn, enum pp_fail fail)
+apply_bad(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+          enum pp_fail fail)
 {
     if (fail == PP_FAIL_OPEN) {
         cut_through(st, conn, PP_CONN_UNINSPECTED);
     } else {
         st->counters->engine_fail_closed_drops++;
+        pp_stream_out(st, dir);
         pp_stream_cut(st, conn, true);
     }
 }
@@ -533,7 +568,7 @@ pp_stream_apply(struct pp_stream *st, enum pp_dir dir,
         break;
 
     case PP_STEP_BAD:
-        apply_bad(st, conn, fail);
+        apply_bad(st, conn, dir, fail);
         break;
 
     default:

@@ -127,20 +127,31 @@ void pp_stream_out(struct pp_stream *, enum pp_dir);
 bool pp_stream_next(struct pp_stream *, struct pp_packet *,
                     struct pp_held **held);
 
+/* True if all that the sender of 'dir' will ever send has come. */
+static inline bool
+pp_stream_has_ended(const struct pp_conn *conn, enum pp_dir dir)
+{
+    const struct pp_half *half = &conn->half[dir];
+
+    return half->fin != UINT64_MAX && half->in_next > half->fin;
+}
+
 /* After all: acknowledgements that are due, and the connection's timer. */
 void pp_stream_done(struct pp_stream *, struct pp_conn *);
 
 /* When pp_stream_run_timers() is to be called, in ms; UINT64_MAX: never. */
 uint64_t pp_stream_deadline(const struct pp_stream *);
 
-/* Handles what is due.  Returns a connection that is over, which the caller
- * is to destroy, or NULL when nothing is due any more. */
+/* Handles what is due.  Returns a connection that was just given up, or NULL
+ * when nothing is due any more. */
 struct pp_conn *pp_stream_run_timers(struct pp_stream *);
 
 /* Makes 'conn' the connection at hand, with no packet. */
 void pp_stream_without_packet(struct pp_stream *, struct pp_conn *);
 
-/* True if nobody needs the connection any more. */
+/* True if the engine has closed the connection and both ends know.  It is
+ * still to be remembered for a while: the last acknowledgement may get lost,
+ * and what is sent again must not reach the other end. */
 bool pp_stream_conn_is_over(const struct pp_conn *);
 
 #endif /* pp-stream.h */

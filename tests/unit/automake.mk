@@ -27,7 +27,12 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/proxy-checks.c \
 	tests/unit/proxy-checks.h \
 	tests/unit/proxy-driver.c \
-	tests/unit/proxy-driver.h
+	tests/unit/proxy-driver.h \
+	tests/unit/stream-world.c \
+	tests/unit/stream-world.h \
+	tests/unit/tcp-end.c \
+	tests/unit/tcp-model.h \
+	tests/unit/tcp-net.c
 
 check_PROGRAMS += $(UNIT_SUITES)
 TESTS += $(UNIT_SUITES)

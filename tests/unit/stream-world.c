@@ -1,0 +1,1081 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The stream stage between two modelled endpoints; see stream-world.h.
+ *
+ * In: endpoints with a nature and something to say.  Out: nothing, or
+ * tcp_fail().  Runs in unit tests only. */
+
+#include <config.h>
+
+#include "stream-world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/pp-flow.h"
+#include "pp-reader.h"
+#include "util.h"
+
+#define LINE_MAX_TOY 8192
+
+static uint64_t
+offset_of(uint32_t isn, uint32_t seq, uint64_t near)
+{
+    return near + (uint64_t) (int64_t) (int32_t)
+           (seq - (isn + 1 + (uint32_t) near));
+}
+
+/* The frame at hand, or the stage, is still at an earlier life. */
+static bool
+is_stray(const struct world *w)
+{
+    return ((w->frame && w->frame->life != w->net.life)
+            || w->conn_life != w->net.life);
+}
+
+/* What was decided. */
+
+static void
+add_run(struct world_side *side, uint64_t in, uint64_t out, uint64_t len)
+{
+    struct world_run *last = (side->n_runs ? &side->runs[side->n_runs - 1]
+                              : NULL);
+
+    if (last && last->in + last->len == in && last->out + last->len == out) {
+        last->len += len;
+        return;
+    }
+    if (side->n_runs == side->allocated) {
+        side->allocated = MAX(16, 2 * side->allocated);
+        side->runs = xrealloc(side->runs,
+                              side->allocated * sizeof *side->runs);
+    }
+    side->runs[side->n_runs++] = (struct world_run) { in, out, len };
+}
+
+/* The sender's next 'n' bytes, which are 'p', pass. */
+static void
+want_pass(struct world_side *side, const uint8_t *p, uint64_t n)
+{
+    add_run(side, side->taken, side->want.n, n);
+    tcp_text_put(&side->want, p, n);
+    side->taken += n;
+}
+
+/* From-server bytes pass without being asked for: those before 'in' did. */
+static void
+want_passed(struct world *w, uint64_t in)
+{
+    struct world_side *side = &w->side[PP_FROM_SERVER];
+    struct tcp_end *server = &w->end[PP_FROM_SERVER];
+
+    in = MIN(in, server->out.n);
+    if (in > side->taken) {
+        want_pass(side, server->out.data + side->taken, in - side->taken);
+    }
+}
+
+static void
+set_mode(struct world *w, enum world_mode mode)
+{
+    if (w->mode == WORLD_ABORTED && mode < w->mode) {
+        return;
+    }
+    w->mode = mode;
+    w->mode_at = w->net.now;
+    TCP_TRACE("%llu: mode %d", (unsigned long long) w->net.now, mode);
+}
+
+/* Where the engine stands in, bytes that passed before are all that comes. */
+static void
+want_close(struct world *w, enum world_mode mode)
+{
+    want_passed(w, w->conn->half[PP_FROM_SERVER].high);
+    set_mode(w, mode);
+    w->cut = true;
+}
+
+/* True unless the engine stands in for the ends. */
+static bool
+is_open(const struct world *w)
+{
+    return !w->cut;
+}
+
+/* The end of the stream of direction 'dir', where its FIN stands, as far as it
+ * is known. */
+static uint64_t
+want_end(const struct world *w, enum pp_dir dir)
+{
+    const struct world_side *side = &w->side[dir];
+
+    return side->want.n + (is_open(w)
+                           ? w->end[dir].out.n - side->taken : 0);
+}
+
+/* True if 'n' bytes at 'p' stand at 'out' in the stream of 'dir'. */
+static bool
+is_wanted(const struct world *w, enum pp_dir dir, uint64_t out,
+          const uint8_t *p, size_t n)
+{
+    const struct world_side *side = &w->side[dir];
+    const struct tcp_end *sender = &w->end[dir];
+    size_t decided = out < side->want.n ? MIN(n, side->want.n - out) : 0;
+    uint64_t in = side->taken + (out + decided - side->want.n);
+
+    if (memcmp(side->want.data + out, p, decided)) {
+        return false;
+    }
+    return (decided == n
+            || (dir == PP_FROM_SERVER && is_open(w)
+                && in + (n - decided) <= sender->out.n
+                && !memcmp(sender->out.data + in, p + decided,
+                           n - decided)));
+}
+
+/* Hooks. */
+
+/* True if the receiver of 'dir' has all of the sender's bytes from 'l' to
+ * 'r' that were to reach it. */
+static bool
+has_range(const struct world *w, enum pp_dir dir, uint64_t l, uint64_t r)
+{
+    const struct world_side *side = &w->side[dir];
+    const struct tcp_end *receiver = &w->end[!dir];
+
+    for (size_t i = side->n_runs; i-- > 0;) {
+        const struct world_run *run = &side->runs[i];
+        uint64_t from = MAX(l, run->in);
+        uint64_t to = MIN(r, run->in + run->len);
+
+        if (run->in + run->len <= l) {
+            break;
+        } else if (from < to) {
+            from += run->out - run->in;
+            to += run->out - run->in;
+            if (to > receiver->in.n
+                && !tcp_ranges_have(&receiver->early,
+                                    MAX(from, receiver->in.n), to)) {
+                return false;
+            }
+        }
+    }
+    if (dir == PP_FROM_SERVER && r > side->taken) {
+        /* The tail, which passed. */
+        uint64_t skew = side->want.n - side->taken;
+        uint64_t from = MAX(l, side->taken) + skew;
+        uint64_t to = MIN(r, w->end[dir].out.n) + skew;
+
+        return (to <= receiver->in.n
+                || tcp_ranges_have(&receiver->early,
+                                   MAX(from, receiver->in.n), to));
+    }
+    return true;
+}
+
+static void
+check_acked(void *w_, struct tcp_end *e, uint64_t ack)
+{
+    struct world *w = w_;
+
+    if (w->mode != WORLD_NORMAL || !w->conn) {
+        return;
+    }
+    if (e->dir == PP_TO_SERVER
+        ? ack > w->conn->half[PP_TO_SERVER].in_next
+        : !has_range(w, e->dir, e->una, ack)) {
+        tcp_fail("%s is told that %llu arrived, which did not", e->name,
+                 (unsigned long long) ack);
+    }
+}
+
+static void
+check_sacked(void *w_, struct tcp_end *e, struct tcp_range range)
+{
+    struct world *w = w_;
+
+    if (w->mode != WORLD_NORMAL || !w->conn) {
+        return;
+    }
+    tcp_seen.sack_with_edits += w->side[e->dir].n_runs > 1;
+    if (!has_range(w, e->dir, range.l, range.r)
+        || (e->dir == PP_TO_SERVER
+            && range.l >= w->side[PP_TO_SERVER].taken)) {
+        tcp_fail("%s is told by SACK that %llu-%llu arrived, which did not",
+                 e->name, (unsigned long long) range.l,
+                 (unsigned long long) range.r);
+    }
+}
+
+/* The server's application answers each line, as they come. */
+static void
+serve(struct world *w, struct tcp_end *e)
+{
+    uint8_t *nl;
+
+    while (w->answered < e->read
+           && (nl = memchr(e->in.data + w->answered, '\n',
+                           e->read - w->answered))) {
+        const uint8_t *line = e->in.data + w->answered;
+        size_t n = (size_t) (nl + 1 - line);
+
+        w->answered += n;
+        if (e->out_fin) {
+            continue;
+        }
+        tcp_seen.client_half_close += e->in_fin;
+        tcp_text_put(&e->out, "ok ", 3);
+        if (line[0] == 'G') {
+            uint32_t more = MIN(strtoul((const char *) line + 1, NULL, 10),
+                                200000);
+
+            for (uint32_t i = 0; i < more; i++) {
+                uint8_t c = (uint8_t) ('0' + (i * 7 + more) % 75);
+
+                tcp_text_put(&e->out, &c, 1);
+            }
+        }
+        tcp_text_put(&e->out, line, n);
+        e->ready = e->out.n;
+        if (w->closes_after > 0 && --w->closes_after == 0) {
+            tcp_seen.server_half_close += !e->in_fin;
+            e->out_fin = true;
+        }
+    }
+}
+
+static void
+take_read(void *w_, struct tcp_end *e)
+{
+    struct world *w = w_;
+
+    if (e->dir == PP_FROM_SERVER) {
+        serve(w, e);
+    }
+    if (e->in_fin && e->read == e->in.n && !e->out_fin) {
+        e->out_fin = true;
+    }
+}
+
+static const struct tcp_hooks hooks = {
+    .acked = check_acked,
+    .sacked = check_sacked,
+    .read = take_read,
+};
+
+/* What leaves the stage. */
+
+static void
+check_frame(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct world_side *side = &w->side[dir];
+    uint64_t out = offset_of(w->end[dir].isn, pkt->seq, side->want.n);
+    uint64_t n = pkt->payload_len;
+    const uint8_t *p = pkt->data + pkt->payload;
+
+    if (pkt->flags & (PP_TCP_SYN | PP_TCP_RST)) {
+        if (pkt->flags & PP_TCP_SYN && dir == PP_TO_SERVER && n) {
+            tcp_fail("a SYN leaves with data, which nobody decided");
+        }
+        return;
+    }
+    if (pkt->flags & PP_TCP_FIN
+        && (out + n != want_end(w, dir)
+            || (w->mode == WORLD_NORMAL && dir == PP_TO_SERVER
+                && side->taken < w->end[dir].out.n))) {
+        tcp_fail("a FIN leaves for the %s at %lld, not at %llu",
+                 w->end[!dir].name, (long long) (out + n),
+                 (unsigned long long) want_end(w, dir));
+    }
+    if ((int64_t) out < (int64_t) side->acked) {
+        /* What the receiver has already it does not look at. */
+        uint64_t old = MIN(n, side->acked - out);
+
+        out += old;
+        p += old;
+        n -= old;
+    }
+    if (n && !is_wanted(w, dir, out, p, n)) {
+        tcp_fail("a frame leaves for the %s with %llu bytes at %llu, '%.*s', "
+                 "which were not decided so", w->end[!dir].name,
+                 (unsigned long long) n, (unsigned long long) out,
+                 (int) MIN(n, 60), (const char *) p);
+    }
+}
+
+static void
+stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
+             int n)
+{
+    static uint8_t data[sizeof(struct virtio_net_hdr) + PP_FRAME_MAX];
+    static struct pp_counters ignore;
+    struct world *w = w_;
+    struct virtio_net_hdr vnet;
+    struct pp_packet pkt;
+    enum pp_dir dir;
+    uint32_t life = w->net.life;
+    size_t len = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (iov[i].iov_len > sizeof data - len) {
+            tcp_fail("a frame leaves that is too long");
+        }
+        memcpy(data + len, iov[i].iov_base, iov[i].iov_len);
+        len += iov[i].iov_len;
+    }
+    memcpy(&vnet, data, sizeof vnet);
+    if (pp_packet_in(&pkt, &vnet, data + sizeof vnet, len - sizeof vnet,
+                     &ignore) != PP_PACKET_TCP) {
+        tcp_fail("a frame leaves that is not sound");
+    }
+    dir = pkt.dst_port == w->net.server_port ? PP_TO_SERVER : PP_FROM_SERVER;
+    if (pkt.slot != w->end[dir].slot || pkt.vlan != w->net.vlan
+        || memcmp(data + sizeof vnet, w->end[dir].eth, 12)) {
+        tcp_fail("a frame leaves for another place");
+    }
+    w->n_out++;
+    w->n_same += (w->frame && len == w->frame->len
+                  && !memcmp(data, w->frame->data, len));
+    TCP_TRACE("%llu: stage sends to %s%s%s%s %lld+%u ack %lld win %u",
+              (unsigned long long) w->net.now, w->end[!dir].name,
+              pkt.flags & PP_TCP_SYN ? " SYN" : "",
+              pkt.flags & PP_TCP_FIN ? " FIN" : "",
+              pkt.flags & PP_TCP_RST ? " RST" : "",
+              (long long) (int32_t) (pkt.seq - w->end[dir].isn - 1),
+              pkt.payload_len,
+              (long long) (int32_t) (pkt.ack - w->end[!dir].isn - 1),
+              pkt.window);
+    if (!is_stray(w) && w->conn && !w->counters->stream_gave_up) {
+        check_frame(w, dir, &pkt);
+    }
+    w->net.life = w->frame ? w->frame->life : w->conn_life;
+    tcp_net_send(&w->net, false, dir, data, len);
+    w->net.life = life;
+}
+
+/* The toy protocol. */
+
+static void
+edit_line(struct world_side *side, const uint8_t *line, size_t n,
+          struct pp_edits *edits)
+{
+    edits->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        bool e = line[i] == 'e' && i;
+        bool k = line[i] == 'k' && i;
+
+        if ((!e && !k) || edits->n == PP_EDITS_MAX) {
+            want_pass(side, line + i, 1);
+            continue;
+        }
+        edits->e[edits->n++] = (struct pp_edit) {
+            .off = (uint32_t) i, .removed = 1,
+            .ins = { .p = (const uint8_t *) "[+]", .n = e ? 3 : 0 },
+        };
+        tcp_text_put(&side->want, "[+]", e ? 3 : 0);
+        side->taken++;
+        tcp_seen.growing += e;
+        tcp_seen.shrinking += k;
+    }
+    tcp_seen.edits += edits->n;
+}
+
+static void
+refuse(struct world *w, const uint8_t *line, size_t n, struct pp_step *step)
+{
+    static uint8_t reply[LINE_MAX_TOY + 8];
+    const struct pp_half *from = &w->conn->half[PP_FROM_SERVER];
+
+    step->kind = PP_STEP_REFUSE;
+    n = MIN(n, LINE_MAX_TOY);
+    memcpy(reply, "refused ", 8);
+    memcpy(reply + 8, line, n);
+    step->reply = (struct pp_bytes) { .p = reply, .n = n + 8 };
+    if (from->fin == UINT64_MAX) {
+        want_passed(w, from->high);
+        tcp_text_put(&w->side[PP_FROM_SERVER].want, reply, n + 8);
+        tcp_seen.replies++;
+    }
+    if (step->close) {
+        tcp_seen.refusals_close++;
+        want_close(w, WORLD_CLOSED);
+    } else {
+        tcp_seen.refusals_open++;
+    }
+}
+
+/* All from here on passes unseen. */
+static void
+pass_unseen(struct world *w)
+{
+    struct tcp_end *client = &w->end[PP_TO_SERVER];
+    struct world_side *to = &w->side[PP_TO_SERVER];
+
+    want_pass(to, client->out.data + to->taken, client->out.n - to->taken);
+    /* Nobody cares any more what is urgent. */
+    w->end[PP_FROM_SERVER].minds_urgent = false;
+}
+
+/* A line of 'n' bytes. */
+static void
+toy_line(struct world *w, const uint8_t *line, size_t n, struct pp_step *step)
+{
+    static struct pp_edits edits;
+    struct world_side *to = &w->side[PP_TO_SERVER];
+    bool honest = !w->end[PP_TO_SERVER].lies;
+    uint8_t kind = line[0];
+    uint32_t number = (uint32_t) strtoul((const char *) line + 1, NULL, 10);
+
+    *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = n };
+    if (kind == 'E') {
+        w->owed++;
+        edit_line(to, line, n, &edits);
+        step->edits = &edits;
+    } else if (kind == 'D' || (kind == 'T' && honest)) {
+        step->kind = PP_STEP_SWALLOW;
+        step->count += kind == 'T' ? number : 0;
+        to->taken += step->count;
+        tcp_seen.swallowed++;
+    } else if (kind == 'R' || kind == 'C') {
+        step->close = kind == 'C';
+        to->taken += n;
+        refuse(w, line, n, step);
+    } else if (kind == 'X' || kind == 'Z') {
+        step->kind = PP_STEP_CLOSE;
+        step->reset = kind == 'Z';
+        tcp_seen.closes += kind == 'X';
+        tcp_seen.resets += kind == 'Z';
+        want_close(w, kind == 'X' ? WORLD_CLOSED : WORLD_RESET);
+    } else if (kind == 'B' && honest && w->fail == PP_FAIL_CLOSED) {
+        step->kind = PP_STEP_BAD;
+        tcp_seen.bad_closed++;
+        want_close(w, WORLD_RESET);
+    } else if ((kind == 'B' || kind == 'O') && honest) {
+        step->kind = kind == 'B' ? PP_STEP_BAD : PP_STEP_OPAQUE;
+        tcp_seen.bad_open += kind == 'B';
+        tcp_seen.opaque += kind == 'O';
+        pass_unseen(w);
+    } else {
+        w->owed++;
+        want_pass(to, line, n);
+        w->skip = kind == 'S' && honest ? number : 0;
+    }
+}
+
+static void
+toy_step(struct world *w, const struct pp_view *view, struct pp_step *step)
+{
+    struct world_side *to = &w->side[PP_TO_SERVER];
+    struct tcp_end *client = &w->end[PP_TO_SERVER];
+    const uint8_t *nl = memchr(view->base, '\n', view->len);
+    size_t n = nl ? (size_t) (nl + 1 - view->base) : 0;
+    uint8_t kind = view->base[0];
+
+    *step = (struct pp_step) { .kind = PP_STEP_MORE };
+    if (w->skip) {
+        *step = (struct pp_step) { .kind = PP_STEP_SKIP, .count = w->skip };
+        want_pass(to, client->out.data + to->taken, w->skip);
+        tcp_seen.skipped++;
+        w->skip = 0;
+    } else if (!nl) {
+        if (view->eof) {
+            tcp_seen.cut_by_fin++;
+            want_pass(to, view->base, view->len);
+            *step = (struct pp_step) { .kind = PP_STEP_PASS,
+                                       .count = view->len };
+        }
+    } else if (kind == 'H' && !view->eof
+               && !memchr(nl + 1, '\n', view->len - n)) {
+        /* The next line first. */
+    } else if (strchr("RCX", kind) && w->owed) {
+        tcp_seen.waits++;
+        step->kind = PP_STEP_WAIT;
+    } else {
+        toy_line(w, view->base, n, step);
+    }
+}
+
+static void
+observe_step(struct world *w, const struct pp_view *view,
+             struct pp_step *step)
+{
+    const uint8_t *nl = memchr(view->base, '\n', view->len);
+    size_t n = nl ? (size_t) (nl + 1 - view->base) : view->len;
+
+    *step = (struct pp_step) { .kind = PP_STEP_MORE };
+    if (nl || view->len > 500) {
+        *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = n };
+        want_passed(w, w->conn->half[PP_FROM_SERVER].decided + n);
+        if (nl && !w->owed) {
+            tcp_fail("an answer to nothing");
+        }
+        w->owed -= nl != NULL;
+    }
+}
+
+/* Bytes that were seen once must not change before they are decided. */
+static void
+check_view(struct world *w, const struct pp_view *view)
+{
+    const struct pp_half *to = &w->conn->half[PP_TO_SERVER];
+    size_t n = MIN(view->len, w->seen.n);
+
+    if (to->decided != w->side[PP_TO_SERVER].taken) {
+        tcp_fail("the stage decided %llu bytes, not %llu",
+                 (unsigned long long) to->decided,
+                 (unsigned long long) w->side[PP_TO_SERVER].taken);
+    } else if (view->len < w->seen.n
+               || memcmp(view->base, w->seen.data, n)) {
+        tcp_fail("undecided bytes at %llu changed",
+                 (unsigned long long) to->decided);
+    }
+    tcp_text_put(&w->seen, view->base + n, view->len - n);
+}
+
+static void
+decide(struct world *w, enum pp_dir dir)
+{
+    struct pp_step step = { .kind = PP_STEP_MORE };
+    struct pp_view view;
+
+    while (pp_stream_view(&w->st, dir, &view)) {
+        if (dir == PP_TO_SERVER) {
+            check_view(w, &view);
+            toy_step(w, &view, &step);
+        } else {
+            observe_step(w, &view, &step);
+        }
+        if (step.kind == PP_STEP_MORE || step.kind == PP_STEP_WAIT) {
+            break;
+        }
+        if (dir == PP_TO_SERVER) {
+            uint64_t n = MIN(step.count, w->seen.n);
+
+            w->seen.n -= n;
+            memmove(w->seen.data, w->seen.data + n, w->seen.n);
+        }
+        TCP_TRACE("%llu: step %d of %llu",
+                  (unsigned long long) w->net.now, step.kind,
+                  (unsigned long long) step.count);
+        pp_stream_apply(&w->st, dir, &view, &step, w->fail);
+        if (w->conn->state == PP_CONN_CLOSING) {
+            return;
+        }
+    }
+    if (dir == PP_TO_SERVER) {
+        w->waits = step.kind == PP_STEP_WAIT;
+    }
+    pp_stream_out(&w->st, dir);
+}
+
+/* As the pipeline does. */
+static void
+inspect(struct world *w, enum pp_dir dir)
+{
+    decide(w, dir);
+    if (dir == PP_FROM_SERVER && w->waits
+        && w->conn->state != PP_CONN_CLOSING) {
+        decide(w, PP_TO_SERVER);
+    }
+    if (w->waits && w->conn->state != PP_CONN_CLOSING
+        && pp_stream_has_ended(w->conn, PP_FROM_SERVER)) {
+        const struct pp_step step = { .kind = PP_STEP_CLOSE };
+        const struct pp_view view = { .len = 0 };
+
+        tcp_seen.waits_in_vain++;
+        want_close(w, WORLD_CLOSED);
+        pp_stream_apply(&w->st, PP_TO_SERVER, &view, &step, w->fail);
+    }
+}
+
+/* What enters the stage. */
+
+static void
+new_conn(struct world *w)
+{
+    w->conn = xzalloc(sizeof *w->conn);
+    pp_stream_conn_init(w->conn);
+    w->conn->key.client = w->net.client;
+    w->conn->key.service = w->net.server;
+    w->conn->key.client_port = w->net.client_port;
+    w->conn->key.service_port = w->net.server_port;
+}
+
+static void
+forget_conn(struct world *w)
+{
+    TCP_TRACE("%llu: forgotten", (unsigned long long) w->net.now);
+    pp_stream_conn_destroy(&w->st, w->conn);
+    free(w->conn);
+    w->conn = NULL;
+}
+
+/* Nothing is edited, held, acknowledged ahead or sent by the engine. */
+static bool
+is_clean(const struct pp_conn *conn)
+{
+    for (int dir = 0; dir < 2; dir++) {
+        const struct pp_half *half = &conn->half[dir];
+
+        if (!pp_edit_list_is_clean(&half->edits) || half->cut
+            || (dir == PP_TO_SERVER && half->pending)
+            || !ovs_list_is_empty(&half->held)
+            || !ovs_list_is_empty(&half->early)
+            || half->mine > half->acked || half->sent != half->end) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A frame that nothing was to be done about must have left, and as it came. */
+static void
+check_left(struct world *w, enum pp_dir dir, const struct pp_packet *in,
+           const struct pp_counters *before, bool overlaps)
+{
+    const struct pp_counters *now = w->counters;
+    const struct pp_half *acked = &w->conn->half[!dir];
+
+    if (in->flags & PP_TCP_ACK && acked->mine
+        && offset_of(acked->isn, in->ack, acked->mine) < acked->mine) {
+        /* The engine said more before. */
+        return;
+    }
+    if ((in->flags & PP_TCP_RST && w->conn->half[dir].mine)
+        || (in->flags & PP_TCP_SYN && dir == PP_TO_SERVER && in->payload_len)
+        || (in->flags & PP_TCP_URG && dir == PP_TO_SERVER)
+        || now->stream_conflict > before->stream_conflict
+        || now->stream_out_of_window > before->stream_out_of_window
+        || now->stream_hold_full > before->stream_hold_full || overlaps) {
+        return;
+    }
+    if (w->n_out != 1 || w->n_same != 1) {
+        tcp_fail("a %s's frame did not leave as it came: %u frames did",
+                 w->end[dir].name, w->n_out);
+    }
+    tcp_seen.left_as_it_came++;
+}
+
+/* Takes over what the stage can know now of what the receiver of '!dir'
+ * has. */
+static void
+note_ack(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct world_side *side = &w->side[!dir];
+    uint64_t ack = offset_of(w->end[!dir].isn, pkt->ack, side->want.n);
+
+    if ((pkt->flags & (PP_TCP_ACK | PP_TCP_RST)) == PP_TCP_ACK
+        && (int64_t) ack > (int64_t) side->acked) {
+        side->acked = ack;
+    }
+}
+
+static void
+run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
+{
+    struct pp_held *held = NULL;
+
+    if (pp_stream_in(&w->st, w->conn, dir, pkt)) {
+        inspect(w, dir);
+    }
+    while (pp_stream_next(&w->st, pkt, &held)) {
+        inspect(w, w->st.dir);
+        free(held);
+    }
+    if (w->conn->restarted) {
+        w->conn_life = w->frame->life;
+        w->conn->restarted = false;
+    }
+    pp_stream_done(&w->st, w->conn);
+    w->conn->used = w->net.now;
+}
+
+static void
+stage_takes(struct world *w, struct tcp_frame *f)
+{
+    static struct pp_counters before;
+    enum pp_dir dir = f->dir;
+    struct virtio_net_hdr vnet;
+    struct pp_packet pkt, in;
+    struct tcp_frame *copy;
+    bool clean, overlaps;
+
+    memcpy(&vnet, f->data, sizeof vnet);
+    if (pp_packet_in(&pkt, &vnet, f->data + sizeof vnet,
+                     f->len - sizeof vnet, w->counters) != PP_PACKET_TCP) {
+        tcp_fail("the model made a bad frame");
+    }
+    if (!w->conn && dir == PP_TO_SERVER
+        && (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
+        new_conn(w);
+        w->conn_life = f->life;
+    }
+    if (!w->conn) {
+        w->frame = f;
+        pp_packet_out(&pkt, &w->output, w->counters);
+        w->frame = NULL;
+        return;
+    }
+    /* The stage writes into the frame. */
+    copy = xmemdup(f, sizeof *f + f->len);
+    in = pkt;
+    w->frame = copy;
+    w->n_out = w->n_same = 0;
+    if (!is_stray(w)) {
+        note_ack(w, dir, &pkt);
+    }
+    tcp_seen.fin_in_edited += (pkt.flags & PP_TCP_FIN
+                               && w->conn->half[dir].edits.n);
+    clean = is_clean(w->conn);
+    overlaps = (pkt.payload_len && w->conn->half[dir].has_isn
+                && offset_of(w->conn->half[dir].isn, pkt.seq,
+                             w->conn->half[dir].in_next)
+                   < w->conn->half[dir].in_next);
+    if (overlaps && pp_edit_list_touches(&w->conn->half[dir].edits,
+                                         offset_of(w->conn->half[dir].isn,
+                                                   pkt.seq, 0),
+                                         offset_of(w->conn->half[dir].isn,
+                                                   pkt.seq, 0)
+                                         + pkt.payload_len)) {
+        tcp_seen.retransmitted_edits++;
+    }
+    memcpy(&before, w->counters, offsetof(struct pp_counters, reasons));
+    run_conn(w, dir, &pkt);
+    if (clean && w->conn && is_clean(w->conn)) {
+        check_left(w, dir, &in, &before, overlaps);
+    }
+    tcp_seen.strays += is_stray(w);
+    w->frame = NULL;
+    free(copy);
+}
+
+static void
+end_takes(struct world *w, struct tcp_frame *f)
+{
+    static struct pp_counters ignore;
+    struct virtio_net_hdr vnet;
+    struct pp_packet pkt;
+
+    memcpy(&vnet, f->data, sizeof vnet);
+    pp_packet_in(&pkt, &vnet, f->data + sizeof vnet, f->len - sizeof vnet,
+                 &ignore);
+    w->net.stray = f->life != w->net.life;
+    tcp_end_take(&w->end[!f->dir], &pkt);
+}
+
+/* Time. */
+
+static void
+run_stage_timers(struct world *w)
+{
+    struct pp_conn *conn;
+    uint64_t gave_up = w->counters->stream_gave_up;
+
+    w->st.now = w->net.now;
+    while ((conn = pp_stream_run_timers(&w->st))) {
+        set_mode(w, WORLD_GAVE_UP);
+        tcp_seen.gave_up++;
+        conn->used = w->net.now;
+    }
+    if (w->counters->stream_gave_up > gave_up && w->conn) {
+        tcp_seen.gave_up++;
+        set_mode(w, WORLD_GAVE_UP);
+    }
+    if (w->conn && (w->conn->state == PP_CONN_CLOSED
+                    || pp_stream_conn_is_over(w->conn))
+        && w->conn->used + PP_CLOSED_MS <= w->net.now) {
+        forget_conn(w);
+    }
+}
+
+static void
+check_read(struct world *w, enum pp_dir dir)
+{
+    struct world_side *side = &w->side[dir];
+    struct tcp_end *e = &w->end[!dir];
+
+    if (e->in.n > side->checked) {
+        if (!is_wanted(w, dir, side->checked, e->in.data + side->checked,
+                       e->in.n - side->checked)) {
+            tcp_fail("the %s reads at %zu '%.60s', which was not decided so",
+                     e->name, side->checked,
+                     (const char *) e->in.data + side->checked);
+        }
+        side->checked = e->in.n;
+    }
+}
+
+/* True if all that the client sent is decided that can be. */
+static bool
+is_decided(const struct world *w)
+{
+    const struct tcp_end *c = &w->end[PP_TO_SERVER];
+    uint64_t taken = w->side[PP_TO_SERVER].taken;
+    const uint8_t *rest = w->seen.data;
+    size_t n = w->seen.n;
+    const uint8_t *nl = n ? memchr(rest, '\n', n) : NULL;
+
+    return (taken == c->out.n
+            || (!c->out_fin && n && taken + n == c->out.n
+                   && (!nl || (rest[0] == 'H'
+                               && !memchr(nl + 1, '\n',
+                                          n - (size_t) (nl + 1 - rest))))));
+}
+
+static bool
+is_over(const struct world *w)
+{
+    const struct tcp_end *c = &w->end[PP_TO_SERVER];
+    const struct tcp_end *s = &w->end[PP_FROM_SERVER];
+    bool read = (w->side[0].acked == s->in.n + s->in_fin
+                 && w->side[1].acked == c->in.n + c->in_fin
+                 && s->in.n == w->side[PP_TO_SERVER].want.n
+                 && s->read == s->in.n && c->read == c->in.n);
+
+    switch (w->mode) {
+    case WORLD_NORMAL:
+        return (read && tcp_end_is_done(c) && tcp_end_is_done(s)
+                && is_decided(w)
+                && c->in.n == want_end(w, PP_FROM_SERVER)
+                && (!c->out_fin || (s->in_fin && c->in_fin)));
+
+    case WORLD_CLOSED:
+        return (read && tcp_end_is_done(c) && tcp_end_is_done(s)
+                && c->in_fin && s->in_fin
+                && c->in.n == w->side[PP_FROM_SERVER].want.n);
+
+    case WORLD_RESET:
+        /* The RST may get lost, and a client that says nothing more does not
+         * learn of it. */
+        return ((c->gone || (tcp_end_deadline(c) == UINT64_MAX && !w->net.n))
+                && s->in_fin && tcp_end_is_done(s)
+                && s->in.n == w->side[PP_TO_SERVER].want.n);
+
+    case WORLD_ABORTED:
+    case WORLD_GAVE_UP:
+        return ((c->gone && s->gone)
+                || w->net.now > w->mode_at + 100000);
+
+    default:
+        OVS_NOT_REACHED();
+    }
+}
+
+/* The stage holds nothing for ends that are done. */
+static void
+check_over(struct world *w)
+{
+    struct pp_conn *conn = w->conn;
+
+    if (!conn || w->mode >= WORLD_ABORTED) {
+        return;
+    }
+    for (int dir = 0; dir < 2; dir++) {
+        const struct pp_half *half = &conn->half[dir];
+
+        bool rest = w->side[dir].taken < w->end[dir].out.n;
+
+        if (w->mode == WORLD_NORMAL
+            && (half->keep || (half->held_bytes && !rest))) {
+            tcp_fail("%u bytes are still held for the %s", half->held_bytes,
+                     w->end[!dir].name);
+        } else if (w->mode == WORLD_NORMAL && half->edits.n > 1) {
+            tcp_fail("%u edits are still kept for the %s", half->edits.n,
+                     w->end[!dir].name);
+        }
+    }
+    if (w->mode == WORLD_NORMAL && w->end[0].out_fin
+        && conn->state == PP_CONN_INSPECTED) {
+        tcp_fail("both ends are done, the stage does not know");
+    }
+}
+
+static void
+stall(struct world *w)
+{
+    const struct tcp_end *c = &w->end[PP_TO_SERVER];
+    const struct tcp_end *s = &w->end[PP_FROM_SERVER];
+
+    tcp_fail("stalled in mode %d; client sent %llu of %zu, %llu "
+             "acknowledged, read %zu of %llu, fin %d/%d, gone %d; server "
+             "sent %llu of %zu, %llu acknowledged, read %zu of %zu, fin "
+             "%d/%d, gone %d; owed %u; %llu of %zu decided; %llu and %llu "
+             "acknowledged to the stage; read %llu and %llu", w->mode,
+             (unsigned long long) c->nxt, c->out.n,
+             (unsigned long long) c->una, c->in.n,
+             (unsigned long long) want_end(w, PP_FROM_SERVER), c->out_fin,
+             c->in_fin, c->gone, (unsigned long long) s->nxt, s->out.n,
+             (unsigned long long) s->una, s->in.n,
+             w->side[PP_TO_SERVER].want.n, s->out_fin, s->in_fin, s->gone,
+             w->owed, (unsigned long long) w->side[PP_TO_SERVER].taken,
+             c->out.n, (unsigned long long) w->side[PP_TO_SERVER].acked,
+             (unsigned long long) w->side[PP_FROM_SERVER].acked,
+             (unsigned long long) s->read, (unsigned long long) c->read);
+}
+
+/* Things that happen at any time. */
+static void
+mischief(struct world *w)
+{
+    struct tcp_end *e = &w->end[tcp_rnd(2)];
+
+    if (e->state != TCP_UP || e->gone || w->mode != WORLD_NORMAL) {
+        return;
+    }
+    if (w->aborts && tcp_chance(3)) {
+        tcp_end_abort(e);
+        set_mode(w, WORLD_ABORTED);
+    } else if (w->rsts && tcp_chance(5)) {
+        uint32_t away = (tcp_chance(50) ? 2 + tcp_rnd(3000)
+                         : 70000 + tcp_rnd(0x20000000));
+
+        /* A server says more later, if only so much. */
+        uint32_t far = tcp_chance(50) && !e->dir ? 60000 : 0x10000000;
+
+        /* Nowhere that the other end will ever expect. */
+        tcp_seen.rst_outside++;
+        tcp_end_send_rst(e, e->isn + 1
+                         + (tcp_chance(70) ? (uint32_t) e->out.n + far + away
+                            : (uint32_t) e->una - away));
+    }
+}
+
+void
+world_run(struct world *w)
+{
+    const uint64_t limit = w->net.now + 2000000;
+
+    while (w->net.now < limit) {
+        uint64_t next;
+        struct tcp_frame *f;
+
+        if (++w->step > 2000000) {
+            tcp_fail("the ends go on for ever");
+        }
+        tcp_seen.steps++;
+        run_stage_timers(w);
+        if ((f = tcp_net_next(&w->net))) {
+            if (f->to_stage) {
+                stage_takes(w, f);
+            } else {
+                end_takes(w, f);
+            }
+            free(f);
+        }
+        for (int i = 0; i < 2; i++) {
+            tcp_end_timers(&w->end[i]);
+            tcp_end_pump(&w->end[i]);
+        }
+        mischief(w);
+        check_read(w, PP_TO_SERVER);
+        check_read(w, PP_FROM_SERVER);
+        if (is_over(w)) {
+            check_over(w);
+            return;
+        }
+        next = MIN(tcp_net_deadline(&w->net), pp_stream_deadline(&w->st));
+        next = MIN(next, tcp_end_deadline(&w->end[0]));
+        next = MIN(next, tcp_end_deadline(&w->end[1]));
+        if (next == UINT64_MAX && w->mode >= WORLD_ABORTED) {
+            return;
+        }
+        w->net.now = MAX(w->net.now, MIN(next, limit));
+    }
+    stall(w);
+}
+
+/* Life. */
+
+void
+world_new_life(struct world *w)
+{
+    uint32_t isn[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct tcp_end *e = &w->end[i];
+
+        /* Beyond all that went before (RFC 9293 3.4.1, RFC 6191). */
+        isn[i] = e->isn + (uint32_t) e->nxt + 200000 + tcp_rnd(1 << 24);
+        tcp_end_reset(e, TCP_LISTENING);
+        e->isn = isn[i];
+        e->minds_urgent = i == PP_FROM_SERVER;
+        w->side[i].want.n = 0;
+        w->side[i].n_runs = w->side[i].checked = 0;
+        w->side[i].taken = w->side[i].acked = 0;
+    }
+    w->net.life++;
+    w->mode = WORLD_NORMAL;
+    w->cut = false;
+    w->owed = w->skip = 0;
+    w->waits = false;
+    w->seen.n = 0;
+    w->answered = 0;
+    tcp_seen.lives++;
+}
+
+void
+world_init(struct world *w, uint64_t seed)
+{
+    static const char *const names[2] = { "client", "server" };
+
+    memset(w, 0, sizeof *w);
+    tcp_srand(seed);
+    w->seed = seed;
+    w->counters = xzalloc(sizeof *w->counters);
+    w->output = (struct pp_output) { .write = stage_writes, .aux = w };
+    pp_stream_init(&w->st, &w->output, w->counters);
+    for (int i = 0; i < 2; i++) {
+        struct tcp_end *e = &w->end[i];
+
+        e->name = names[i];
+        e->net = &w->net;
+        e->dir = i;
+        e->hooks = &hooks;
+        e->aux = w;
+        e->slot = i ? 9 : 7;
+        memcpy(e->eth, "\2\0\0\0\0\2\2\0\0\0\0\1", 12);
+        if (i) {
+            memcpy(e->eth, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
+        }
+        tcp_end_reset(e, TCP_LISTENING);
+        e->minds_urgent = i == PP_FROM_SERVER;
+    }
+}
+
+/* What only the stage's own counters tell. */
+static void
+note_counters(const struct pp_counters *c)
+{
+    tcp_seen.segments_to_early += c->stream_out_of_order;
+    tcp_seen.lies_noticed += c->stream_conflict;
+    tcp_seen.held += c->stream_held;
+    tcp_seen.hold_acks += c->stream_hold_acks;
+    tcp_seen.hold_full += c->stream_hold_full;
+    tcp_seen.delivered_by_timer += c->stream_rto;
+}
+
+void
+world_destroy(struct world *w)
+{
+    note_counters(w->counters);
+    tcp_seen.bytes_to_server += w->side[PP_TO_SERVER].checked;
+    tcp_seen.bytes_to_client += w->side[PP_FROM_SERVER].checked;
+    if (w->conn) {
+        forget_conn(w);
+    }
+    if (w->st.held) {
+        tcp_fail("%llu held bytes are lost track of",
+                 (unsigned long long) w->st.held);
+    }
+    tcp_net_clear(&w->net);
+    free(w->net.queue);
+    for (int i = 0; i < 2; i++) {
+        tcp_end_destroy(&w->end[i]);
+        free(w->side[i].want.data);
+        free(w->side[i].runs);
+    }
+    free(w->seen.data);
+    pp_stream_destroy(&w->st);
+    free(w->counters);
+}
