@@ -28,6 +28,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/proxy-checks.h \
 	tests/unit/proxy-driver.c \
 	tests/unit/proxy-driver.h \
+	tests/unit/stream-want.c \
+	tests/unit/stream-want.h \
 	tests/unit/stream-world.c \
 	tests/unit/stream-world.h \
 	tests/unit/tcp-end.c \
