@@ -13,12 +13,16 @@
 FUZZERS = \
 	tests/fuzz/fuzz-ftp \
 	tests/fuzz/fuzz-http \
-	tests/fuzz/fuzz-patch
+	tests/fuzz/fuzz-patch \
+	tests/fuzz/fuzz-pipeline
 tests_fuzz_fuzz_ftp_SOURCES = tests/fuzz/fuzz-ftp.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_ftp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_pipeline_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
+	-DPP_TOP_SRCDIR='"$(abs_top_srcdir)"'
+tests_fuzz_fuzz_pipeline_LDADD = $(FUZZ_MAIN) $(LDADD)
 
 # What the targets of proxies share.
 FUZZ_PROXY = tests/fuzz/fuzz-proxy.c tests/fuzz/fuzz-proxy.h

@@ -50,6 +50,9 @@ struct driver *driver_create(const struct pp_pool *pool,
                              uint32_t n);
 void driver_destroy(struct driver *);
 
+/* Makes the pipeline new, and all counters 0. */
+void driver_reset(struct driver *);
+
 /* The patch with id 'id' of this source tree, as a pool; or NULL: all. */
 struct pp_pool *driver_pool(const char *id);
 
