@@ -11,3 +11,4 @@ proxies_libpp_proxies_a_SOURCES = \
 include proxies/contract/automake.mk
 include proxies/ftp/automake.mk
 include proxies/http/automake.mk
+include proxies/ldap/automake.mk

@@ -12,10 +12,12 @@
 
 extern const struct pp_proxy pp_proxy_ftp;
 extern const struct pp_proxy pp_proxy_http;
+extern const struct pp_proxy pp_proxy_ldap;
 
 const struct pp_proxy *const pp_proxies[] = {
     &pp_proxy_ftp,
     &pp_proxy_http,
+    &pp_proxy_ldap,
     NULL,
 };
 

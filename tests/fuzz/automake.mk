@@ -15,10 +15,14 @@ FUZZERS = \
 	tests/fuzz/fuzz-http \
 	tests/fuzz/fuzz-patch \
 	tests/fuzz/fuzz-pipeline
+	tests/fuzz/fuzz-ldap \
+	tests/fuzz/fuzz-patch
 tests_fuzz_fuzz_ftp_SOURCES = tests/fuzz/fuzz-ftp.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_ftp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_ldap_SOURCES = tests/fuzz/fuzz-ldap.c $(FUZZ_PROXY)
+tests_fuzz_fuzz_ldap_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_pipeline_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	-DPP_TOP_SRCDIR='"$(abs_top_srcdir)"'

@@ -10,6 +10,8 @@ UNIT_SUITES = \
 	tests/unit/test-ftp \
 	tests/unit/test-http \
 	tests/unit/test-http-fields \
+	tests/unit/test-ldap \
+	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
 	tests/unit/test-patch \
 	tests/unit/test-reassembly \
@@ -19,7 +21,10 @@ UNIT_SUITES = \
 # What suites share.
 check_LIBRARIES += tests/unit/libpp-test.a
 tests_unit_libpp_test_a_SOURCES = \
+	tests/unit/ber-text.c \
+	tests/unit/ber-text.h \
 	tests/unit/http-driver.h \
+	tests/unit/ldap-driver.h \
 	tests/unit/pipeline-driver.c \
 	tests/unit/pipeline-driver.h \
 	tests/unit/pp-toy.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Unit tests of what a proxy knows of the world: reader, buffers, edit lists,
- * and the check that a proxy is whole. */
+/* Unit tests of what a proxy knows of the world: reader, buffers, BER, edit
+ * lists, and the check that a proxy is whole. */
 
 #include <config.h>
 
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pp-ber.h"
 #include "pp-proxy.h"
 #include "pp-reader.h"
 #include "registry.h"
@@ -259,6 +260,113 @@ START_TEST(test_registry)
 }
 END_TEST
 
+/* BER. */
+
+static const struct {
+    uint8_t bytes[16];
+    size_t n;
+    enum pp_ber_result result;
+    uint32_t tag;
+    uint64_t len;
+    bool minimal;
+} ber_vectors[] = {
+    { { 0x04, 0x05 }, 2, PP_BER_FOUND, 0x04, 5, true },
+    { { 0x30, 0x81, 0x80 }, 3, PP_BER_FOUND, 0x30, 128, true },
+    { { 0x30, 0x81, 0x7f }, 3, PP_BER_FOUND, 0x30, 127, false },
+    { { 0x30, 0x82, 0x01, 0x00 }, 4, PP_BER_FOUND, 0x30, 256, true },
+    { { 0x30, 0x84, 0, 0, 0, 1 }, 6, PP_BER_FOUND, 0x30, 1, false },
+    { { 0x30, 0x88, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff }, 10,
+      PP_BER_FOUND, 0x30, INT64_MAX, true },
+    { { 0x30, 0x88, 0x80, 0, 0, 0, 0, 0, 0, 0 }, 10, PP_BER_BAD, 0, 0, 0 },
+    { { 0x30, 0x89, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 11, PP_BER_BAD, 0, 0, 0 },
+    { { 0x30, 0x80 }, 2, PP_BER_BAD, 0, 0, 0 },
+    { { 0xbf, 0x7f, 0x00 }, 3, PP_BER_FOUND, 0xbf7f, 0, true },
+    { { 0x1f, 0x81, 0x82, 0x03, 0x00 }, 5, PP_BER_FOUND, 0x1f818203, 0, true },
+    { { 0x1f, 0x81, 0x82, 0x83, 0x04, 0x00 }, 6, PP_BER_BAD, 0, 0, 0 },
+};
+
+/* Each header is found when it is all there, and not before. */
+START_TEST(test_ber_header)
+{
+    size_t n;
+
+    for (n = 0; n <= ber_vectors[_i].n; n++) {
+        struct pp_reader r = pp_reader_init(ber_vectors[_i].bytes, n);
+        struct pp_ber e;
+        enum pp_ber_result result = pp_ber_header(&r, &e);
+
+        ck_assert(!r.error);
+        if (result != PP_BER_FOUND) {
+            ck_assert_uint_eq(r.pos, 0);
+            ck_assert(result == PP_BER_MORE ? n < ber_vectors[_i].n
+                      : ber_vectors[_i].result == PP_BER_BAD);
+            continue;
+        }
+        ck_assert_uint_eq(n, ber_vectors[_i].n);
+        ck_assert_uint_eq(r.pos, n);
+        ck_assert_uint_eq(e.content, n);
+        ck_assert_uint_eq(e.tag, ber_vectors[_i].tag);
+        ck_assert_uint_eq(e.len, ber_vectors[_i].len);
+        ck_assert_int_eq(e.minimal, ber_vectors[_i].minimal);
+        ck_assert_uint_eq(e.tag_octets + e.length_octets, n);
+    }
+}
+END_TEST
+
+static const int64_t ber_ints[] = {
+    0, 1, 127, 128, 255, 256, 32767, 32768, -1, -128, -129, -32768, -32769,
+    INT32_MAX, INT64_MAX, INT64_MIN,
+};
+
+/* Integers come back as they were written, in as few octets as can be. */
+START_TEST(test_ber_int)
+{
+    int64_t in = ber_ints[_i], out = 0;
+    uint8_t bytes[16];
+    struct pp_reader r;
+    struct pp_span s;
+    struct pp_buf buf;
+
+    pp_buf_init(&buf, bytes, sizeof bytes);
+    pp_ber_put_int(&buf, PP_BER_INTEGER, in);
+    ck_assert(!buf.overflow);
+    ck_assert_uint_eq(bytes[1], buf.len - 2);
+    s = (struct pp_span) { .off = 2, .len = bytes[1] };
+    r = pp_reader_init(bytes, buf.len);
+    ck_assert(pp_ber_int(&r, s, &out));
+    ck_assert_int_eq(in, out);
+    ck_assert(s.len == 1 || !((bytes[2] == 0 && bytes[3] < 0x80)
+                              || (bytes[2] == 0xff && bytes[3] >= 0x80)));
+    s.len = 9;
+    ck_assert(!pp_ber_int(&r, s, &out));
+    s.off = (uint32_t) buf.len;
+    s.len = 1;
+    ck_assert(!pp_ber_int(&r, s, &out));
+}
+END_TEST
+
+START_TEST(test_ber_put)
+{
+    static const uint8_t text[200];
+    uint8_t bytes[256];
+    struct pp_buf buf;
+
+    pp_buf_init(&buf, bytes, sizeof bytes);
+    pp_ber_put(&buf, 0x04, (struct pp_bytes) { text, 200 });
+    ck_assert_uint_eq(buf.len, 203);
+    ck_assert(!memcmp(bytes, "\x04\x81\xc8", 3));
+
+    pp_buf_init(&buf, bytes, sizeof bytes);
+    pp_ber_put_length(&buf, 5, 5);
+    ck_assert_uint_eq(buf.len, 5);
+    ck_assert(!memcmp(bytes, "\x84\0\0\0\5", 5));
+
+    pp_buf_init(&buf, bytes, sizeof bytes);
+    pp_ber_put_length(&buf, 200, 1);
+    ck_assert(buf.overflow);
+}
+END_TEST
+
 static Suite *
 contract_suite(void)
 {
@@ -269,6 +377,9 @@ contract_suite(void)
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     tcase_add_test(tc, test_reader);
     tcase_add_test(tc, test_buf);
+    LOOP(test_ber_header, ber_vectors);
+    LOOP(test_ber_int, ber_ints);
+    tcase_add_test(tc, test_ber_put);
     LOOP(test_edits, edit_vectors);
     tcase_add_test(tc, test_edits_bounds);
     LOOP(test_check_fields, field_vectors);
