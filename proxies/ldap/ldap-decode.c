@@ -16,6 +16,7 @@
 #define OID_PAGED "1.2.840.113556.1.4.319"              /* RFC 2696. */
 #define OID_SORT "1.2.840.113556.1.4.473"               /* RFC 2891. */
 #define OID_RETURN_FILTER "1.2.826.0.1.3344810.2.3"     /* RFC 3876. */
+#define OID_ASSERTION "1.3.6.1.1.12"                    /* RFC 4528. */
 #define OID_CANCEL "1.3.6.1.1.8"                        /* RFC 3909. */
 
 /* See pp-ldap.h. */
@@ -216,9 +217,13 @@ pp_ldap_take_int(struct pp_ldap_walk *w, uint32_t tag, int64_t *value)
 {
     struct pp_ldap_part part;
 
-    return pp_ldap_take(w, tag, &part)
-           && (pp_ber_int(&w->m->text, part.content, value)
-               || pp_ldap_fail(w));
+    if (!pp_ldap_take(w, tag, &part)) {
+        return false;
+    }
+    *value = -1;
+    return part.content.len > PP_LDAP_INT_OCTETS_MAX
+           || pp_ber_int(&w->m->text, part.content, value)
+           || pp_ldap_fail(w);
 }
 
 /* See pp-ldap.h. */
@@ -241,8 +246,12 @@ pp_ldap_new(struct pp_ldap_walk *w, enum pp_ldap_list_id id)
 {
     struct pp_ldap_msg *m = w->m;
     struct pp_ldap_list *list = &m->lists[id];
-    struct pp_ldap_item *item;
+    struct pp_ldap_item *item = &m->scratch->unlisted;
 
+    if (id == PP_LDAP_N_LISTS) {
+        memset(item, 0, sizeof *item);
+        return item;
+    }
     if (m->up + m->down >= PP_LDAP_ITEMS_MAX) {
         pp_ldap_fail(w);
         return NULL;
@@ -259,11 +268,14 @@ pp_ldap_new(struct pp_ldap_walk *w, enum pp_ldap_list_id id)
     return item;
 }
 
-/* The item ends here.  One that is not all there is none. */
-static void
-item_end(struct pp_ldap_walk *w, enum pp_ldap_list_id id,
-         struct pp_ldap_item *item)
+/* See pp-ldap.h. */
+void
+pp_ldap_item_end(struct pp_ldap_walk *w, enum pp_ldap_list_id id,
+                 struct pp_ldap_item *item)
 {
+    if (id == PP_LDAP_N_LISTS) {
+        return;
+    }
     if (w->failed) {
         w->m->lists[id].n--;
     } else {
@@ -318,7 +330,7 @@ decode_search(struct pp_ldap_walk *w)
     }
     m->types_only = types_only;
     m->filter.off = (uint32_t) w->r.pos;
-    pp_ldap_filter(w);
+    m->depth = pp_ldap_filter(w, PP_LDAP_L_FILTERS);
     m->filter.len = (uint32_t) w->r.pos - m->filter.off;
     if (!pp_ldap_enter(w, PP_BER_SEQUENCE, &list)) {
         return;
@@ -328,7 +340,7 @@ decode_search(struct pp_ldap_walk *w)
 
         if (item) {
             pp_ldap_take(w, PP_BER_OCTET_STRING, &item->name);
-            item_end(w, PP_LDAP_L_ATTRIBUTES, item);
+            pp_ldap_item_end(w, PP_LDAP_L_ATTRIBUTES, item);
         }
     }
     pp_ldap_leave(w, &list);
@@ -356,7 +368,7 @@ decode_attribute(struct pp_ldap_walk *w, struct pp_ldap_item *change)
             item->name = change->name;
             item->number = change->number;
             pp_ldap_take(w, PP_BER_OCTET_STRING, &item->value);
-            item_end(w, PP_LDAP_L_VALUES, item);
+            pp_ldap_item_end(w, PP_LDAP_L_VALUES, item);
             change->count += !w->failed;
         }
     }
@@ -384,7 +396,7 @@ decode_modify(struct pp_ldap_walk *w)
                 decode_attribute(w, item);
                 pp_ldap_leave(w, &e);
             }
-            item_end(w, PP_LDAP_L_CHANGES, item);
+            pp_ldap_item_end(w, PP_LDAP_L_CHANGES, item);
         }
     }
     pp_ldap_leave(w, &list);
@@ -407,7 +419,7 @@ decode_add(struct pp_ldap_walk *w)
 
         if (item) {
             decode_attribute(w, item);
-            item_end(w, PP_LDAP_L_CHANGES, item);
+            pp_ldap_item_end(w, PP_LDAP_L_CHANGES, item);
         }
     }
     pp_ldap_leave(w, &list);
@@ -575,7 +587,7 @@ decode_sort(struct pp_ldap_walk *w)
             }
             item->flag = reverse;
         }
-        item_end(w, PP_LDAP_L_SORT_KEYS, item);
+        pp_ldap_item_end(w, PP_LDAP_L_SORT_KEYS, item);
     }
 }
 
@@ -602,6 +614,9 @@ decode_control_values(struct pp_ldap_walk *w)
             decode_sort(&inside);
         } else if (pp_ldap_is(&m->text, oid, OID_RETURN_FILTER, false)) {
             pp_ldap_return_filter(&inside);
+        } else if (pp_ldap_is(&m->text, oid, OID_ASSERTION, false)
+                   && m->assertion_depth < 0) {
+            m->assertion_depth = pp_ldap_filter(&inside, PP_LDAP_N_LISTS);
         }
     }
     walk_outside(w, &before);
@@ -636,7 +651,7 @@ decode_controls(struct pp_ldap_walk *w)
             item->flag = critical;
             pp_ldap_leave(w, &e);
         }
-        item_end(w, PP_LDAP_L_CONTROLS, item);
+        pp_ldap_item_end(w, PP_LDAP_L_CONTROLS, item);
     }
     pp_ldap_leave(w, &m->controls);
 }
@@ -658,7 +673,7 @@ msg_init(struct pp_ldap_scratch *scratch, const struct pp_view *view,
     m->consistent = m->tags = true;
     m->id = prefix->id;
     m->event = PP_LDAP_E_OTHER;
-    m->target = -1;
+    m->target = m->assertion_depth = -1;
 }
 
 /* See pp-ldap.h. */
@@ -668,6 +683,7 @@ pp_ldap_decode(struct pp_ldap_scratch *scratch, const struct pp_view *view,
 {
     struct pp_ldap_msg *m = &scratch->msg;
     struct pp_ldap_walk w = { .m = m };
+    struct pp_ldap_part id;
 
     msg_init(scratch, view, prefix);
     if (m->total < m->text.end) {
@@ -676,7 +692,7 @@ pp_ldap_decode(struct pp_ldap_scratch *scratch, const struct pp_view *view,
     w.r = m->text;
     w.limit = m->total;
     pp_reader_skip(&w.r, prefix->outer.content);
-    if (!prefix->whole || !pp_ldap_take_int(&w, PP_BER_INTEGER, &m->id)) {
+    if (!prefix->whole || !pp_ldap_take(&w, PP_BER_INTEGER, &id)) {
         pp_ldap_fail(&w);
         return;
     }

@@ -364,6 +364,13 @@ const struct pp_field pp_ldap_field_table[] = {
         .key = "oid",
         .doc = "The controls, in their order.",
     },
+    [PP_LDAP_I_ASSERTION_DEPTH] = {
+        .name = "assertion.depth",
+        .type = PP_TYPE_INT,
+        .events = ANY,
+        .doc = "The same as filter.depth of the filter in the first "
+               "assertion control (RFC 4528), or -1 where there is none.",
+    },
     [PP_LDAP_I_BOUND] = {
         .name = "bound",
         .type = PP_TYPE_BOOL,

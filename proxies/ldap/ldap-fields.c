@@ -234,6 +234,8 @@ pp_ldap_get(const struct pp_msg *msg, unsigned int field,
         return get_bool(conn->bound && conn->bound_sasl, v);
     case PP_LDAP_I_BOUND_VERSION:
         return get_int(conn->bind_version ? conn->bind_version : 3, v);
+    case PP_LDAP_I_ASSERTION_DEPTH:
+        return get_int(m->assertion_depth, v);
     case PP_LDAP_I_UNANSWERED:
         return get_int(conn->n_pending, v);
     case PP_LDAP_I_DN:

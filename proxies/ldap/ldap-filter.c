@@ -65,11 +65,8 @@ read_substrings(struct pp_ldap_walk *w, struct pp_ldap_item *item,
             piece->owner = w->m->lists[id].n - 1;
             piece->name = item->name;
             piece->number = tag - 0x80;
-            if (pp_ldap_take(w, 0, &piece->value)) {
-                piece->raw.len = (uint32_t) w->r.pos - piece->raw.off;
-            } else {
-                w->m->lists[PP_LDAP_L_PIECES].n--;
-            }
+            pp_ldap_take(w, 0, &piece->value);
+            pp_ldap_item_end(w, PP_LDAP_L_PIECES, piece);
         }
     }
     pp_ldap_leave(w, &list);
@@ -133,16 +130,15 @@ read_simple(struct pp_ldap_walk *w, struct pp_ldap_item *item,
     }
 }
 
-/* A filter begins here, 'depth' deep.  Returns true where it is one that has
- * filters in it: 'e' has its header, and '*item' it. */
+/* A filter begins here, 'depth' deep, of list 'id'.  Returns true where it is
+ * one that has filters in it: 'e' has its header, and '*item' it. */
 static bool
-filter_begin(struct pp_ldap_walk *w, uint32_t depth,
+filter_begin(struct pp_ldap_walk *w, enum pp_ldap_list_id id, uint32_t depth,
              struct pp_ldap_item **itemp, struct pp_ber *e)
 {
     struct pp_ldap_item *item;
 
-    w->m->depth = depth > w->m->depth ? depth : w->m->depth;
-    item = *itemp = pp_ldap_new(w, PP_LDAP_L_FILTERS);
+    item = *itemp = pp_ldap_new(w, id);
     if (!item) {
         return false;
     }
@@ -159,12 +155,8 @@ filter_begin(struct pp_ldap_walk *w, uint32_t depth,
         }
         return true;
     }
-    read_simple(w, item, PP_LDAP_L_FILTERS);
-    if (w->failed) {
-        w->m->lists[PP_LDAP_L_FILTERS].n--;
-    } else {
-        item->raw.len = (uint32_t) w->r.pos - item->raw.off;
-    }
+    read_simple(w, item, id);
+    pp_ldap_item_end(w, id, item);
     return false;
 }
 
@@ -189,31 +181,33 @@ filters_end(struct pp_ldap_walk *w, uint32_t open)
 }
 
 /* See pp-ldap.h. */
-void
-pp_ldap_filter(struct pp_ldap_walk *w)
+uint32_t
+pp_ldap_filter(struct pp_ldap_walk *w, enum pp_ldap_list_id id)
 {
     uint32_t *ends = w->m->scratch->ends;
-    uint32_t open = 0;
+    uint32_t open = 0, depth = 0;
 
     do {
         struct pp_ldap_item *item;
         struct pp_ber e;
 
-        if (filter_begin(w, open, &item, &e)) {
+        depth = open > depth ? open : depth;
+        if (filter_begin(w, id, open, &item, &e)) {
             bool not = item->number == PP_LDAP_F_NOT;
 
             if (open >= PP_LDAP_DEPTH_MAX) {
                 pp_ldap_fail(w);    /* There are not bytes enough for it. */
-                return;
+                break;
             }
             ends[open++] = (uint32_t) pp_ber_end(&e) | (not ? NOT_OPEN : 0);
             if (not) {
                 continue;
             }
-            w->m->empty_sets += !e.len;
+            w->m->empty_sets += !e.len && id == PP_LDAP_L_FILTERS;
         }
         open = filters_end(w, open);
     } while (open && !w->failed);
+    return depth;
 }
 
 /* See pp-ldap.h. */
@@ -234,10 +228,6 @@ pp_ldap_return_filter(struct pp_ldap_walk *w)
         }
         item->number = pp_ldap_peek(w);
         read_simple(w, item, PP_LDAP_L_RETURN_FILTERS);
-        if (w->failed) {
-            w->m->lists[PP_LDAP_L_RETURN_FILTERS].n--;
-        } else {
-            item->raw.len = (uint32_t) w->r.pos - item->raw.off;
-        }
+        pp_ldap_item_end(w, PP_LDAP_L_RETURN_FILTERS, item);
     }
 }

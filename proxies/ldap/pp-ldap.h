@@ -53,6 +53,10 @@
 #define PP_LDAP_ITEMS_MAX (PP_LDAP_LOOK_MAX / 2)
 #define PP_LDAP_DEPTH_MAX PP_LDAP_ITEMS_MAX
 
+/* A number in more octets is none of LDAP's (maxInt, RFC 4511 4.1.1), and is
+ * read as -1: OpenLDAP cannot read it either. */
+#define PP_LDAP_INT_OCTETS_MAX 4
+
 /* Requests without a reply that are kept in mind. */
 #define PP_LDAP_PENDING_MAX 16
 
@@ -170,7 +174,7 @@ enum pp_ldap_list_id {
     PP_LDAP_L_CONTROLS,
     PP_LDAP_L_SORT_KEYS,
     PP_LDAP_L_RETURN_FILTERS,
-    PP_LDAP_N_LISTS
+    PP_LDAP_N_LISTS             /* None. */
 };
 
 /* A list: some of the scratch memory's items.  Those that are found while
@@ -212,6 +216,8 @@ struct pp_ldap_msg {
     struct pp_span filter;
     uint32_t depth;             /* Of the filter. */
     uint32_t empty_sets;
+    int64_t assertion_depth;    /* The same of an assertion control's, or
+                                 * -1. */
     bool paged;                 /* RFC 2696. */
     int64_t paged_size;
     struct pp_span paged_cookie;
@@ -239,6 +245,7 @@ struct pp_ldap_touched {
 struct pp_ldap_scratch {
     struct pp_ldap_msg msg;
     struct pp_ldap_item items[PP_LDAP_ITEMS_MAX];
+    struct pp_ldap_item unlisted;       /* Of no list. */
     uint32_t ends[PP_LDAP_DEPTH_MAX + 1];       /* Of open filters. */
     struct pp_ldap_place places[PP_LDAP_PLACES_MAX];
     struct pp_ldap_touched touched[PP_LDAP_TOUCHED_MAX];
@@ -374,15 +381,20 @@ void pp_ldap_leave(struct pp_ldap_walk *, const struct pp_ber *);
 /* Ends the walk: what is there is not to be decoded. */
 bool pp_ldap_fail(struct pp_ldap_walk *);
 
-/* A new item of a list, cleared; NULL and a failed walk if there is no room,
- * which cannot be. */
+/* A new item of a list, or of none, cleared; NULL and a failed walk if there
+ * is no room, which cannot be. */
 struct pp_ldap_item *pp_ldap_new(struct pp_ldap_walk *,
                                  enum pp_ldap_list_id);
 
+/* The item ends here.  One that is not all there is none. */
+void pp_ldap_item_end(struct pp_ldap_walk *, enum pp_ldap_list_id,
+                      struct pp_ldap_item *);
+
 /* ldap-filter.c */
 
-/* Reads a Filter (RFC 4511 4.5.1.7). */
-void pp_ldap_filter(struct pp_ldap_walk *);
+/* Reads a Filter (RFC 4511 4.5.1.7), and the filters in it into a list, or
+ * nowhere.  Returns how many sets and nots the deepest stands in. */
+uint32_t pp_ldap_filter(struct pp_ldap_walk *, enum pp_ldap_list_id);
 
 /* Reads a ValuesReturnFilter (RFC 3876 2): like a Filter's set, not
  * nested. */

@@ -122,7 +122,8 @@ def case(name, kind, *steps, flaw=None, silent=False, repeat=1, known=None):
     is not waited for long.  'repeat' is for a case with a race in the server:
     so many tries at getting the same on both sides.  'known' is for a case
     where the inline patch is known to differ from the vendor's: how the
-    difference starts, in compare()'s words, the reason beside it."""
+    difference starts, or several do, in compare()'s words, the reason beside
+    it."""
     return Case(name, kind, list(steps), flaw=flaw, silent=silent,
                 repeat=repeat, known=known)
 

@@ -89,7 +89,7 @@ def beyond_known(case, differs):
     if not case.known:
         return differs
     if not any(d.startswith(case.known) for d in differs):
-        return differs + ["no longer differs as known: " + case.known]
+        return differs + ["no longer differs as known: %s" % (case.known,)]
     return [d for d in differs if not d.startswith(case.known)]
 
 

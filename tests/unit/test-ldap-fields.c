@@ -21,6 +21,7 @@
     "30(02(05) 63(04('dc=x') 0a(01) 0a(03) 02(0a) 02(14) 01(ff)" \
     FILTER "30(" ATTRIBUTES "))" CONTROLS ")"
 #define FILTER(F) SEARCH_OF(F, "", "")
+#define DELETE_OF(CONTROLS) "30(02(05) 4a('dc=x')" CONTROLS ")"
 #define PRESENT "87('a')"
 #define EQUALS(A, V) "a3(04('" A "') 04('" V "'))"
 
@@ -189,6 +190,13 @@ static const struct field_vector field_vectors[] = {
       { "sort_keys", "2", "sort_keys.0.attribute", "cn",
         "sort_keys.0.reverse", "false", "sort_keys.1.rule", "r",
         "sort_keys.1.reverse", "true" } },
+    { DELETE_OF("a0(30(04('1.3.6.1.1.12') 04(a2(a0(" PRESENT "a1())))))"),
+      { "assertion.depth", "2", "filter.parts", "0", "malformed", "false" } },
+    { DELETE_OF("a0(30(04('1.3.6.1.1.12') 04(1001*[a200])))"),
+      { "assertion.depth", "1001", "malformed", "false" } },
+    { DELETE_OF("a0(30(04('1.3.6.1.1.12')))"), { "assertion.depth", "-1" } },
+    { "30(02(05) 63(04() 0a(0000000001) 0a(01) 02(ffff) 02(01) 01(00)"
+      PRESENT "30()))", { "search.scope", "-1", "search.size_limit", "-1" } },
     { SEARCH_OF("a4(04('q') 30(81('z')))", "04('cn')",
                 "a0(30(04('1.2.826.0.1.3344810.2.3') 04(30("
                 EQUALS("cn", "v") "a4(04('b') 30(81('x'))) a9(81('r')"
@@ -406,34 +414,33 @@ look_edits(struct test_conn *conn, const struct pp_msg *msg)
                   "%s: became something else", editing->send);
 }
 
-#define DELETE(CONTROLS) "30(02(05) 4a('dc=x')" CONTROLS ")"
 #define MODIFY(CHANGES) "30(02(05) 66(04('dc=x') 30(" CHANGES ")))"
 #define CHANGE(OP, A, VALUES) \
     "30(0a(" OP ") 30(04('" A "') 31(" VALUES ")))"
 
 static const struct edit_vector edit_vectors[] = {
-    { DELETE("a0(30(04('1.2')) 30(04('1.3')))"), { "controls.0" },
-      DELETE("a0(30(04('1.3')))") },
-    { DELETE("a0(30(04('1.2')) 30(04('1.3')))"), { "controls.1" },
-      DELETE("a0(30(04('1.2')))") },
-    { DELETE("a0(30(04('1.2')) 30(04('1.3')))"),
-      { "controls.0", "controls.1" }, DELETE("") },
-    { DELETE("a0(30(04('1.2')))"), { "controls.0" }, DELETE("") },
-    { DELETE("a0(30(04('1.2')))"), { "controls.0<30(04('1.1'))" },
-      DELETE("a0(30(04('1.1')) 30(04('1.2')))") },
-    { DELETE("a0(30(04('1.2')))"), { "controls.0>30(04('1.3'))" },
-      DELETE("a0(30(04('1.2')) 30(04('1.3')))") },
-    { DELETE("a0(30(04('1.2') 04('v')))"), { "controls.0.value" },
-      DELETE("a0(30(04('1.2')))") },
-    { DELETE("a0(30(04('1.2') 04()))"), { "controls.0.value='abc'" },
-      DELETE("a0(30(04('1.2') 04('abc')))") },
-    { DELETE("a0(30(04('1.2')))"), { "controls.0.oid<'9.'" },
-      DELETE("a0(30(04('9.1.2')))") },
-    { DELETE("a0(30(04('1.2')))"), { "controls.0.oid>'.9'" },
-      DELETE("a0(30(04('1.2.9')))") },
-    { DELETE(""), { "dn='dc=example,dc=org'" },
+    { DELETE_OF("a0(30(04('1.2')) 30(04('1.3')))"), { "controls.0" },
+      DELETE_OF("a0(30(04('1.3')))") },
+    { DELETE_OF("a0(30(04('1.2')) 30(04('1.3')))"), { "controls.1" },
+      DELETE_OF("a0(30(04('1.2')))") },
+    { DELETE_OF("a0(30(04('1.2')) 30(04('1.3')))"),
+      { "controls.0", "controls.1" }, DELETE_OF("") },
+    { DELETE_OF("a0(30(04('1.2')))"), { "controls.0" }, DELETE_OF("") },
+    { DELETE_OF("a0(30(04('1.2')))"), { "controls.0<30(04('1.1'))" },
+      DELETE_OF("a0(30(04('1.1')) 30(04('1.2')))") },
+    { DELETE_OF("a0(30(04('1.2')))"), { "controls.0>30(04('1.3'))" },
+      DELETE_OF("a0(30(04('1.2')) 30(04('1.3')))") },
+    { DELETE_OF("a0(30(04('1.2') 04('v')))"), { "controls.0.value" },
+      DELETE_OF("a0(30(04('1.2')))") },
+    { DELETE_OF("a0(30(04('1.2') 04()))"), { "controls.0.value='abc'" },
+      DELETE_OF("a0(30(04('1.2') 04('abc')))") },
+    { DELETE_OF("a0(30(04('1.2')))"), { "controls.0.oid<'9.'" },
+      DELETE_OF("a0(30(04('9.1.2')))") },
+    { DELETE_OF("a0(30(04('1.2')))"), { "controls.0.oid>'.9'" },
+      DELETE_OF("a0(30(04('1.2.9')))") },
+    { DELETE_OF(""), { "dn='dc=example,dc=org'" },
       "30(02(05) 4a('dc=example,dc=org'))" },
-    { DELETE(""), { "dn" }, "30(02(05) 4a())" },
+    { DELETE_OF(""), { "dn" }, "30(02(05) 4a())" },
 
     /* Lengths that grow and shrink, and keep their form. */
     { MODIFY(CHANGE("02", "a", "04('b')")), { "values.0.value=200*['x']" },
