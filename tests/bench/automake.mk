@@ -4,3 +4,15 @@
 
 check_PROGRAMS += tests/bench/pp-hop
 tests_bench_pp_hop_LDADD = $(OVS_LIBS)
+
+# What "quickstart bench" runs besides others' programs.
+EXTRA_PROGRAMS = tests/bench/pp-bulk
+tests_bench_pp_bulk_LDADD =
+
+# The pipeline alone: "pp-lib patches".
+EXTRA_PROGRAMS += tests/bench/pp-lib
+tests_bench_pp_lib_LDADD = $(PP_ENGINE) $(OVS_LIBS)
+
+bench-programs: tests/bench/pp-hop $(EXTRA_PROGRAMS)
+.PHONY: bench-programs
+CLEANFILES += $(EXTRA_PROGRAMS)

@@ -362,8 +362,8 @@ class PrivateOvs:
              "peer", "name", "eth0", "netns", netns, "address", mac,
              "mtu", str(mtu)])
         _quiet(dev)
-        _offloads(dev, self.tso)
-        _offloads("eth0", self.tso, netns)
+        set_offloads(dev, self.tso)
+        set_offloads("eth0", self.tso, netns)
         vm.run(["sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0",
                 "net.ipv6.conf.eth0.accept_dad=0",
                 "net.ipv6.conf.eth0.accept_ra=0"], check=False)
@@ -419,7 +419,7 @@ def _quiet(dev):
         check=False)
 
 
-def _offloads(dev, on, netns=None):
+def set_offloads(dev, on, netns=None):
     """Without userspace TSO the userspace datapath needs whole checksums and
     frames no longer than the MTU from veth; with it, neither."""
     argv = ["ethtool", "-K", dev]

@@ -642,7 +642,7 @@ class Vlan(Case):
         br2 = self.ovs.add_bridge("b2")
         up, down = self.ovs.add_link("u")
         for dev in up, down:
-            pphost._offloads(dev, self.tso)
+            pphost.set_offloads(dev, self.tso)
         self.ovs.vsctl("add-port", self.br, up, "--", "add-port", br2, down)
         for vlan, mac in ((10, "52:54:00:00:0a:02"),
                           (20, "52:54:00:00:14:02")):
