@@ -16,15 +16,11 @@
 
 /* The generation that a value of node 'node' is good for: that of the
  * innermost element it depends on. */
-static uint64_t
+static inline uint64_t
 generation(const struct pp_matcher *m, const struct pp_node *node)
 {
-    for (unsigned int s = PP_EXPR_SCOPES; s-- > 0; ) {
-        if (node->scopes >> s & 1) {
-            return m->scope[s].gen;
-        }
-    }
-    return m->msg_gen;
+    return (node->scopes
+            ? m->scope[31 - __builtin_clz(node->scopes)].gen : m->msg_gen);
 }
 
 static struct pp_value
@@ -312,6 +308,33 @@ pp_eval_enter(struct pp_matcher *m, unsigned int scope,
     return elem;
 }
 
+/* The value of node 'index', of type bool.  What conditions consist of for
+ * the most part is worked out here, without a call for each. */
+static bool
+eval_bool(struct pp_matcher *m, uint32_t index)
+{
+    for (;;) {
+        const struct pp_node *node = pp_program_nodes(m->program) + index;
+
+        if (node->shared > 1) {
+            return pp_eval(m, index).b;
+        } else if (node->op == PP_OP_AND) {
+            if (!eval_bool(m, node->arg[0])) {
+                return false;
+            }
+        } else if (node->op == PP_OP_OR) {
+            if (eval_bool(m, node->arg[0])) {
+                return true;
+            }
+        } else if (node->op == PP_OP_NOT) {
+            return !eval_bool(m, node->arg[0]);
+        } else {
+            return pp_eval(m, index).b;
+        }
+        index = node->arg[1];
+    }
+}
+
 /* any(), all(), count() with a condition. */
 static struct pp_value
 loop(struct pp_matcher *m, const struct pp_node *node)
@@ -325,7 +348,7 @@ loop(struct pp_matcher *m, const struct pp_node *node)
         bool holds;
 
         pp_eval_enter(m, scope, &nodes[node->arg[0]], list, i);
-        holds = pp_eval(m, node->arg[1]).b;
+        holds = eval_bool(m, node->arg[1]);
         if (holds && node->op == PP_OP_ANY) {
             return pp_value_bool(true);
         }
@@ -367,6 +390,34 @@ date(struct pp_matcher *m)
     return pp_value_bytes(s, PP_DATE_LEN);
 }
 
+/* The value of a constant. */
+static struct pp_value
+constant(const struct pp_program *program, const struct pp_node *node)
+{
+    return (node->op == PP_OP_BOOL ? pp_value_bool(node->imm)
+            : node->op == PP_OP_INT ? pp_value_int(node->imm)
+            : (struct pp_value) {
+                .type = PP_TYPE_BYTES,
+                .s = pp_program_text(program, node->x, node->y),
+            });
+}
+
+void
+pp_eval_bind(struct pp_matcher *m)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+
+    for (uint32_t i = 0; i < m->program->nodes.n; i++) {
+        bool is_constant = nodes[i].op < PP_OP_DATE;
+
+        m->cells[i] = (struct pp_cell) {
+            .gen = is_constant ? PP_GEN_ALWAYS : 0,
+            .value = (is_constant ? constant(m->program, &nodes[i])
+                      : pp_value_bool(false)),
+        };
+    }
+}
+
 /* Works node 'node' out anew. */
 static struct pp_value
 work_out(struct pp_matcher *m, const struct pp_node *node)
@@ -380,16 +431,11 @@ work_out(struct pp_matcher *m, const struct pp_node *node)
     m->n_evals++;
     switch ((enum pp_op) node->op) {
     case PP_OP_BOOL:
-        return pp_value_bool(node->imm);
     case PP_OP_INT:
-        return pp_value_int(node->imm);
     case PP_OP_BYTES:
     case PP_OP_CLASS:
     case PP_OP_SET:
-        return (struct pp_value) {
-            .type = PP_TYPE_BYTES,
-            .s = pp_program_text(m->program, node->x, node->y),
-        };
+        return constant(m->program, node);
     case PP_OP_DATE:
         return date(m);
 
@@ -422,15 +468,15 @@ work_out(struct pp_matcher *m, const struct pp_node *node)
                 : nothing(node->type));
 
     case PP_OP_NOT:
-        return pp_value_bool(!pp_eval(m, node->arg[0]).b);
+        return pp_value_bool(!eval_bool(m, node->arg[0]));
     case PP_OP_AND:
-        return pp_value_bool(pp_eval(m, node->arg[0]).b
-                             && pp_eval(m, node->arg[1]).b);
+        return pp_value_bool(eval_bool(m, node->arg[0])
+                             && eval_bool(m, node->arg[1]));
     case PP_OP_OR:
-        return pp_value_bool(pp_eval(m, node->arg[0]).b
-                             || pp_eval(m, node->arg[1]).b);
+        return pp_value_bool(eval_bool(m, node->arg[0])
+                             || eval_bool(m, node->arg[1]));
     case PP_OP_IF:
-        return pp_eval(m, pp_eval(m, node->arg[0]).b
+        return pp_eval(m, eval_bool(m, node->arg[0])
                        ? node->arg[1] : node->arg[2]);
 
     case PP_OP_EQ:
@@ -498,7 +544,9 @@ pp_eval(struct pp_matcher *m, uint32_t index)
     struct pp_value value;
     uint64_t gen;
 
-    if (node->shared < 2 || node->op <= PP_OP_DATE) {
+    if (cell->gen == PP_GEN_ALWAYS) {
+        return cell->value;
+    } else if (node->shared < 2 || node->op == PP_OP_DATE) {
         return work_out(m, node);
     }
     gen = generation(m, node);

@@ -21,6 +21,12 @@ struct pp_cell {
     const struct pp_bytes *pieces;      /* Of a split(). */
 };
 
+/* What a constant's value is good for: all. */
+#define PP_GEN_ALWAYS UINT64_MAX
+
+/* Fills the matcher's cells for its program: constants are there for good. */
+void pp_eval_bind(struct pp_matcher *);
+
 /* Begins with message 'msg'; false if no patch is for its proxy. */
 bool pp_eval_begin(struct pp_matcher *, const struct pp_msg *msg);
 

@@ -44,9 +44,7 @@ pp_matcher_bind(struct pp_matcher *m, const struct pp_program *program)
         m->n_cells = program->nodes.n;
         m->cells = xmalloc(m->n_cells * sizeof *m->cells);
     }
-    if (m->n_cells) {
-        memset(m->cells, 0, m->n_cells * sizeof *m->cells);
-    }
+    pp_eval_bind(m);
 }
 
 /* What one call of pp_match() works on. */
