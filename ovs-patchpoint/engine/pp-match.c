@@ -55,6 +55,20 @@ struct match {
     struct pp_hits *hits;
 };
 
+/* True unless nothing behind 'gates' can hold for the message. */
+static bool
+is_open(struct match *x, struct pp_program_gates gates)
+{
+    const uint32_t *members = pp_program_at(x->program, x->program->members);
+
+    for (uint32_t i = 0; i < gates.n; i++) {
+        if (pp_eval(x->m, members[gates.first + i]).b) {
+            return true;
+        }
+    }
+    return !gates.n;
+}
+
 /* Tries rule 'index' on the message, or on element 'elem'. */
 static void
 try_rule(struct match *x, uint32_t index, uint32_t elem)
@@ -62,7 +76,9 @@ try_rule(struct match *x, uint32_t index, uint32_t elem)
     const struct pp_program_rule *rule = &pp_program_rules(x->program)[index];
     enum pp_patch_mode mode = pp_patchset_mode(x->set, rule->patch);
 
-    if (mode == PP_MODE_OFF || !pp_eval(x->m, rule->when).b) {
+    if (mode == PP_MODE_OFF
+        || (rule->gate != PP_NONE && !pp_eval(x->m, rule->gate).b)
+        || !pp_eval(x->m, rule->when).b) {
         return;
     }
     if (x->hits->n == PP_HITS_MAX) {
@@ -86,11 +102,16 @@ try_guard(struct match *x, const struct pp_program_guard *guard,
         = pp_program_at(program, program->selects);
     const uint32_t *members = pp_program_at(program, program->members);
     const uint32_t *slots = pp_program_at(program, program->slots);
-    struct pp_bytes value = pp_eval(x->m, guard->node).s;
-    uint64_t slot = (guard->nocase
-                     ? pp_hash_bytes_nocase(PP_HASH_BASIS, value.p, value.n)
-                     : pp_hash_bytes(PP_HASH_BASIS, value.p, value.n));
+    struct pp_bytes value;
+    uint64_t slot;
 
+    if (!is_open(x, guard->gates)) {
+        return;
+    }
+    value = pp_eval(x->m, guard->node).s;
+    slot = (guard->nocase
+            ? pp_hash_bytes_nocase(PP_HASH_BASIS, value.p, value.n)
+            : pp_hash_bytes(PP_HASH_BASIS, value.p, value.n));
     for (;; slot++) {
         uint32_t index = slots[guard->first_slot
                                + (slot & (guard->n_slots - 1))];
@@ -185,6 +206,8 @@ pp_match(const struct pp_program *program, const struct pp_patchset *set,
 
         if (group->each == PP_NONE) {
             try_group(&x, group, PP_NONE);
+            continue;
+        } else if (!is_open(&x, group->gates)) {
             continue;
         }
         list = pp_eval_list(m, group->each);

@@ -180,6 +180,81 @@ count_references(struct builder *b)
     }
 }
 
+/* Gates. */
+
+/* The conjunction of nodes 'x' and 'y', or 'x' alone where that would be too
+ * deep: it is true whenever the whole is. */
+static uint32_t
+conjunction(struct builder *b, uint32_t x, uint32_t y)
+{
+    const struct pp_node *left = node_at(b, x);
+    const struct pp_node *right = node_at(b, y);
+    struct pp_node node;
+
+    memset(&node, 0, sizeof node);
+    node.op = PP_OP_AND;
+    node.type = PP_TYPE_BOOL;
+    node.n_args = 2;
+    node.proxy = left->proxy != 0xff ? left->proxy : right->proxy;
+    node.level = MAX(left->level, right->level) + 1;
+    memset(node.arg, 0xff, sizeof node.arg);
+    node.arg[0] = x;
+    node.arg[1] = y;
+    return node.level < PP_EXPR_LEVEL_MAX ? add_node(b, &node) : x;
+}
+
+/* What of the conjunction 'when' depends on no element, or PP_NONE. */
+static uint32_t
+find_gate(struct builder *b, uint32_t when)
+{
+    const struct pp_node *node = node_at(b, when);
+    uint32_t left, right;
+
+    if (!node->scopes) {
+        return when;
+    } else if (node->op != PP_OP_AND) {
+        return PP_NONE;
+    }
+    right = node->arg[1];
+    left = find_gate(b, node->arg[0]);
+    right = find_gate(b, right);
+    return (left == PP_NONE ? right
+            : right == PP_NONE ? left : conjunction(b, left, right));
+}
+
+/* Adds the gates of the 'n' rules at 'rules', 'step' bytes apart: none if one
+ * of them has none, or if they are so many that to look at all would cost
+ * more than it saves. */
+static struct pp_program_gates
+add_gates(struct builder *b, const uint32_t *rules, size_t n, size_t step)
+{
+    const struct pp_program_rule *table = b->rules.data;
+    struct pp_program_gates gates = {
+        .first = b->members.size / sizeof(uint32_t),
+    };
+    uint32_t found[PP_GATES_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t *rule = (const void *) ((const char *) rules
+                                               + i * step);
+        uint32_t gate = table[*rule].gate;
+        uint32_t j = 0;
+
+        while (j < gates.n && found[j] != gate) {
+            j++;
+        }
+        if (gate == PP_NONE || j == PP_GATES_MAX) {
+            return (struct pp_program_gates) { gates.first, 0 };
+        }
+        found[j] = gate;
+        gates.n = MAX(gates.n, j + 1);
+    }
+    for (uint32_t i = 0; i < gates.n; i++) {
+        APPEND(&b->members, &found[i]);
+    }
+    return gates;
+}
+
 /* Notes which fields the condition 'e' looks at. */
 static void
 add_captures(struct builder *b, const struct pp_expr *e,
@@ -222,6 +297,11 @@ add_rule(struct builder *b, uint32_t patch, uint32_t number,
     rule.event = r->event;
     rule.each = lower_root(b, r->each);
     rule.when = lower_root(b, r->when);
+    rule.gate = rule.each == PP_NONE ? PP_NONE : find_gate(b, rule.when);
+    if (rule.gate != PP_NONE) {
+        refer(b, rule.gate);    /* The rule looks at it... */
+        refer(b, rule.gate);    /* ...and so does its group. */
+    }
     rule.kind = r->kind;
     rule.target = lower_root(b, r->target);
     rule.with = lower_root(b, r->with);
@@ -425,9 +505,12 @@ hash_text(const struct builder *b, struct pp_text text, bool nocase)
 static void
 add_guard(struct builder *b, const struct lead *leads, size_t n)
 {
+    struct pp_program_gates gates = add_gates(b, &leads[0].rule, n,
+                                              sizeof *leads);
     struct pp_program_guard guard = {
         .node = refer(b, leads[0].node),
         .nocase = leads[0].nocase,
+        .gates = gates,
         .first_slot = b->slots.size / sizeof(uint32_t),
         .n_slots = 2,
     };
@@ -469,8 +552,10 @@ add_group(struct builder *b, const uint32_t *rules, size_t n)
 {
     const struct pp_program_rule *table = b->rules.data;
     struct guard_text texts[GUARD_TEXTS_MAX];
+    struct pp_program_gates gates = add_gates(b, rules, n, sizeof *rules);
     struct pp_program_group group = {
         .each = table[rules[0]].each,
+        .gates = gates,
         .first_member = b->members.size / sizeof(uint32_t),
         .first_guard = b->guards.size / sizeof(struct pp_program_guard),
     };

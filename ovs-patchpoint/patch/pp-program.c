@@ -394,6 +394,34 @@ root_is(const struct checker *ck, uint32_t index, char letter, uint32_t proxy,
             && (node->proxy == 0xff || node->proxy == proxy));
 }
 
+/* The same for a gate, which no element may have a say in. */
+static bool
+gate_is(const struct checker *ck, uint32_t index, uint32_t proxy,
+        bool optional)
+{
+    return (root_is(ck, index, 'b', proxy, optional)
+            && (index == PP_NONE
+                || !pp_program_nodes(ck->program)[index].scopes));
+}
+
+static bool
+check_gates(const struct checker *ck, struct pp_program_gates gates,
+            uint32_t proxy)
+{
+    const uint32_t *members = pp_program_at(ck->program,
+                                            ck->program->members);
+
+    if (!range_fits(gates.first, gates.n, ck->program->members)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < gates.n; i++) {
+        if (!gate_is(ck, members[gates.first + i], proxy, false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 check_rule(const struct checker *ck, const struct pp_program_rule *rule)
 {
@@ -411,6 +439,7 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
         || !root_is(ck, rule->each, 'l', proxy, true)
         || (rule->each != PP_NONE && nodes[rule->each].scopes)
         || !root_is(ck, rule->when, 'b', proxy, false)
+        || !gate_is(ck, rule->gate, proxy, true)
         || !root_is(ck, rule->target, '*', proxy, true)
         || !root_is(ck, rule->with, '*', proxy, true)
         || !root_is(ck, rule->reason, 's', proxy, true)
@@ -518,6 +547,7 @@ check_guard(const struct checker *ck, const struct pp_program_guard *guard,
     bool has_free = false;
 
     if (!root_is(ck, guard->node, 's', proxy, false)
+        || !check_gates(ck, guard->gates, proxy)
         || !guard->n_slots || guard->n_slots & (guard->n_slots - 1)
         || !range_fits(guard->first_slot, guard->n_slots, program->slots)) {
         return false;
@@ -559,6 +589,7 @@ check_event(const struct checker *ck, uint32_t index, uint32_t proxy,
         const struct pp_program_group *g = &groups[i];
 
         if (!root_is(ck, g->each, 'l', proxy, true)
+            || !check_gates(ck, g->gates, proxy)
             || !check_members(ck, g->first_member, g->n_members, proxy, event,
                               g->each)
             || !range_fits(g->first_guard, g->n_guards, program->guards)) {

@@ -29,7 +29,7 @@ struct pp_pool;
 struct pp_proxy;
 
 #define PP_PROGRAM_MAGIC UINT64_C(0x31475250744e5050)   /* "PPNtPRG1" */
-#define PP_PROGRAM_VERSION 1
+#define PP_PROGRAM_VERSION 2
 #define PP_PROGRAM_MAX (256u * 1024 * 1024)
 #define PP_PROGRAM_PROXIES_MAX 64
 
@@ -63,7 +63,7 @@ struct pp_program {
     struct pp_table groups;     /* struct pp_program_group */
     struct pp_table guards;     /* struct pp_program_guard */
     struct pp_table slots;      /* uint32_t */
-    struct pp_table members;    /* uint32_t: rules */
+    struct pp_table members;    /* uint32_t: rules, or nodes of gates */
     struct pp_table selects;    /* struct pp_program_select */
     struct pp_table text;       /* Bytes. */
 };
@@ -104,6 +104,9 @@ struct pp_program_rule {
     uint32_t event;
     uint32_t each;              /* List node, or PP_NONE. */
     uint32_t when;              /* Bool node. */
+    uint32_t gate;              /* Bool node that depends on no element and
+                                 * without which 'when' cannot be true, or
+                                 * PP_NONE. */
     uint32_t kind;              /* enum pp_correct_kind. */
     uint32_t target;            /* Node, or PP_NONE: the element. */
     uint32_t with;              /* Node, or PP_NONE. */
@@ -132,11 +135,21 @@ struct pp_program_event {
     uint32_t first_group, n_groups;
 };
 
+/* Gates: the nodes at 'first' of 'members'.  Unless one of them is true, no
+ * rule that is behind them need be tried, on whatever element.  None: it is
+ * open. */
+struct pp_program_gates {
+    uint32_t first, n;
+};
+
+#define PP_GATES_MAX 8
+
 /* Rules that are tried on the same list (or on the message, 'each' PP_NONE).
  * 'members' without a guard are tried always; the others only when one of the
  * group's guards leads to them. */
 struct pp_program_group {
     uint32_t each;
+    struct pp_program_gates gates;
     uint32_t first_member, n_members;   /* Those without a guard. */
     uint32_t first_guard, n_guards;
 };
@@ -147,6 +160,7 @@ struct pp_program_group {
 struct pp_program_guard {
     uint32_t node;              /* Bytes. */
     uint32_t nocase;
+    struct pp_program_gates gates;
     uint32_t first_slot, n_slots;       /* A power of two.  A slot is an
                                          * index into 'selects', or PP_NONE;
                                          * probing is linear, one is free. */

@@ -736,6 +736,50 @@ START_TEST(test_sharing)
 }
 END_TEST
 
+/* What no element has a say in is looked at before the elements are. */
+START_TEST(test_gates)
+{
+    static const char *const conditions[] = {
+        "size > 1 and argument == 'x'\neach: pairs",
+        "name ~= 'k' and size > 1 and n.pairs > 2\neach: pairs",
+        "n.pairs > 3 and size > 1 and verb != 'B'\neach: pairs",
+        "size > 5\neach: pairs",
+    };
+    static const struct {
+        const char *line;
+        uint64_t hits;
+    } cases[] = {
+        { "A y a=1 k=11\n", 0 },
+        { "A x a=1 k=11\n", 1 },
+        { "A y a=1 b=1 k=11\n", 2 },
+        { "A y a=1 b=1 c=1 k=11\n", 2 | 4 },
+        { "B x a=1 b=1 c=1 k=11\n", 1 | 2 },
+        { "A y k=111111\n", 8 },
+    };
+
+    for (size_t n = 3; n <= 4; n++) {
+        struct pp_pool *pool = make_pool(conditions, n);
+        uint64_t closed[2];
+        struct engine e;
+
+        engine_init(&e, pool);
+        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+            ck_assert_uint_eq(hit_mask(&e, cases[i].line),
+                              cases[i].hits & ((1u << n) - 1));
+        }
+        for (int i = 0; i < 2; i++) {
+            e.m.n_evals = 0;
+            hit_mask(&e, i ? "A y a=11 b=22\n" : "A y a=11\n");
+            closed[i] = e.m.n_evals;
+        }
+        /* One rule without a gate, and all elements are looked at. */
+        ck_assert_int_eq(closed[0] == closed[1], n == 3);
+        engine_destroy(&e);
+        pp_pool_unref(pool);
+    }
+}
+END_TEST
+
 START_TEST(test_describe)
 {
     static const char *const conditions[] = {
@@ -848,6 +892,7 @@ main(void)
     tcase_add_test(tc, test_pool);
     tcase_add_test(tc, test_match);
     tcase_add_test(tc, test_sharing);
+    tcase_add_test(tc, test_gates);
     tcase_add_test(tc, test_describe);
     tcase_add_test(tc, test_corrupt);
     tcase_add_test(tc, test_empty_pool);
