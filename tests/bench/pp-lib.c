@@ -204,6 +204,12 @@ new_connection(struct bench *b, struct conn *c)
 }
 
 static void
+acknowledge(struct bench *b, struct conn *c)
+{
+    segment(b, c, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+}
+
+static void
 bulk_up(struct bench *b, struct conn *c)
 {
     segment(b, c, PP_TO_SERVER, PP_TCP_ACK, block, sizeof block);
@@ -255,7 +261,8 @@ measure(struct bench *b, const char *name, const char *first,
     bytes = b->counters->packet_in_bytes;
     ok = b->out == frames && !b->counters->proxy_bad
          && !b->counters->engine_uninspected_frames
-         && (work == bulk_up || b->counters->proxy_messages >= n);
+         && (work == bulk_up || work == acknowledge
+             || b->counters->proxy_messages >= n);
     printf("%-16s %7.0f ns/frame %8.0f ns/unit %8.2f Gb/s%s\n", name,
            (double) (t - begin) / (double) frames,
            (double) (t - begin) / (double) n,
@@ -376,6 +383,7 @@ main(int argc, char *argv[])
     ok &= measure(&b, "requests", NULL, keep_alive, false);
     ok &= measure(&b, "forms", NULL, post_form, false);
     ok &= measure(&b, "connections", NULL, new_connection, true);
+    ok &= measure(&b, "acknowledgements", NULL, acknowledge, false);
     ok &= measure(&b, "bulk, 60 KB", upload, bulk_up, false);
 
     pp_pipeline_destroy(b.pl);
