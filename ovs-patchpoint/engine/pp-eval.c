@@ -23,6 +23,20 @@ generation(const struct pp_matcher *m, const struct pp_node *node)
             ? m->scope[31 - __builtin_clz(node->scopes)].gen : m->msg_gen);
 }
 
+/* Copies by word, as values are written: what was written in two words, the
+ * processor cannot hand on to a load of both at once. */
+static inline void
+copy(struct pp_value *to, const struct pp_value *from)
+{
+    to->type = from->type;
+    if (from->type == PP_TYPE_BYTES) {
+        to->s.p = from->s.p;
+        to->s.n = from->s.n;
+    } else {
+        to->i = from->i;
+    }
+}
+
 static struct pp_value
 nothing(uint8_t type)
 {
@@ -31,37 +45,37 @@ nothing(uint8_t type)
             : pp_value_bytes(NULL, 0));
 }
 
-/* What the proxy says; a wrong type or a failure is nothing. */
-static struct pp_value
-got(struct pp_matcher *m, bool ok, struct pp_value value, uint8_t type)
+/* What the proxy said in 'value'; a wrong type or a failure is nothing. */
+static void
+got(struct pp_matcher *m, bool ok, uint8_t type, struct pp_value *value)
 {
     if (!ok) {
         m->failed = true;
     }
-    return ok && value.type == type ? value : nothing(type);
+    if (!ok || value->type != type) {
+        *value = nothing(type);
+    }
 }
 
-static struct pp_value
+static void
 get_elem(struct pp_matcher *m, uint32_t field, uint32_t elem, uint32_t sub,
-         uint8_t type)
+         uint8_t type, struct pp_value *value)
 {
-    struct pp_value value = nothing(type);
-    bool ok = m->msg->proxy->get_elem(m->msg, field, elem, sub, &m->arena,
-                                      &value);
-
-    return got(m, ok, value, type);
+    *value = nothing(type);
+    got(m, m->msg->proxy->get_elem(m->msg, field, elem, sub, &m->arena,
+                                   value), type, value);
 }
 
 static bool
-values_equal(struct pp_value a, struct pp_value b)
+values_equal(const struct pp_value *a, const struct pp_value *b)
 {
-    switch (a.type) {
+    switch (a->type) {
     case PP_TYPE_BOOL:
-        return a.b == b.b;
+        return a->b == b->b;
     case PP_TYPE_INT:
-        return a.i == b.i;
+        return a->i == b->i;
     case PP_TYPE_BYTES:
-        return pp_bytes_equal(a.s, b.s);
+        return pp_bytes_equal(a->s, b->s);
     case PP_TYPE_LIST:
     default:
         return false;
@@ -70,7 +84,7 @@ values_equal(struct pp_value a, struct pp_value b)
 
 static bool
 in_set(const struct pp_program *program, const struct pp_node *set,
-       struct pp_value value)
+       const struct pp_value *value)
 {
     struct pp_bytes text = pp_program_text(program, set->x, set->y);
     size_t off = 0;
@@ -80,7 +94,7 @@ in_set(const struct pp_program *program, const struct pp_node *set,
             int64_t member;
 
             memcpy(&member, text.p + off, sizeof member);
-            if (member == value.i) {
+            if (member == value->i) {
                 return true;
             }
         }
@@ -93,7 +107,7 @@ in_set(const struct pp_program *program, const struct pp_node *set,
         memcpy(&n, text.p + off, sizeof n);
         off += sizeof n;
         member = (struct pp_bytes) { text.p + off, n };
-        if (pp_bytes_equal(member, value.s)) {
+        if (pp_bytes_equal(member, value->s)) {
             return true;
         }
         off += n;
@@ -146,8 +160,10 @@ key_hashes(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++) {
-        hashes[i] = pp_hash_key(get_elem(m, field, i, sub,
-                                         PP_TYPE_BYTES).s);
+        struct pp_value key;
+
+        get_elem(m, field, i, sub, PP_TYPE_BYTES, &key);
+        hashes[i] = pp_hash_key(key.s);
     }
     *keys = (struct pp_keys) { .gen = m->msg_gen, .n = n, .hashes = hashes };
     return hashes;
@@ -189,9 +205,9 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
         if (hashes && hashes[i] != (uint32_t) (node->imm >> 8)) {
             continue;
         }
-        v = get_elem(m, node->x, i, node->y, type);
+        get_elem(m, node->x, i, node->y, type, &v);
         if (node->imm & 1 && type == PP_TYPE_BYTES
-            ? !pp_bytes_equal_nocase(v.s, key.s) : !values_equal(v, key)) {
+            ? !pp_bytes_equal_nocase(v.s, key.s) : !values_equal(&v, &key)) {
             continue;
         }
         if (!elems) {
@@ -317,7 +333,7 @@ eval_bool(struct pp_matcher *m, uint32_t index)
         const struct pp_node *node = pp_program_nodes(m->program) + index;
 
         if (node->shared > 1) {
-            return pp_eval(m, index).b;
+            return pp_eval_at(m, index)->b;
         } else if (node->op == PP_OP_AND) {
             if (!eval_bool(m, node->arg[0])) {
                 return false;
@@ -329,15 +345,15 @@ eval_bool(struct pp_matcher *m, uint32_t index)
         } else if (node->op == PP_OP_NOT) {
             return !eval_bool(m, node->arg[0]);
         } else {
-            return pp_eval(m, index).b;
+            return pp_eval_at(m, index)->b;
         }
         index = node->arg[1];
     }
 }
 
 /* any(), all(), count() with a condition. */
-static struct pp_value
-loop(struct pp_matcher *m, const struct pp_node *node)
+static void
+loop(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
 {
     const struct pp_node *nodes = pp_program_nodes(m->program);
     const struct pp_cell *list = pp_eval_list(m, node->arg[0]);
@@ -349,45 +365,43 @@ loop(struct pp_matcher *m, const struct pp_node *node)
 
         pp_eval_enter(m, scope, &nodes[node->arg[0]], list, i);
         holds = eval_bool(m, node->arg[1]);
-        if (holds && node->op == PP_OP_ANY) {
-            return pp_value_bool(true);
-        }
-        if (!holds && node->op == PP_OP_ALL) {
-            return pp_value_bool(false);
+        if (holds == (node->op == PP_OP_ANY) && node->op != PP_OP_COUNT_IF) {
+            *value = pp_value_bool(holds);
+            return;
         }
         n += holds;
     }
-    return (node->op == PP_OP_COUNT_IF ? pp_value_int(n)
-            : pp_value_bool(node->op == PP_OP_ALL));
+    *value = (node->op == PP_OP_COUNT_IF ? pp_value_int(n)
+              : pp_value_bool(node->op == PP_OP_ALL));
 }
 
-static struct pp_value
-call(struct pp_matcher *m, const struct pp_node *node)
+static void
+call(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
 {
     struct pp_value args[PP_FUNC_ARGS_MAX];
-    struct pp_value result = nothing(node->type);
 
     for (unsigned int i = 0; i < node->n_args; i++) {
-        args[i] = pp_eval(m, node->arg[i]);
+        copy(&args[i], pp_eval_at(m, node->arg[i]));
     }
-    if (!pp_funcs[node->x].run(&m->arena, args, &result)) {
+    *value = nothing(node->type);
+    if (!pp_funcs[node->x].run(&m->arena, args, value)) {
         m->failed = true;
-        return nothing(node->type);
+        *value = nothing(node->type);
     }
-    return result;
 }
 
-static struct pp_value
-date(struct pp_matcher *m)
+static void
+date(struct pp_matcher *m, struct pp_value *value)
 {
     char *s = pp_arena_alloc(&m->arena, PP_DATE_LEN + 1);
 
-    if (!s) {
+    if (s) {
+        pp_format_date(m->now, s);
+        *value = pp_value_bytes(s, PP_DATE_LEN);
+    } else {
         m->failed = true;
-        return pp_value_bytes(NULL, 0);
+        *value = pp_value_bytes(NULL, 0);
     }
-    pp_format_date(m->now, s);
-    return pp_value_bytes(s, PP_DATE_LEN);
 }
 
 /* The value of a constant. */
@@ -418,14 +432,25 @@ pp_eval_bind(struct pp_matcher *m)
     }
 }
 
-/* Works node 'node' out anew. */
-static struct pp_value
-work_out(struct pp_matcher *m, const struct pp_node *node)
+/* Whether a comparison of integers holds. */
+static bool
+compare(enum pp_op op, int64_t a, int64_t b)
+{
+    return (op == PP_OP_LT ? a < b
+            : op == PP_OP_LE ? a <= b
+            : op == PP_OP_GT ? a > b : a >= b);
+}
+
+/* Works node 'node' out anew.  'value' is its cell's. */
+static void
+work_out(struct pp_matcher *m, const struct pp_node *node,
+         struct pp_value *value)
 {
     const struct pp_node *nodes = pp_program_nodes(m->program);
+    const struct pp_value *a;
     const struct pp_scope *scope;
     const struct pp_cell *list;
-    struct pp_value value, a;
+    int64_t i;
     bool ok;
 
     m->n_evals++;
@@ -435,128 +460,144 @@ work_out(struct pp_matcher *m, const struct pp_node *node)
     case PP_OP_BYTES:
     case PP_OP_CLASS:
     case PP_OP_SET:
-        return constant(m->program, node);
+        *value = constant(m->program, node);
+        return;
     case PP_OP_DATE:
-        return date(m);
+        date(m, value);
+        return;
 
     case PP_OP_FIELD:
-        value = nothing(node->type);
-        ok = m->msg->proxy->get(m->msg, node->x, &m->arena, &value);
-        return got(m, ok, value, node->type);
+        *value = nothing(node->type);
+        ok = m->msg->proxy->get(m->msg, node->x, &m->arena, value);
+        got(m, ok, node->type, value);
+        return;
 
     case PP_OP_ELEM:
         scope = &m->scope[node->imm];
-        return (scope->field == node->x
-                ? get_elem(m, node->x, scope->elem, node->y, node->type)
-                : nothing(node->type));
+        if (scope->field == node->x) {
+            get_elem(m, node->x, scope->elem, node->y, node->type, value);
+        } else {
+            *value = nothing(node->type);
+        }
+        return;
 
     case PP_OP_PIECE:
         scope = &m->scope[node->imm];
-        return (scope->pieces
-                ? pp_value_bytes(scope->pieces[scope->elem].p,
-                                 scope->pieces[scope->elem].n)
-                : nothing(node->type));
+        *value = (scope->pieces
+                  ? pp_value_bytes(scope->pieces[scope->elem].p,
+                                   scope->pieces[scope->elem].n)
+                  : nothing(node->type));
+        return;
 
     case PP_OP_INDEX:
-        return pp_value_int(m->scope[node->imm].elem);
+        *value = pp_value_int(m->scope[node->imm].elem);
+        return;
 
     case PP_OP_FIRST:
         list = pp_eval_list(m, node->arg[0]);
-        return (list->value.count
-                ? get_elem(m, node->x, list->elems ? list->elems[0] : 0,
-                           node->y, node->type)
-                : nothing(node->type));
+        if (list->value.count) {
+            get_elem(m, node->x, list->elems ? list->elems[0] : 0, node->y,
+                     node->type, value);
+        } else {
+            *value = nothing(node->type);
+        }
+        return;
 
     case PP_OP_NOT:
-        return pp_value_bool(!eval_bool(m, node->arg[0]));
+        *value = pp_value_bool(!eval_bool(m, node->arg[0]));
+        return;
     case PP_OP_AND:
-        return pp_value_bool(eval_bool(m, node->arg[0])
-                             && eval_bool(m, node->arg[1]));
+        *value = pp_value_bool(eval_bool(m, node->arg[0])
+                               && eval_bool(m, node->arg[1]));
+        return;
     case PP_OP_OR:
-        return pp_value_bool(eval_bool(m, node->arg[0])
-                             || eval_bool(m, node->arg[1]));
+        *value = pp_value_bool(eval_bool(m, node->arg[0])
+                               || eval_bool(m, node->arg[1]));
+        return;
     case PP_OP_IF:
-        return pp_eval(m, eval_bool(m, node->arg[0])
-                       ? node->arg[1] : node->arg[2]);
+        copy(value, pp_eval_at(m, eval_bool(m, node->arg[0])
+                               ? node->arg[1] : node->arg[2]));
+        return;
 
     case PP_OP_EQ:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(values_equal(a, pp_eval(m, node->arg[1])));
     case PP_OP_NE:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(!values_equal(a, pp_eval(m, node->arg[1])));
+        a = pp_eval_at(m, node->arg[0]);
+        ok = values_equal(a, pp_eval_at(m, node->arg[1]));
+        *value = pp_value_bool(ok == (node->op == PP_OP_EQ));
+        return;
     case PP_OP_EQ_NOCASE:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(pp_bytes_equal_nocase(
-                                 a.s, pp_eval(m, node->arg[1]).s));
+        a = pp_eval_at(m, node->arg[0]);
+        *value = pp_value_bool(pp_bytes_equal_nocase(
+                                   a->s, pp_eval_at(m, node->arg[1])->s));
+        return;
     case PP_OP_LT:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(a.i < pp_eval(m, node->arg[1]).i);
     case PP_OP_LE:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(a.i <= pp_eval(m, node->arg[1]).i);
     case PP_OP_GT:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(a.i > pp_eval(m, node->arg[1]).i);
     case PP_OP_GE:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_bool(a.i >= pp_eval(m, node->arg[1]).i);
+        i = pp_eval_at(m, node->arg[0])->i;
+        *value = pp_value_bool(compare(node->op, i,
+                                       pp_eval_at(m, node->arg[1])->i));
+        return;
     case PP_OP_IN:
-        return pp_value_bool(in_set(m->program, &nodes[node->arg[1]],
-                                    pp_eval(m, node->arg[0])));
+        *value = pp_value_bool(in_set(m->program, &nodes[node->arg[1]],
+                                      pp_eval_at(m, node->arg[0])));
+        return;
 
     case PP_OP_ADD:
     case PP_OP_SUB:
     case PP_OP_MUL:
     case PP_OP_DIV:
     case PP_OP_MOD:
-        a = pp_eval(m, node->arg[0]);
-        return pp_value_int(arithmetic(node->op, a.i,
-                                       pp_eval(m, node->arg[1]).i));
+        i = pp_eval_at(m, node->arg[0])->i;
+        *value = pp_value_int(arithmetic(node->op, i,
+                                         pp_eval_at(m, node->arg[1])->i));
+        return;
     case PP_OP_NEG:
-        return pp_value_int(arithmetic(PP_OP_SUB, 0,
-                                       pp_eval(m, node->arg[0]).i));
+        *value = pp_value_int(arithmetic(PP_OP_SUB, 0,
+                                         pp_eval_at(m, node->arg[0])->i));
+        return;
 
     case PP_OP_ANY:
     case PP_OP_ALL:
     case PP_OP_COUNT_IF:
-        return loop(m, node);
+        loop(m, node, value);
+        return;
     case PP_OP_COUNT:
-        return pp_value_int(pp_eval_list(m, node->arg[0])->value.count);
+        *value = pp_value_int(pp_eval_list(m, node->arg[0])->value.count);
+        return;
 
     case PP_OP_CALL:
-        return call(m, node);
+        call(m, node, value);
+        return;
 
     case PP_OP_LIST:
     case PP_OP_SELECT:
     case PP_OP_SPLIT:
     case PP_N_OPS:
     default:
-        return nothing(node->type);
+        *value = nothing(node->type);
     }
 }
 
-struct pp_value
-pp_eval(struct pp_matcher *m, uint32_t index)
+const struct pp_value *
+pp_eval_at(struct pp_matcher *m, uint32_t index)
 {
     const struct pp_node *node = pp_program_nodes(m->program) + index;
     struct pp_cell *cell = &m->cells[index];
-    struct pp_value value;
     uint64_t gen;
 
     if (cell->gen == PP_GEN_ALWAYS) {
-        return cell->value;
+        return &cell->value;
     } else if (node->shared < 2 || node->op == PP_OP_DATE) {
-        return work_out(m, node);
+        work_out(m, node, &cell->value);
+        return &cell->value;
     }
     gen = generation(m, node);
-    if (cell->gen == gen) {
-        return cell->value;
+    if (cell->gen != gen) {
+        work_out(m, node, &cell->value);
+        cell->gen = gen;
     }
-    value = work_out(m, node);
-    cell->value = value;
-    cell->gen = gen;
-    return value;
+    return &cell->value;
 }
 
 bool

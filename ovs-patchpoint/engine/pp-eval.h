@@ -30,8 +30,15 @@ void pp_eval_bind(struct pp_matcher *);
 /* Begins with message 'msg'; false if no patch is for its proxy. */
 bool pp_eval_begin(struct pp_matcher *, const struct pp_msg *msg);
 
-/* The value of node 'node', which is no list. */
-struct pp_value pp_eval(struct pp_matcher *, uint32_t node);
+/* The value of node 'node', which is no list.  It stands in the node's cell,
+ * until the node is evaluated for another element or message. */
+const struct pp_value *pp_eval_at(struct pp_matcher *, uint32_t node);
+
+static inline struct pp_value
+pp_eval(struct pp_matcher *m, uint32_t node)
+{
+    return *pp_eval_at(m, node);
+}
 
 /* The list that node 'node' is. */
 const struct pp_cell *pp_eval_list(struct pp_matcher *, uint32_t node);
