@@ -228,20 +228,16 @@ split(struct pp_matcher *m, const struct pp_node *node, struct pp_cell *cell)
 {
     struct pp_bytes x = pp_eval(m, node->arg[0]).s;
     struct pp_bytes separator = pp_eval(m, node->arg[1]).s;
+    struct pp_bytes rest = x;
     struct pp_bytes *pieces;
     uint32_t n = 1;
+    size_t at;
 
     cell->value = pp_value_list(0);
-    for (struct pp_bytes rest = x; ; ) {
-        const uint8_t *p = (rest.n ? memmem(rest.p, rest.n, separator.p,
-                                            separator.n) : NULL);
-
-        if (!p) {
-            break;
-        }
+    while ((at = pp_bytes_find(rest, separator)) != SIZE_MAX) {
         n++;
-        rest.n -= (size_t) (p - rest.p) + separator.n;
-        rest.p = p + separator.n;
+        rest.p += at + separator.n;
+        rest.n -= at + separator.n;
     }
     if (n > PP_EXPR_SPLIT_MAX
         || !(pieces = pp_arena_alloc(&m->arena, n * sizeof *pieces))) {
@@ -249,14 +245,11 @@ split(struct pp_matcher *m, const struct pp_node *node, struct pp_cell *cell)
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        const uint8_t *p = (x.n ? memmem(x.p, x.n, separator.p, separator.n)
-                            : NULL);
-        size_t length = p ? (size_t) (p - x.p) : x.n;
-
-        pieces[i] = (struct pp_bytes) { x.p, length };
-        if (p) {
-            x.n -= length + separator.n;
-            x.p = p + separator.n;
+        at = i < n - 1 ? pp_bytes_find(x, separator) : x.n;
+        pieces[i] = (struct pp_bytes) { x.p, at };
+        if (i < n - 1) {
+            x.p += at + separator.n;
+            x.n -= at + separator.n;
         }
     }
     cell->value.count = n;

@@ -40,6 +40,33 @@ pp_bytes_equal(struct pp_bytes a, struct pp_bytes b)
     return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
+size_t
+pp_bytes_find(struct pp_bytes x, struct pp_bytes y)
+{
+    size_t at = 0;
+
+    if (!y.n) {
+        return 0;
+    }
+    while (x.n >= y.n && x.n - at >= y.n) {
+        size_t room = x.n - at - (y.n - 1);
+        const uint8_t *p = memchr(x.p + at, y.p[0], room);
+
+        if (!p) {
+            break;
+        }
+        at = (size_t) (p - x.p);
+        if (y.n == 1 || (y.n == 2 && p[1] == y.p[1])) {
+            return at;
+        } else if (y.n > 2) {
+            p = memmem(p, x.n - at, y.p, y.n);
+            return p ? (size_t) (p - x.p) : SIZE_MAX;
+        }
+        at++;
+    }
+    return SIZE_MAX;
+}
+
 bool
 pp_bytes_equal_nocase(struct pp_bytes a, struct pp_bytes b)
 {

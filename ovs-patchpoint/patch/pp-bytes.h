@@ -36,6 +36,10 @@ pp_ascii_lower(uint8_t c)
 bool pp_bytes_equal(struct pp_bytes, struct pp_bytes);
 bool pp_bytes_equal_nocase(struct pp_bytes, struct pp_bytes);
 
+/* Offset of the first 'y' in 'x', or SIZE_MAX.  Takes time linear in 'x'; most
+ * often 'x' does not even have the first byte of 'y', and then little. */
+size_t pp_bytes_find(struct pp_bytes x, struct pp_bytes y);
+
 /* Reads a character class, "[A-Za-z0-9._-]" or "[^ \t]", into the 32 bytes at
  * 'bits'.  Returns NULL, or what is wrong. */
 const char *pp_class_parse(const uint8_t *, size_t n, uint8_t bits[32]);

@@ -56,19 +56,6 @@ is_tchar(uint8_t c)
             || (c && strchr("!#$%&'*+-.^_`|~", c)));
 }
 
-/* Offset of 'y' in 'x', or SIZE_MAX. */
-static size_t
-find_in(struct pp_bytes x, struct pp_bytes y)
-{
-    const uint8_t *p;
-
-    if (!y.n) {
-        return 0;
-    }
-    p = x.n >= y.n ? memmem(x.p, x.n, y.p, y.n) : NULL;
-    return p ? (size_t) (p - x.p) : SIZE_MAX;
-}
-
 /* Offset of the last 'y' in 'x', or SIZE_MAX.  Walks forward, so that it is
  * linear. */
 static size_t
@@ -78,7 +65,8 @@ find_last_in(struct pp_bytes x, struct pp_bytes y)
     size_t at = 0;
 
     while (y.n && at <= x.n) {
-        size_t off = find_in((struct pp_bytes) { x.p + at, x.n - at }, y);
+        struct pp_bytes rest = { x.p + at, x.n - at };
+        size_t off = pp_bytes_find(rest, y);
 
         if (off == SIZE_MAX) {
             break;
@@ -95,7 +83,7 @@ static bool
 f_contains(ARGS)
 {
     UNUSED_ARENA;
-    return give_bool(r, find_in(a[0].s, a[1].s) != SIZE_MAX);
+    return give_bool(r, pp_bytes_find(a[0].s, a[1].s) != SIZE_MAX);
 }
 
 static bool
@@ -236,7 +224,7 @@ f_len(ARGS)
 static bool
 f_find(ARGS)
 {
-    size_t off = find_in(a[0].s, a[1].s);
+    size_t off = pp_bytes_find(a[0].s, a[1].s);
 
     UNUSED_ARENA;
     return give_int(r, off == SIZE_MAX ? -1 : (int64_t) off);
@@ -272,7 +260,7 @@ f_split_count(ARGS)
 
     UNUSED_ARENA;
     while (y.n) {
-        size_t off = find_in(x, y);
+        size_t off = pp_bytes_find(x, y);
 
         if (off == SIZE_MAX) {
             break;
@@ -418,7 +406,7 @@ f_strip(ARGS)
 static bool
 f_before(ARGS)
 {
-    size_t off = find_in(a[0].s, a[1].s);
+    size_t off = pp_bytes_find(a[0].s, a[1].s);
 
     UNUSED_ARENA;
     return give_bytes(r, a[0].s.p, off == SIZE_MAX ? a[0].s.n : off);
@@ -427,7 +415,7 @@ f_before(ARGS)
 static bool
 f_after(ARGS)
 {
-    size_t off = find_in(a[0].s, a[1].s);
+    size_t off = pp_bytes_find(a[0].s, a[1].s);
 
     UNUSED_ARENA;
     if (off == SIZE_MAX || !a[0].s.n) {
@@ -627,7 +615,7 @@ static bool
 f_replace_first(ARGS)
 {
     struct pp_bytes x = a[0].s;
-    size_t off = a[1].s.n ? find_in(x, a[1].s) : SIZE_MAX;
+    size_t off = a[1].s.n ? pp_bytes_find(x, a[1].s) : SIZE_MAX;
     struct pp_buf buf;
     uint8_t *out;
     size_t size;
@@ -688,7 +676,7 @@ f_replace_all(ARGS)
     size_t size;
     uint8_t *out;
 
-    if (!from.n || find_in(x, from) == SIZE_MAX) {
+    if (!from.n || pp_bytes_find(x, from) == SIZE_MAX) {
         return give_bytes(r, x.p, x.n);
     }
     f_split_count(arena, a, &count);
@@ -699,7 +687,7 @@ f_replace_all(ARGS)
     }
     pp_buf_init(&buf, out, size);
     for (;;) {
-        size_t off = find_in(x, from);
+        size_t off = pp_bytes_find(x, from);
 
         if (off == SIZE_MAX) {
             break;
