@@ -275,6 +275,18 @@ measure(struct bench *b, const char *name, const char *first,
     return ok;
 }
 
+/* The index of the proxy for HTTP in pp_proxies[]. */
+static uint8_t
+http_index(void)
+{
+    uint8_t i = 0;
+
+    while (strcmp(pp_proxies[i]->name, "http")) {
+        i++;
+    }
+    return i;
+}
+
 /* One server, one service, every patch enforced. */
 static struct pp_snapshot *
 make_snapshot(const struct pp_program *program, size_t program_size)
@@ -286,6 +298,7 @@ make_snapshot(const struct pp_program *program, size_t program_size)
     };
     struct pp_snap_service service = {
         .port = PORT, .transport = PP_TCP, .fail = PP_FAIL_OPEN,
+        .proxy = http_index(),
     };
     struct pp_snap_server server = { .id = 1, .slot = 1 };
     struct pp_patchset *set = xzalloc(set_size);
