@@ -13,10 +13,9 @@
 FUZZERS = \
 	tests/fuzz/fuzz-ftp \
 	tests/fuzz/fuzz-http \
+	tests/fuzz/fuzz-ldap \
 	tests/fuzz/fuzz-patch \
 	tests/fuzz/fuzz-pipeline
-	tests/fuzz/fuzz-ldap \
-	tests/fuzz/fuzz-patch
 tests_fuzz_fuzz_ftp_SOURCES = tests/fuzz/fuzz-ftp.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_ftp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
