@@ -220,7 +220,7 @@ take_record(struct run *run, struct pp_reader *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct pp_snap_service http80 = { .port = 80 };
+    struct pp_snap_service http = driver_service("http");
     static struct driver *d;
     struct pp_reader r = pp_reader_init(data, size);
     struct run run;
@@ -230,7 +230,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         setenv("PP_SRCDIR", PP_TOP_SRCDIR, 0);
         pool = driver_pool(NULL);
-        d = driver_create(pool, PP_MODE_ENFORCE, &http80, 1);
+        d = driver_create(pool, PP_MODE_ENFORCE, &http, 1);
         pp_pool_unref(pool);
     }
     driver_reset(d);

@@ -138,6 +138,17 @@ driver_reset(struct driver *d)
     driver_pass_time(d, 0);
 }
 
+struct pp_snap_service
+driver_service(const char *name)
+{
+    struct pp_snap_service service = { .port = 80 };
+
+    while (strcmp(pp_proxies[service.proxy]->name, name)) {
+        service.proxy++;
+    }
+    return service;
+}
+
 struct driver *
 driver_create(const struct pp_pool *pool, enum pp_patch_mode mode,
               const struct pp_snap_service *services, uint32_t n)

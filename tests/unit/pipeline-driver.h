@@ -53,6 +53,9 @@ void driver_destroy(struct driver *);
 /* Makes the pipeline new, and all counters 0. */
 void driver_reset(struct driver *);
 
+/* A service of proxy 'name' on TCP port 80. */
+struct pp_snap_service driver_service(const char *name);
+
 /* The patch with id 'id' of this source tree, as a pool; or NULL: all. */
 struct pp_pool *driver_pool(const char *id);
 

@@ -631,13 +631,12 @@ END_TEST
 
 /* The whole pipeline. */
 
-static const struct pp_snap_service http80 = { .port = 80 };
-
 static struct driver *
 make_driver(const char *id, enum pp_patch_mode mode)
 {
     struct pp_pool *pool = driver_pool(id);
-    struct driver *d = driver_create(pool, mode, &http80, 1);
+    struct pp_snap_service http = driver_service("http");
+    struct driver *d = driver_create(pool, mode, &http, 1);
 
     pp_pool_unref(pool);
     return d;
