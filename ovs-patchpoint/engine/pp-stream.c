@@ -222,6 +222,24 @@ make_room(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     return true;
 }
 
+/* Bytes of the to-server stream that stand at 'in' pass unseen.  The sender
+ * can send them again, unless the frame that has them cannot leave as it came:
+ * since more is 'behind' them in it, which may have to wait, or since the
+ * receiver has no room for all of it. */
+static void
+pass_unseen(struct pp_stream *st, struct pp_half *half, uint64_t in,
+            struct pp_bytes bytes, bool behind)
+{
+    uint64_t out = pp_map(half, in);
+
+    if (half->pending || st->rebuild || behind
+        || out + bytes.n > half->edge) {
+        pp_keep_append(st, half, out, bytes.p, bytes.n);
+    } else if (bytes.n) {
+        half->unkept = MAX(half->unkept, in + bytes.n);
+    }
+}
+
 /* New bytes in their order. */
 static bool
 take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
@@ -241,8 +259,11 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     st->from = (st->rebuild ? pp_from(half, in)
                 : half->sent);
     fresh = MIN(MAX(half->in_next, half->decided), data_end);
-    if (half->decided > half->in_next) {
-        half->unkept = MAX(half->unkept, MIN(half->decided, data_end));
+    if (dir == PP_TO_SERVER && fresh > half->in_next) {
+        pass_unseen(st, half, half->in_next, (struct pp_bytes) {
+            .p = pkt->data + pkt->payload + (half->in_next - in),
+            .n = fresh - half->in_next,
+        }, fresh < data_end);
     }
     st->fresh = (struct pp_bytes) {
         .p = pkt->data + pkt->payload + (fresh - in),
@@ -463,8 +484,10 @@ apply_skip(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     size_t now = (size_t) MIN(count, view->len);
     uint64_t decided = half->decided;
 
-    if (dir == PP_TO_SERVER && (half->pending || st->rebuild)) {
-        pp_keep_append(st, half, pp_map(half, decided), view->base, now);
+    if (dir == PP_TO_SERVER) {
+        pass_unseen(st, half, decided, (struct pp_bytes) {
+            .p = view->base, .n = now,
+        }, now < view->len);
     } else if (now) {
         half->unkept = MAX(half->unkept, decided + now);
     }
