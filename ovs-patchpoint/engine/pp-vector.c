@@ -485,7 +485,8 @@ try_cut(struct run *run, const struct pp_vector *v, const struct cut *cut,
     va_start(args, how);
     where = xvasprintf(how, args);
     va_end(args);
-    pp_errors_add(errors, run->patch->file, v->line, 0, "%s '%s', %s: %s",
+    pp_errors_add(errors, run->patch->file, v->line, v->column,
+                  "%s '%s', %s: %s",
                   v->exploit ? "exploit" : "benign", v->name, where, error);
     free(where);
     free(error);

@@ -219,6 +219,7 @@ take_vector(struct pp_loader *ld, struct pp_vector *vector,
     name = exploit ? exploit : benign;
     vector->exploit = exploit != NULL;
     vector->line = map->line;
+    vector->column = map->column;
     if (!pp_loader_is(ld, name, PP_YAML_SCALAR, "the vector's name")) {
         return;
     }

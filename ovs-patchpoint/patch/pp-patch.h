@@ -106,7 +106,7 @@ struct pp_turn {
 struct pp_vector {
     char *name;
     bool exploit;               /* Else benign. */
-    unsigned int line;
+    unsigned int line, column;
     struct pp_ends ends;        /* Who the client and the server are. */
     struct pp_turn *turns;
     size_t n_turns;
