@@ -374,6 +374,7 @@ pp_packet_parse(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
     pkt->mtu = pkt->frag_at = pkt->frag_next = pkt->l4_next = 0;
     pkt->frag_headless = false;
     type = read_eth(pkt, &r);
+    counters->packet_in_no_tag += !pkt->slot;
     if (r.error) {
         counters->packet_in_short++;
         return PP_PACKET_BAD;
