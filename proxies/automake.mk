@@ -12,3 +12,4 @@ include proxies/contract/automake.mk
 include proxies/ftp/automake.mk
 include proxies/http/automake.mk
 include proxies/ldap/automake.mk
+include proxies/smtp/automake.mk

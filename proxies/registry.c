@@ -13,11 +13,13 @@
 extern const struct pp_proxy pp_proxy_ftp;
 extern const struct pp_proxy pp_proxy_http;
 extern const struct pp_proxy pp_proxy_ldap;
+extern const struct pp_proxy pp_proxy_smtp;
 
 const struct pp_proxy *const pp_proxies[] = {
     &pp_proxy_ftp,
     &pp_proxy_http,
     &pp_proxy_ldap,
+    &pp_proxy_smtp,
     NULL,
 };
 

@@ -15,7 +15,8 @@ FUZZERS = \
 	tests/fuzz/fuzz-http \
 	tests/fuzz/fuzz-ldap \
 	tests/fuzz/fuzz-patch \
-	tests/fuzz/fuzz-pipeline
+	tests/fuzz/fuzz-pipeline \
+	tests/fuzz/fuzz-smtp
 tests_fuzz_fuzz_ftp_SOURCES = tests/fuzz/fuzz-ftp.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_ftp_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
@@ -26,6 +27,8 @@ tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_pipeline_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	-DPP_TOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_fuzz_fuzz_pipeline_LDADD = $(FUZZ_MAIN) $(LDADD)
+tests_fuzz_fuzz_smtp_SOURCES = tests/fuzz/fuzz-smtp.c $(FUZZ_PROXY)
+tests_fuzz_fuzz_smtp_LDADD = $(FUZZ_LIBS)
 
 # What the targets of proxies share.
 FUZZ_PROXY = tests/fuzz/fuzz-proxy.c tests/fuzz/fuzz-proxy.h

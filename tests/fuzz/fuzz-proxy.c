@@ -131,6 +131,13 @@ check_delete(struct run *run, const struct pp_msg *msg, struct pp_span extent)
     view.len = buf.len < PP_HOLD_MAX ? buf.len : PP_HOLD_MAX;
     parse = proxy->parse(state, other, PP_TO_SERVER, run->wants, &view,
                         &again);
+    while (parse.status == PP_PARSE_MESSAGE && parse.hold
+           && again.event != msg->event) {
+        /* Of several events that are looked at in turn, the first. */
+        proxy->commit(state, &again, PP_PASSED);
+        parse = proxy->parse(state, other, PP_TO_SERVER, run->wants, &view,
+                             &again);
+    }
     ASSERT(parse.status == PP_PARSE_MESSAGE && again.event == msg->event);
 }
 

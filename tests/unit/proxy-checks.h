@@ -8,19 +8,19 @@
 
 #include "proxy-driver.h"
 
-/* What both sides send in turn, the client first, and the log that it comes
- * to.  A NULL ends it.  A "" of the client's is FIN, of the server's
- * nothing. */
+/* What both sides send in turn, and the log that it comes to.  A NULL ends it.
+ * A "" of the client's is FIN, of the server's nothing. */
 struct vector {
     const char *name;
     uint32_t wants;
     const char *log;
-    const char *sends[12];
+    const char *sends[16];
 };
 
 /* Runs it whole, at every cut in two, and in small pieces: to the same each
- * time. */
+ * time.  The client sends first, or with 'first' PP_FROM_SERVER the server. */
 void vector_check(const struct vector *);
+void vector_check_first(const struct vector *, enum pp_dir first);
 
 /* What reply_when() says of each unit to the server: 'n', now, 'w', wait, or
  * '-', never.  The client sends first. */

@@ -190,12 +190,10 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
         return false;
     case PP_PARSE_BAD:
     case PP_PARSE_OPAQUE:
-        side->over = true;
-        if (dir == PP_TO_SERVER) {
-            log_word(conn, "(");
-            log_word(conn, proxy->reasons[parse.reason]);
-            log_word(conn, ")");
-        }
+        conn->sides[0].over = conn->sides[1].over = true;
+        log_word(conn, "(");
+        log_word(conn, proxy->reasons[parse.reason]);
+        log_word(conn, ")");
         break;
     }
     return true;
@@ -207,8 +205,11 @@ conn_run(struct test_conn *conn)
     bool on;
 
     do {
-        on = conn_step(conn, PP_TO_SERVER);
-        on = conn_step(conn, PP_FROM_SERVER) || on;
+        /* A server answers what has reached it. */
+        while (conn_step(conn, PP_TO_SERVER)) {
+            continue;
+        }
+        on = conn_step(conn, PP_FROM_SERVER);
     } while (on);
 }
 
@@ -370,6 +371,20 @@ driver_check_manual(void)
     for (i = 0; proxy->reasons[i]; i++) {
         ck_assert_msg(strstr(manual, proxy->reasons[i]) != NULL,
                       "no reason %s", proxy->reasons[i]);
+    }
+    free(manual);
+}
+
+void
+driver_check_manual_events(void)
+{
+    char *manual = manual_read();
+    size_t i;
+
+    for (i = 0; proxy->events[i].name; i++) {
+        ck_assert_msg(strstr(manual, proxy->events[i].doc) != NULL,
+                      "event %s: the manual says something else",
+                      proxy->events[i].name);
     }
     free(manual);
 }

@@ -23,7 +23,8 @@ struct side {
 
 /* A connection under test.  'log' is what became of it: a unit as its
  * event's letter and its bytes, or how many, in <>, skipped bytes as their
- * number, with '!' where they are swallowed. */
+ * number, with '!' where they are swallowed, and why it is not followed any
+ * more, in (). */
 struct test_conn {
     uint64_t state[64];
     uint32_t wants;
@@ -65,5 +66,8 @@ void field_text(const struct pp_msg *, const char *path, char *text,
 /* Checks that the manual page of the proxy tells of every field, in the words
  * of its table, and of every reason. */
 void driver_check_manual(void);
+
+/* The same of events. */
+void driver_check_manual_events(void);
 
 #endif /* proxy-driver.h */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The lines of a message, and where it ends (RFC 5321 4.1.1.4, 4.5.2).
+ *
+ * In: the client's bytes behind 354.  Out: units, and what passes unseen.
+ * Runs in the engine's data threads; owns nothing but the connection state.
+ *
+ * A unit ends with LF, as lines do for every server; a field says what was
+ * before it.  RFC 5321 wants CRLF, and a message that ends with a dot between
+ * two of them; which other dots end it is the server's choice.  Here, none
+ * does.  But where such a dot is the last that was sent and a reply comes,
+ * the server has taken it for the end, and so does the proxy. */
+
+#include <config.h>
+
+#include "pp-smtp.h"
+
+#include <string.h>
+
+void
+pp_smtp_data_start(struct pp_smtp_conn *conn)
+{
+    memset(&conn->data, 0, sizeof conn->data);
+    conn->data.before = PP_SMTP_CRLF;
+    conn->scan = 0;
+}
+
+/* How many CRs there are in 's'. */
+static uint32_t
+count_crs(const struct pp_reader *text, struct pp_span s)
+{
+    struct pp_reader r = *text;
+    struct pp_reader line;
+    uint32_t n = 0;
+    size_t cr;
+
+    pp_reader_skip(&r, s.off);
+    line = pp_reader_sub(&r, s.len);
+    while ((cr = pp_reader_find(&line, '\r')) != SIZE_MAX) {
+        pp_reader_skip(&line, cr + 1 - line.pos);
+        n++;
+    }
+    return n;
+}
+
+/* Reads the line, or the part of one, from 'start'. */
+static void
+line_parse(const struct pp_smtp_data *data, const struct pp_reader *text,
+           size_t start, size_t text_end, size_t end,
+           struct pp_smtp_line *line)
+{
+    bool straight;
+
+    *line = (struct pp_smtp_line) {
+        .text = pp_smtp_span(start, text_end),
+        .end = pp_smtp_span(text_end, end),
+        .ending = (uint8_t) (end - text_end),
+        .start = !data->inside,
+        .header = !data->body,
+    };
+    line->first = data->number ? data->first : line->ending;
+    line->crs = count_crs(text, line->text);
+    line->dot = (line->start && line->text.len
+                 && pp_reader_peek(text, start) == '.'
+                 && line->crs == line->text.len - 1);
+    straight = !line->start || data->before == PP_SMTP_CRLF;
+    line->regular = (straight && !line->crs && line->ending != PP_SMTP_LF);
+    line->last = (line->regular && line->dot
+                  && line->ending == PP_SMTP_CRLF);
+}
+
+/* What 'line' that has reached the server, or was taken away, leads to. */
+void
+pp_smtp_data_passed(struct pp_smtp_conn *conn, const struct pp_smtp_line *line,
+                    bool swallowed)
+{
+    struct pp_smtp_data *data = &conn->data;
+    bool ends = line->ending != PP_SMTP_NO_ENDING;
+
+    data->broke = false;
+    if (swallowed) {
+        return;
+    }
+    data->passed = data->dotted;
+    if (line->dot && ends && !line->last) {
+        data->dotted = true;
+        data->passed = false;
+    }
+    data->inside = !ends;
+    data->length += line->text.len + line->end.len;
+    if (ends) {
+        data->first = data->number ? data->first : line->ending;
+        data->number++;
+        data->before = line->ending;
+        data->body |= line->start && line->crs == line->text.len;
+        data->length = line->ending == PP_SMTP_CRLF ? 0 : data->length;
+    }
+    if (line->last) {
+        pp_smtp_owe(conn, PP_SMTP_END);
+        conn->to = EXPECT_COMMAND;
+    }
+}
+
+/* EXPECT_DATA. */
+bool
+pp_smtp_step_data(struct pp_smtp_call *call)
+{
+    struct pp_smtp_conn *conn = call->conn;
+    bool data = pp_smtp_wanted(call, PP_SMTP_E_DATA);
+    bool breaks = pp_smtp_wanted(call, PP_SMTP_E_BREAK);
+    struct pp_smtp_line line;
+    size_t text_end, end;
+
+    if (!pp_smtp_line_end(call, PP_SMTP_DATA_LINE_MAX, &text_end, &end)) {
+        return false;
+    }
+    line_parse(&conn->data, &call->text, call->pos, text_end, end, &line);
+    breaks = (breaks && !conn->data.broke
+              && (!line.regular || conn->again));
+    if (breaks || data) {
+        pp_smtp_msg_init(call, breaks ? PP_SMTP_E_BREAK : PP_SMTP_E_DATA);
+        call->scratch->msg.line = line;
+        call->scratch->msg.hold = breaks && data;
+        pp_smtp_stop_message(call, call->pos, end);
+        call->stop.hold = breaks && data;
+        return false;
+    }
+    pp_smtp_data_passed(conn, &line, false);
+    call->pos = end;
+    return true;
+}

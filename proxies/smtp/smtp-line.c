@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* A command line, decoded (RFC 5321 4.1, RFC 3030 2, RFC 4954 4).
+ *
+ * In: a line.  Out: its parts, as spans.  Runs in the engine's data threads;
+ * owns nothing. */
+
+#include <config.h>
+
+#include "pp-smtp.h"
+
+/* The verbs that mean something to the proxy itself. */
+static const struct {
+    const char *verb;
+    enum pp_smtp_kind kind;
+} verbs[] = {
+    { "HELO", PP_SMTP_HELO },
+    { "EHLO", PP_SMTP_EHLO },
+    { "LHLO", PP_SMTP_EHLO },
+    { "MAIL", PP_SMTP_MAIL },
+    { "RCPT", PP_SMTP_RCPT },
+    { "DATA", PP_SMTP_DATA },
+    { "BDAT", PP_SMTP_BDAT },
+    { "RSET", PP_SMTP_RSET },
+    { "AUTH", PP_SMTP_AUTH },
+    { "STARTTLS", PP_SMTP_STARTTLS },
+    { "TURN", PP_SMTP_TURN },
+    { "ATRN", PP_SMTP_TURN },
+    { "PROXY", PP_SMTP_PROXY },
+};
+
+/* 's' without blanks around. */
+struct pp_span
+pp_smtp_trim(const struct pp_reader *text, struct pp_span s)
+{
+    while (s.len && pp_smtp_is_blank(pp_reader_peek(text, s.off))) {
+        s.off++;
+        s.len--;
+    }
+    while (s.len
+           && pp_smtp_is_blank(pp_reader_peek(text, s.off + s.len - 1))) {
+        s.len--;
+    }
+    return s;
+}
+
+/* True if 's' is 'word', which is in upper case, without regard to case. */
+bool
+pp_smtp_equals(const struct pp_reader *text, struct pp_span s,
+               const char *word)
+{
+    uint32_t i;
+
+    for (i = 0; i < s.len && word[i]; i++) {
+        if (pp_smtp_upper(pp_reader_peek(text, s.off + i)) != word[i]) {
+            return false;
+        }
+    }
+    return i == s.len && !word[i];
+}
+
+/* The first word of 's', which has no blanks around; '*rest' is what is behind
+ * it. */
+static struct pp_span
+first_word(const struct pp_reader *text, struct pp_span s,
+           struct pp_span *rest)
+{
+    uint32_t n = 0;
+
+    while (n < s.len && !pp_smtp_is_blank(pp_reader_peek(text, s.off + n))) {
+        n++;
+    }
+    *rest = pp_smtp_trim(text, pp_smtp_span(s.off + n, pp_smtp_span_end(s)));
+    return pp_smtp_span(s.off, s.off + n);
+}
+
+/* Offset after the '>' that ends the path which starts at 'pos' with '<', or
+ * 'end'.  A quoted string may have a '>' in it (RFC 5321 4.1.2). */
+static size_t
+path_end(const struct pp_reader *text, size_t pos, size_t end)
+{
+    bool quoted = false;
+
+    for (; pos < end; pos++) {
+        int c = pp_reader_peek(text, pos);
+
+        if (quoted && c == '\\') {
+            pos++;
+        } else if (c == '"') {
+            quoted = !quoted;
+        } else if (c == '>' && !quoted) {
+            return pos + 1;
+        }
+    }
+    return end;
+}
+
+/* The path of MAIL and RCPT, in the argument behind 'keyword', and the
+ * parameters behind it. */
+static void
+parse_path(const struct pp_reader *text, const char *keyword,
+           struct pp_smtp_command *cmd)
+{
+    struct pp_span arg = cmd->argument;
+    size_t end = pp_smtp_span_end(arg);
+    struct pp_span s;
+    uint32_t n;
+
+    for (n = 0; keyword[n]; n++) {
+        if (n >= arg.len
+            || pp_smtp_upper(pp_reader_peek(text, arg.off + n))
+               != keyword[n]) {
+            return;
+        }
+    }
+    s = pp_smtp_trim(text, pp_smtp_span(arg.off + n, end));
+    cmd->has_path = true;
+    if (pp_reader_peek(text, s.off) == '<' && s.len) {
+        size_t stop = path_end(text, s.off, end);
+        bool closed = (stop > s.off + 1
+                       && pp_reader_peek(text, stop - 1) == '>');
+
+        cmd->path = pp_smtp_span(s.off + 1, stop - closed);
+        cmd->params = pp_smtp_span(stop, end);
+    } else {
+        cmd->path = first_word(text, s, &cmd->params);
+        cmd->params = pp_smtp_span(pp_smtp_span_end(cmd->path), end);
+    }
+}
+
+/* The size in BDAT, or -1. */
+static int64_t
+parse_size(const struct pp_reader *text, struct pp_span s)
+{
+    int64_t size = 0;
+    uint32_t i;
+
+    for (i = 0; i < s.len; i++) {
+        int c = pp_reader_peek(text, s.off + i);
+
+        if (c < '0' || c > '9' || size > (INT64_MAX - 9) / 10) {
+            return -1;
+        }
+        size = size * 10 + (c - '0');
+    }
+    return s.len ? size : -1;
+}
+
+/* Reads the command from 'start'; 'text_end' is the end of its text, 'end'
+ * that of its line ending. */
+void
+pp_smtp_command_parse(const struct pp_reader *text, size_t start,
+                      size_t text_end, size_t end,
+                      struct pp_smtp_command *cmd)
+{
+    size_t i;
+
+    *cmd = (struct pp_smtp_command) {
+        .line = pp_smtp_span(start, text_end),
+        .end = pp_smtp_span(text_end, end),
+        .ending = (uint8_t) (end - text_end),
+        .size = -1,
+    };
+    cmd->verb = first_word(text, pp_smtp_trim(text, cmd->line),
+                           &cmd->argument);
+    cmd->word = first_word(text, cmd->argument, &cmd->rest);
+    for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        if (pp_smtp_equals(text, cmd->verb, verbs[i].verb)) {
+            cmd->kind = verbs[i].kind;
+            cmd->lhlo = verbs[i].verb[0] == 'L';
+        }
+    }
+    if (cmd->kind == PP_SMTP_MAIL) {
+        parse_path(text, "FROM:", cmd);
+    } else if (cmd->kind == PP_SMTP_RCPT) {
+        parse_path(text, "TO:", cmd);
+    } else if (cmd->kind == PP_SMTP_BDAT) {
+        cmd->size = parse_size(text, cmd->word);
+        cmd->last = pp_smtp_equals(text, cmd->rest, "LAST");
+    }
+}
+
+/* Parameters. */
+
+static struct pp_smtp_param
+parse_param(const struct pp_reader *text, size_t from, size_t start,
+            size_t end)
+{
+    struct pp_smtp_param param = {
+        .extent = pp_smtp_span(from, end),
+        .raw = pp_smtp_span(start, end),
+        .name = pp_smtp_span(start, end),
+    };
+    size_t i;
+
+    for (i = start; i < end; i++) {
+        if (pp_reader_peek(text, i) == '=') {
+            param.name = pp_smtp_span(start, i);
+            param.value = pp_smtp_span(i + 1, end);
+            param.has_value = true;
+            break;
+        }
+    }
+    return param;
+}
+
+/* The parameters of MAIL and RCPT, '*n' of them, or NULL where there are too
+ * many. */
+const struct pp_smtp_param *
+pp_smtp_params(struct pp_smtp_msg *msg, uint32_t *n)
+{
+    size_t pos = msg->command.params.off;
+    size_t end = pp_smtp_span_end(msg->command.params);
+
+    while (!msg->params_parsed) {
+        size_t start = pos;
+        size_t stop;
+
+        while (start < end
+               && pp_smtp_is_blank(pp_reader_peek(&msg->text, start))) {
+            start++;
+        }
+        stop = start;
+        while (stop < end
+               && !pp_smtp_is_blank(pp_reader_peek(&msg->text, stop))) {
+            stop++;
+        }
+        if (stop == start) {
+            msg->params_parsed = true;
+        } else if (msg->n_params >= PP_SMTP_PARAMS_MAX) {
+            msg->params_parsed = msg->params_full = true;
+        } else {
+            msg->params[msg->n_params++]
+                = parse_param(&msg->text, pos, start, stop);
+        }
+        pos = stop;
+    }
+    *n = msg->n_params;
+    return msg->params_full ? NULL : msg->params;
+}
