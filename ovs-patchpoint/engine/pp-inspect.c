@@ -239,10 +239,25 @@ report_hits(struct pp_inspector *ins, const struct pp_rules *rules,
 
 /* Deciding. */
 
-/* Matches 'msg' and works out its correction. */
+/* Forgets the hits of rules that are not for what has been corrected. */
+static void
+drop_once(struct pp_hits *hits, const struct pp_program *program)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < hits->n; i++) {
+        if (!pp_program_rules(program)[hits->h[i].rule].once) {
+            hits->h[n++] = hits->h[i];
+        }
+    }
+    hits->n = n;
+}
+
+/* Matches 'msg', which is 'corrected' or as it came, and works out its
+ * correction. */
 static enum pp_decision
 decide(struct pp_inspector *ins, const struct pp_rules *rules,
-       const struct pp_msg *msg)
+       const struct pp_msg *msg, bool corrected)
 {
     ins->counters->proxy_messages++;
     if (ins->program != rules->program) {
@@ -252,6 +267,9 @@ decide(struct pp_inspector *ins, const struct pp_rules *rules,
     pp_match(rules->program, rules->set, msg, &ins->matcher, &ins->hits);
     if (ins->hits.error) {
         ins->counters->match_errors++;
+    }
+    if (corrected) {
+        drop_once(&ins->hits, rules->program);
     }
     if (!ins->hits.n) {
         return PP_DECIDE_PASS;
@@ -294,10 +312,10 @@ enum group_result {
 
 /* Goes through all units of the group that starts with 'view', with the
  * proxy's state 'conn', and collects what is to be edited.  '*end' becomes
- * the group's end. */
+ * the group's end.  'corrected' says that edits were made to it before. */
 static enum group_result
 run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
-          const struct pp_view *view, uint32_t *end)
+          const struct pp_view *view, bool corrected, uint32_t *end)
 {
     const struct pp_proxy *proxy = rules->proxy;
     void *scratch = ins->scratch[proxy_slot(ins, proxy)];
@@ -318,7 +336,7 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
             return GROUP_FAILED;
         }
         *end = r.end;
-        d = decide(ins, rules, &msg);
+        d = decide(ins, rules, &msg, corrected);
         if (d == PP_DECIDE_EDIT) {
             if (!collect_edits(ins)) {
                 return GROUP_FAILED;
@@ -350,7 +368,7 @@ correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
         enum group_result result;
 
         rules->proxy->rewind(conn);
-        result = run_group(ins, rules, conn, &now, &now_end);
+        result = run_group(ins, rules, conn, &now, round > 0, &now_end);
         if (result == GROUP_CLEAN && now_end == now.len) {
             /* What came out of the rounds replaces the whole. */
             ins->rounds.n = 0;
@@ -490,7 +508,7 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
             const struct pp_parse *r, const struct pp_msg *msg,
             void *conn_aux, struct pp_step *step)
 {
-    enum pp_decision d = decide(ins, rules, msg);
+    enum pp_decision d = decide(ins, rules, msg, false);
 
     if (ins->hits.n && !in->reported) {
         report_hits(ins, rules, msg, conn_aux);

@@ -311,6 +311,7 @@ add_rule(struct builder *b, uint32_t patch, uint32_t number,
     rule.reset = r->reset;
     rule.raw = r->raw;
     rule.close = r->close;
+    rule.once = r->once;
     rule.status = r->status;
     rule.first_header = b->headers.size / sizeof(struct pp_program_header);
     rule.n_headers = r->n_headers;

@@ -357,7 +357,8 @@ take_correct_map(struct pp_loader *ld, struct pp_rule *rule,
                  struct pp_yaml *map)
 {
     static const char known[] = "reject, close, delete, replace with, "
-                                "truncate to, insert before, insert after";
+                                "truncate to, insert before, insert after, "
+                                "once";
     struct pp_yaml *n, *side;
 
     if ((n = pp_yaml_get(map, "reject"))) {
@@ -388,6 +389,7 @@ take_correct_map(struct pp_loader *ld, struct pp_rule *rule,
             take_target(ld, rule, side);
         }
         take_with(ld, rule, n, "'insert'");
+        rule->once = take_bool(ld, pp_yaml_get(map, "once"), "'once'");
     } else {
         pp_loader_error(ld, map, "'correct' says nothing that is known: %s, "
                         "drop", known);

@@ -63,6 +63,7 @@ struct pp_rule {
     enum pp_correct_kind kind;
     struct pp_expr *target;     /* Edits.  NULL: the element. */
     struct pp_expr *with;       /* Edits that put or count something. */
+    bool once;                  /* Insert: not to what was corrected. */
     bool reset;                 /* Close: RST, not FIN. */
 
     int64_t status;             /* Reject. */

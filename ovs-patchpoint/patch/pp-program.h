@@ -114,7 +114,7 @@ struct pp_program_rule {
     uint32_t first_header, n_headers;
     uint32_t first_capture, n_captures;
     uint32_t line;              /* In the patch's file. */
-    uint8_t reset, raw, close, pad;
+    uint8_t reset, raw, close, once;
     int64_t status;
 };
 
