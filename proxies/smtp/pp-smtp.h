@@ -195,6 +195,9 @@ enum pp_smtp_offer {
 struct pp_smtp_data {
     uint64_t length;            /* Bytes since the last CRLF. */
     uint32_t number;            /* Lines, by any ending. */
+    uint32_t unit;              /* Bytes of the unit, as the client sent it, */
+    uint8_t ending;             /* and its ending: a correction may take all
+                                 * of it away. */
     uint8_t before;             /* Ending of the line before. */
     uint8_t first;              /* Ending of the first line. */
     bool inside;                /* In a line: a part of it was a unit. */

@@ -69,7 +69,9 @@ line_parse(const struct pp_smtp_data *data, const struct pp_reader *text,
                   && line->ending == PP_SMTP_CRLF);
 }
 
-/* What 'line' that has reached the server, or was taken away, leads to. */
+/* What 'line' that has reached the server, or was taken away, leads to.  It is
+ * the corrected one; of one that is taken away by that altogether, the ending
+ * still counts for the line behind it, as it does for the vendors' fixes. */
 void
 pp_smtp_data_passed(struct pp_smtp_conn *conn, const struct pp_smtp_line *line,
                     bool swallowed)
@@ -81,13 +83,18 @@ pp_smtp_data_passed(struct pp_smtp_conn *conn, const struct pp_smtp_line *line,
     if (swallowed) {
         return;
     }
+    data->length += data->unit;
+    if (!line->text.len && !line->end.len) {
+        data->before = data->inside ? data->before : data->ending;
+        data->length = data->ending == PP_SMTP_CRLF ? 0 : data->length;
+        return;
+    }
     data->passed = data->dotted;
     if (line->dot && ends && !line->last) {
         data->dotted = true;
         data->passed = false;
     }
     data->inside = !ends;
-    data->length += line->text.len + line->end.len;
     if (ends) {
         data->first = data->number ? data->first : line->ending;
         data->number++;
@@ -115,6 +122,10 @@ pp_smtp_step_data(struct pp_smtp_call *call)
         return false;
     }
     line_parse(&conn->data, &call->text, call->pos, text_end, end, &line);
+    if (!conn->again) {
+        conn->data.unit = (uint32_t) (end - call->pos);
+        conn->data.ending = line.ending;
+    }
     breaks = (breaks && !conn->data.broke
               && (!line.regular || conn->again));
     if (breaks || data) {

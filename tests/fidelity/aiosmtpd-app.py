@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""aiosmtpd's server with STARTTLS; says what each message was, to the byte."""
+"""aiosmtpd's server with STARTTLS; says what each message was, to the byte; of
+one longer than 1 MiB, its checksum."""
 
 import asyncio
+import hashlib
 import json
 import os
 import ssl
@@ -16,9 +18,12 @@ def log(what):
 
 class Handler:
     async def handle_DATA(self, server, session, envelope):
+        content = envelope.original_content
+        if len(content) > 1 << 20:
+            content = hashlib.sha256(content).hexdigest().encode()
         log({"event": "message", "from": envelope.mail_from,
              "to": envelope.rcpt_tos, "tls": session.ssl is not None,
-             "content": envelope.original_content.decode("latin-1")})
+             "content": content.decode("latin-1")})
         return "250 OK"
 
 
@@ -39,7 +44,8 @@ async def main(host, port, certificate):
     handler = Handler()
     server = await asyncio.get_running_loop().create_server(
         lambda: Server(handler, hostname="mx.test", tls_context=tls,
-                       enable_SMTPUTF8=True), host, port)
+                       data_size_limit=64 << 20, enable_SMTPUTF8=True),
+        host, port)
     log({"event": "listening"})
     await server.serve_forever()
 

@@ -366,6 +366,12 @@ struct field_case {
 #define LINE_FIELD(NAME, VALUE, UNIT, TEXT) \
     { NAME, VALUE, DATA, UNIT, { HI, "DATA\r\n", GO, TEXT } }
 
+/* 8 KiB and a byte. */
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X256 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16 X16
+#define X2048 X256 X256 X256 X256 X256 X256 X256 X256
+#define LONG X2048 X2048 X2048 X2048 "x"
+
 static const struct field_case field_vectors[] = {
     FIELD("command.verb", "EHLO", "ehlo a.b"),
     FIELD("command.verb", "EHLO", " EhLO\ta.b"),    /* SPACE_BEFORE_VERB. */
@@ -436,6 +442,7 @@ static const struct field_case field_vectors[] = {
     LINE_FIELD("data.length", "3", 0, "a\r\n"),
     LINE_FIELD("data.length", "5", 1, "a\nb\r\n"),
     LINE_FIELD("data.length", "3", 2, "a\nb\r\nc\r\n"),
+    LINE_FIELD("data.length", "8198", 1, LONG "aaa\r\n"),
     LINE_FIELD("data.number", "2", 2, "a\nb\r\nc\r\n"),
     LINE_FIELD("data.whole", "a\n", 0, "a\n"),
 
