@@ -108,6 +108,35 @@ pp_smtp_data_passed(struct pp_smtp_conn *conn, const struct pp_smtp_line *line,
     }
 }
 
+/* Passes what nobody looks at of a line that is straight so far, up to its
+ * first CR or LF, whether its end has come or not: a large message is not held
+ * up at each line.  Not so of one that starts with a dot. */
+static void
+pass_text(struct pp_smtp_call *call)
+{
+    struct pp_smtp_data *data = &call->conn->data;
+    struct pp_reader r = call->text;
+    size_t lf, end;
+
+    if (!data->inside && (data->before != PP_SMTP_CRLF
+                          || pp_reader_peek(&call->text, call->pos) == '.')) {
+        return;
+    }
+    pp_reader_skip(&r, call->pos);
+    lf = pp_reader_find(&r, '\n');
+    end = lf == SIZE_MAX ? call->text.end : lf;
+    r = pp_reader_sub(&r, end - call->pos);
+    end = pp_reader_find(&r, '\r') == SIZE_MAX ? end
+          : pp_reader_find(&r, '\r');
+    if (end > call->pos) {
+        data->inside = true;
+        data->passed = data->dotted;
+        data->length += end - call->pos;
+        call->pos = end;
+        call->conn->scan = 0;
+    }
+}
+
 /* EXPECT_DATA. */
 bool
 pp_smtp_step_data(struct pp_smtp_call *call)
@@ -118,6 +147,9 @@ pp_smtp_step_data(struct pp_smtp_call *call)
     struct pp_smtp_line line;
     size_t text_end, end;
 
+    if (!data && !conn->again) {
+        pass_text(call);
+    }
     if (!pp_smtp_line_end(call, PP_SMTP_DATA_LINE_MAX, &text_end, &end)) {
         return false;
     }

@@ -173,7 +173,9 @@ const struct pp_field pp_smtp_field_table[] = {
         .events = LINE,
         .editable = true,
         .doc = "The line as sent, without its ending; of a line longer than "
-               "8 KiB, a part.",
+               "8 KiB, a part; in break, of a line that follows CRLF and "
+               "does not start with a dot, what is from its first CR or LF "
+               "on.",
     },
     [PP_SMTP_F_DATA_ENDING] = {
         .name = "data.ending",
