@@ -92,10 +92,13 @@ class Lab(PrivateOvs):
     # VMs.
 
     def add_server_vm(self, short, host, plug=True, **kwargs):
-        """A VM with the addresses 10.77.0.'host' and fd77::'host'."""
+        """A VM with the addresses 10.77.0.'host' and, unless its MTU is too
+        small for IPv6 (RFC 8200 5), fd77::'host'."""
+        ips = ["10.77.0.%d/24" % host]
+        if kwargs.get("mtu", 1500) >= 1280:
+            ips.append("fd77::%x/64" % host)
         return self.add_vm(self.bridge, short, "52:54:00:77:00:%02x" % host,
-                           ["10.77.0.%d/24" % host, "fd77::%x/64" % host],
-                           plug=plug, **kwargs)
+                           ips, plug=plug, **kwargs)
 
     def add_client(self, short="c", host=250):
         """A host that is no VM: nothing in the database says that it is."""
