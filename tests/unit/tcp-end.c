@@ -850,12 +850,16 @@ is_acceptable(struct tcp_end *e, const struct pp_packet *pkt, uint64_t seq,
         }
         if ((int32_t) (pkt->tsval - e->ts_recent) < 0) {
             return false;
-        } else if ((int64_t) seq <= (int64_t) wup) {
-            e->ts_recent = pkt->tsval;
         }
     }
-    return ((int64_t) end >= (int64_t) wup
-            && (int64_t) seq <= (int64_t) MAX(e->in_edge, next));
+    if ((int64_t) end < (int64_t) wup
+        || (int64_t) seq > (int64_t) MAX(e->in_edge, next)) {
+        return false;
+    }
+    if (e->ts_on && pkt->ts && (int64_t) seq <= (int64_t) wup) {
+        e->ts_recent = pkt->tsval;
+    }
+    return true;
 }
 
 void
