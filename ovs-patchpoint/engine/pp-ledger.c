@@ -461,6 +461,8 @@ forget_unowed(struct pp_half *half, enum pp_dir dir)
         }
         half->high = half->in_next;
     }
+    /* What was decided may have left after it was written down. */
+    half->sent = MAX(half->sent, half->end);
     half->whole = !half->pending;
     half->n_rto = 0;
 }

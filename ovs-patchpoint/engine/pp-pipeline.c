@@ -273,6 +273,27 @@ forget_conn(void *pl_, struct pp_conn *conn)
     pp_flow_forget(&pl->flow, &pl->stream, conn);
 }
 
+/* Nothing more of 'conn' is looked at, from here on and not only from the next
+ * bytes: some may have passed after it was written down. */
+static void
+give_up(struct pp_pipeline *pl, struct pp_conn *conn)
+{
+    struct pp_step step = { .kind = PP_STEP_OPAQUE };
+    struct pp_half *half = &conn->half[PP_TO_SERVER];
+    struct pp_view view = { .len = 0 };
+    enum pp_fail fail = PP_FAIL_OPEN;
+    struct pp_rules rules;
+
+    if (half->swallow > half->decided || half->pending
+        || conn->state == PP_CONN_CLOSING) {
+        return;
+    }
+    if (rules_of(pl, conn, &rules, &fail)) {
+        step.kind = PP_STEP_BAD;
+    }
+    pp_stream_apply(&pl->stream, PP_TO_SERVER, &view, &step, fail);
+}
+
 static void
 go_on(void *pl_, struct pp_conn *conn)
 {
@@ -282,6 +303,7 @@ go_on(void *pl_, struct pp_conn *conn)
     pp_stream_without_packet(&pl->stream, conn);
     if (conn->state != PP_CONN_CLOSING) {
         decide(pl, conn, PP_TO_SERVER);
+        give_up(pl, conn);
     }
     pp_stream_done(&pl->stream, conn);
     pp_flow_used(&pl->flow, conn, pl->stream.now);

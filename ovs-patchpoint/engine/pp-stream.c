@@ -495,6 +495,16 @@ apply_skip(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     half->decided = pp_add_sat(decided, count);
 }
 
+/* An edit is written down before its bytes leave: the engine may die at any
+ * time, but the receiver must not count otherwise than is known. */
+static void
+write_down(struct pp_stream *st, struct pp_conn *conn)
+{
+    if (st->ledger) {
+        pp_ledger_update(st->ledger, st, conn);
+    }
+}
+
 /* Puts 'reply' where the from-server stream stands. */
 static void
 apply_reply(struct pp_stream *st, struct pp_conn *conn, struct pp_bytes reply)
@@ -575,6 +585,7 @@ pp_stream_apply(struct pp_stream *st, enum pp_dir dir,
         swallow(st, half, dir, (size_t) step->count);
         pp_stream_acknowledge(conn, dir);
         apply_reply(st, conn, step->reply);
+        write_down(st, conn);
         pp_stream_out(st, dir);
         if (step->close) {
             pp_stream_cut(st, conn, false);
@@ -681,6 +692,9 @@ pp_stream_out(struct pp_stream *st, enum pp_dir dir)
 
     if (conn->state == PP_CONN_CLOSING) {
         return;
+    }
+    if (st->rebuild && dir == PP_TO_SERVER) {
+        write_down(st, conn);
     }
     if (dir == PP_TO_SERVER) {
         out_to_server(st, conn);

@@ -303,8 +303,10 @@ class Client:
         try:
             if self.source:
                 sock.bind((self.source, 0))
-            sock.settimeout(self.patience)
+            # A SYN may get lost, also twice, and come again.
+            sock.settimeout(max(self.patience, 10))
             sock.connect(addr)
+            sock.settimeout(self.patience)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except OSError:
             sock.close()
