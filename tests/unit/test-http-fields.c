@@ -11,40 +11,9 @@
 #include <string.h>
 
 #include "http-driver.h"
+#include "proxy-checks.h"
 
 /* Fields. */
-
-/* The unit that is looked at: the 'nth' one, and what it should say. */
-static struct {
-    unsigned int nth;
-    const char *const *expect;  /* Pairs of field and value; ends with NULL. */
-    unsigned int seen;
-} looking;
-
-static void
-look_fields(struct test_conn *conn, const struct pp_msg *msg)
-{
-    size_t i;
-
-    if (conn->n_units != looking.nth) {
-        return;
-    }
-    looking.seen++;
-    for (i = 0; looking.expect[i]; i += 2) {
-        char text[1024];
-
-        field_text(msg, looking.expect[i], text, sizeof text);
-        ck_assert_msg(!strcmp(text, looking.expect[i + 1]),
-                      "%s is <%s>, not <%s>", looking.expect[i], text,
-                      looking.expect[i + 1]);
-    }
-}
-
-struct field_vector {
-    const char *send;
-    unsigned int nth;           /* Which unit. */
-    const char *expect[40];
-};
 
 static const struct field_vector field_vectors[] = {
     { "POST /a%2fb%zz?x=1&y=%41+b&&=c&d HTTP/1.1\r\nHost: h\r\n\r\n", 0,
@@ -151,85 +120,11 @@ static const struct field_vector field_vectors[] = {
 
 START_TEST(test_fields)
 {
-    const struct field_vector *v = &field_vectors[_i];
-    struct test_conn *conn = conn_new(TO_SERVER | BODY);
-
-    looking.nth = v->nth;
-    looking.expect = v->expect;
-    looking.seen = 0;
-    conn->look = look_fields;
-    conn_send(conn, PP_TO_SERVER, v->send, strlen(v->send));
-    ck_assert_uint_eq(looking.seen, 1);
-    free(conn);
+    fields_check(conn_new(TO_SERVER | BODY), &field_vectors[_i]);
 }
 END_TEST
 
 /* Corrections. */
-
-/* What is done to the unit that is looked at, and what it becomes. */
-struct edit_vector {
-    const char *send;
-    unsigned int nth;
-    const char *fields[8];      /* A field to delete; "field=value": to
-                                 * replace. */
-    const char *result;         /* NULL: reframe() refuses. */
-};
-
-static const struct edit_vector *editing;
-
-static void
-look_edits(struct test_conn *conn, const struct pp_msg *msg)
-{
-    static uint8_t memory[1 << 16], out[1 << 16];
-    static struct pp_edits edits;
-    struct pp_arena arena;
-    struct pp_buf buf;
-    bool right;
-    size_t i;
-
-    if (conn->n_units != editing->nth) {
-        return;
-    }
-    looking.seen++;
-    pp_arena_init(&arena, memory, sizeof memory);
-    memset(&edits, 0, sizeof edits);
-    edits.arena = &arena;
-    for (i = 0; editing->fields[i]; i++) {
-        const char *value = strchr(editing->fields[i], '=');
-        struct pp_span at, extent;
-        char path[64];
-        uint32_t index;
-        unsigned int field;
-        int sub;
-
-        snprintf(path, sizeof path, "%.*s",
-                 (int) strcspn(editing->fields[i], "="), editing->fields[i]);
-        field = field_find(path, &index, &sub);
-        ck_assert_msg(http->locate(msg, field, index, sub, &at, &extent),
-                      "%s stands nowhere", path);
-        if (value) {
-            value++;
-            pp_edits_add(&edits, at.off, at.len,
-                         (struct pp_bytes) { (const uint8_t *) value,
-                                             strlen(value) });
-        } else {
-            pp_edits_add(&edits, extent.off, extent.len,
-                         (struct pp_bytes) { .n = 0 });
-        }
-    }
-    right = http->reframe(msg, &edits);
-    if (!right || !editing->result) {
-        ck_assert_msg(!right == !editing->result, "%s: reframe %d",
-                      editing->send, right);
-        return;
-    }
-    pp_buf_init(&buf, out, sizeof out);
-    pp_edits_apply(&edits, msg->view.base, msg->end, &buf);
-    ck_assert(!buf.overflow);
-    ck_assert_msg(buf.len == strlen(editing->result)
-                  && !memcmp(out, editing->result, buf.len),
-                  "got\n%.*s\nnot\n%s", (int) buf.len, out, editing->result);
-}
 
 #define Q(QUERY) "GET /" QUERY " HTTP/1.1\r\n" HOST "\r\n"
 #define COOKIE(VALUE) "GET / HTTP/1.1\r\nCookie: " VALUE "\r\nA: b\r\n\r\n"
@@ -304,14 +199,7 @@ static const struct edit_vector edit_vectors[] = {
 
 START_TEST(test_edits)
 {
-    struct test_conn *conn = conn_new(TO_SERVER | BODY);
-
-    editing = &edit_vectors[_i];
-    looking.seen = 0;
-    conn->look = look_edits;
-    conn_send(conn, PP_TO_SERVER, editing->send, strlen(editing->send));
-    ck_assert_uint_eq(looking.seen, 1);
-    free(conn);
+    edits_check(conn_new(TO_SERVER | BODY), &edit_vectors[_i]);
 }
 END_TEST
 

@@ -14,59 +14,7 @@
 #include <string.h>
 
 #include "http-driver.h"
-
-/* What both sides send in turn: the client first.  A NULL ends it.  A "" is
- * FIN. */
-struct vector {
-    const char *name;
-    uint32_t wants;
-    const char *log;
-    const char *sends[12];
-};
-
-/* Runs 'v' with each send in pieces: of 'piece' bytes, and a cut at 'cut'. */
-static void
-vector_run_cut(const struct vector *v, size_t piece, size_t cut)
-{
-    struct test_conn *conn = conn_new(v->wants);
-    size_t i, pos, n;
-
-    for (i = 0; v->sends[i]; i++) {
-        enum pp_dir dir = i & 1 ? PP_FROM_SERVER : PP_TO_SERVER;
-
-        if (!v->sends[i][0] && (i & 1) == 0) {
-            conn_eof(conn, dir);
-        }
-        for (pos = 0; pos < strlen(v->sends[i]); pos += n) {
-            n = strlen(v->sends[i]) - pos;
-            n = n < piece ? n : piece;
-            n = pos < cut && pos + n > cut ? cut - pos : n;
-            conn_send(conn, dir, v->sends[i] + pos, n);
-        }
-    }
-    log_skip(conn);
-    ck_assert_msg(!strcmp(conn->log, v->log),
-                  "%s: piece %zu, cut %zu: got\n%s\nnot\n%s", v->name, piece,
-                  cut, conn->log, v->log);
-    free(conn);
-}
-
-static void
-vector_run(const struct vector *v)
-{
-    size_t i, cut, longest = 0;
-
-    for (i = 0; v->sends[i]; i++) {
-        longest = strlen(v->sends[i]) > longest ? strlen(v->sends[i])
-                                                : longest;
-    }
-    vector_run_cut(v, SIZE_MAX, 0);
-    vector_run_cut(v, 1, 0);
-    vector_run_cut(v, 3, 0);
-    for (cut = 1; cut < longest; cut++) {
-        vector_run_cut(v, SIZE_MAX, cut);
-    }
-}
+#include "proxy-checks.h"
 
 /* Each request, with all that is to the server wanted. */
 static const struct vector vectors[] = {
@@ -235,7 +183,7 @@ static const struct vector vectors[] = {
 
 START_TEST(test_vectors)
 {
-    vector_run(&vectors[_i]);
+    vector_check(&vectors[_i]);
 }
 END_TEST
 
@@ -282,23 +230,7 @@ START_TEST(test_refused)
 }
 END_TEST
 
-/* What reply_when() said of each unit to the server. */
-static char whens[64];
-
-static void
-look_when(struct test_conn *conn, const struct pp_msg *msg)
-{
-    if (msg->dir == PP_TO_SERVER) {
-        snprintf(whens + strlen(whens), sizeof whens - strlen(whens), "%c",
-                 "nw-"[http->reply_when(conn->state, msg)]);
-    }
-}
-
-/* 'n': now, 'w': wait, '-': never. */
-static const struct {
-    const char *whens;
-    const char *sends[8];
-} when_vectors[] = {
+static const struct when_vector when_vectors[] = {
     { "nw", { GET GET } },
     { "nn", { GET, OK, GET } },
     { "nw", { GET, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi", GET } },
@@ -325,25 +257,7 @@ static const struct {
 
 START_TEST(test_reply_when)
 {
-    size_t piece, i, pos, n;
-
-    for (piece = 1; piece < 200; piece++) {
-        struct test_conn *conn = conn_new(TO_SERVER);
-
-        whens[0] = '\0';
-        conn->look = look_when;
-        for (i = 0; when_vectors[_i].sends[i]; i++) {
-            const char *s = when_vectors[_i].sends[i];
-
-            for (pos = 0; pos < strlen(s); pos += n) {
-                n = strlen(s) - pos < piece ? strlen(s) - pos : piece;
-                conn_send(conn, i & 1 ? PP_FROM_SERVER : PP_TO_SERVER,
-                          s + pos, n);
-            }
-        }
-        ck_assert_str_eq(whens, when_vectors[_i].whens);
-        free(conn);
-    }
+    when_check(&when_vectors[_i], TO_SERVER);
 }
 END_TEST
 
@@ -353,62 +267,38 @@ text(const char *s)
     return (struct pp_bytes) { .p = (const uint8_t *) s, .n = strlen(s) };
 }
 
-/* The reply that look_refuse() asks for, and what came of it. */
-static struct pp_reply reply;
-static char refused[1024];
-static bool refused_close;
-
-static void
-look_refuse(struct test_conn *conn, const struct pp_msg *msg)
-{
-    struct pp_buf buf;
-
-    pp_buf_init(&buf, refused, sizeof refused - 1);
-    refused_close = reply.close;
-    http->refuse(conn->state, msg, &reply, &buf, &refused_close);
-    ck_assert(!buf.overflow);
-    refused[buf.len] = '\0';
-}
-
-static void
-check_refuse(const char *send, const char *expect, bool close)
-{
-    struct test_conn *conn = conn_new(TO_SERVER);
-
-    conn->look = look_refuse;
-    conn_send(conn, PP_TO_SERVER, send, strlen(send));
-    ck_assert_str_eq(refused, expect);
-    ck_assert_int_eq(refused_close, close);
-    free(conn);
-}
-
 START_TEST(test_refuse)
 {
-    reply = (struct pp_reply) { .status = 400 };
-    check_refuse(GET, "HTTP/1.1 400 Bad Request\r\n\r\n", false);
+    struct pp_reply reply = { .status = 400 };
+
+    refuse_check(&reply, TO_SERVER, GET, "HTTP/1.1 400 Bad Request\r\n\r\n",
+                 false);
     reply.close = true;
     reply.n_headers = 1;
     reply.headers[0].name = text("Connection");
     reply.headers[0].value = text("close");
-    check_refuse(GET, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
+    refuse_check(&reply, TO_SERVER, GET,
+                 "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n",
                  true);
     reply.close = false;
     reply.body = text("no");
     reply.reason = text("Really Bad");
-    check_refuse(GET, "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
+    refuse_check(&reply, TO_SERVER, GET,
+                 "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
                  "Content-Length: 2\r\n\r\nno", false);
-    check_refuse("HEAD / HTTP/1.1\r\n\r\n",
+    refuse_check(&reply, TO_SERVER, "HEAD / HTTP/1.1\r\n\r\n",
                  "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
                  "Content-Length: 2\r\n\r\n", false);
-    check_refuse(CHUNKED "2\r\n",
+    refuse_check(&reply, TO_SERVER, CHUNKED "2\r\n",
                  "HTTP/1.1 400 Really Bad\r\nConnection: close\r\n"
                  "Content-Length: 2\r\n\r\nno", true);
     reply.headers[0].name = text("content-length");
     reply.headers[0].value = text("2");
-    check_refuse(GET, "HTTP/1.1 400 Really Bad\r\ncontent-length: 2\r\n\r\n"
-                 "no", false);
+    refuse_check(&reply, TO_SERVER, GET,
+                 "HTTP/1.1 400 Really Bad\r\ncontent-length: 2\r\n\r\nno",
+                 false);
     reply.raw = true;
-    check_refuse(GET, "no", false);
+    refuse_check(&reply, TO_SERVER, GET, "no", false);
 }
 END_TEST
 
