@@ -296,7 +296,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
     struct pp_ledger_record *record;
     struct body *body;
 
-    if (!ledger->region) {
+    if (!ledger || !ledger->region) {
         return;
     }
     if (conn->state == PP_CONN_OPENING || conn->state == PP_CONN_CLOSED
@@ -342,7 +342,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
 void
 pp_ledger_forget(struct pp_ledger *ledger, struct pp_conn *conn)
 {
-    if (ledger->region && conn->record) {
+    if (ledger && ledger->region && conn->record) {
         strike_out(ledger, conn->record - 1u);
         conn->record = 0;
     }

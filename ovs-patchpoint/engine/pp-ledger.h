@@ -103,11 +103,11 @@ void pp_ledger_take(struct pp_ledger *, struct pp_ledger_region *,
                     struct pp_stream *, const struct pp_ledger_cbs *);
 
 /* Writes down what 'conn' has become, or strikes it out where both ends can
- * do without the engine. */
+ * do without the engine.  The ledger may be NULL. */
 void pp_ledger_update(struct pp_ledger *, struct pp_stream *,
                       struct pp_conn *);
 
-/* Strikes 'conn' out. */
+/* Strikes 'conn' out.  The ledger may be NULL. */
 void pp_ledger_forget(struct pp_ledger *, struct pp_conn *);
 
 #endif /* pp-ledger.h */

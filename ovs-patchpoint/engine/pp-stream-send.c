@@ -457,9 +457,7 @@ pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
         conn->rto_at = st->now + PP_RTO_MIN_MS;
     }
     set_deadline(st, conn);
-    if (st->ledger) {
-        pp_ledger_update(st->ledger, st, conn);
-    }
+    pp_ledger_update(st->ledger, st, conn);
 }
 
 /* Sends the first thing again that the receiver of 'dir' misses. */

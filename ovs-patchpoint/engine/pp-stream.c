@@ -70,9 +70,7 @@ pp_stream_conn_destroy(struct pp_stream *st, struct pp_conn *conn)
 {
     half_destroy(st, &conn->half[PP_TO_SERVER]);
     half_destroy(st, &conn->half[PP_FROM_SERVER]);
-    if (st->ledger) {
-        pp_ledger_forget(st->ledger, conn);
-    }
+    pp_ledger_forget(st->ledger, conn);
     if (conn->deadline) {
         heap_remove(&st->timers, &conn->timer);
         conn->deadline = 0;
@@ -495,16 +493,6 @@ apply_skip(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     half->decided = pp_add_sat(decided, count);
 }
 
-/* An edit is written down before its bytes leave: the engine may die at any
- * time, but the receiver must not count otherwise than is known. */
-static void
-write_down(struct pp_stream *st, struct pp_conn *conn)
-{
-    if (st->ledger) {
-        pp_ledger_update(st->ledger, st, conn);
-    }
-}
-
 /* Puts 'reply' where the from-server stream stands. */
 static void
 apply_reply(struct pp_stream *st, struct pp_conn *conn, struct pp_bytes reply)
@@ -585,7 +573,7 @@ pp_stream_apply(struct pp_stream *st, enum pp_dir dir,
         swallow(st, half, dir, (size_t) step->count);
         pp_stream_acknowledge(conn, dir);
         apply_reply(st, conn, step->reply);
-        write_down(st, conn);
+        pp_ledger_update(st->ledger, st, conn);
         pp_stream_out(st, dir);
         if (step->close) {
             pp_stream_cut(st, conn, false);
@@ -693,10 +681,13 @@ pp_stream_out(struct pp_stream *st, enum pp_dir dir)
     if (conn->state == PP_CONN_CLOSING) {
         return;
     }
-    if (st->rebuild && dir == PP_TO_SERVER) {
-        write_down(st, conn);
-    }
     if (dir == PP_TO_SERVER) {
+        if (st->rebuild) {
+            /* An edit is written down before its bytes leave: the engine may
+             * die at any time, but the receiver must not count otherwise
+             * than is known. */
+            pp_ledger_update(st->ledger, st, conn);
+        }
         out_to_server(st, conn);
         if (st->dir == dir) {
             st->pkt = NULL;
