@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum pp_type {
     PP_TYPE_BOOL,               /* true or false. */
@@ -68,6 +69,34 @@ static inline struct pp_value
 pp_value_list(uint32_t count)
 {
     return (struct pp_value) { .type = PP_TYPE_LIST, .count = count };
+}
+
+/* As above, for get() and get_elem() of a proxy: set '*value', return true. */
+static inline bool
+pp_get_bool(bool b, struct pp_value *value)
+{
+    *value = pp_value_bool(b);
+    return true;
+}
+
+static inline bool
+pp_get_int(int64_t i, struct pp_value *value)
+{
+    *value = pp_value_int(i);
+    return true;
+}
+
+static inline bool
+pp_get_bytes(const void *p, size_t n, struct pp_value *value)
+{
+    *value = pp_value_bytes(p, n);
+    return true;
+}
+
+static inline bool
+pp_get_string(const char *s, struct pp_value *value)
+{
+    return pp_get_bytes(s, strlen(s), value);
 }
 
 /* An IP address as patches get it: the 16 bytes at 'address', or, of an IPv4

@@ -23,27 +23,6 @@ get_span(const struct pp_reader *text, struct pp_span s, struct pp_value *v)
 }
 
 static bool
-get_bool(bool b, struct pp_value *v)
-{
-    *v = pp_value_bool(b);
-    return true;
-}
-
-static bool
-get_int(int64_t i, struct pp_value *v)
-{
-    *v = pp_value_int(i);
-    return true;
-}
-
-static bool
-get_bytes(const void *p, size_t n, struct pp_value *v)
-{
-    *v = pp_value_bytes(p, n);
-    return true;
-}
-
-static bool
 get_wants(enum pp_ftp_login login, struct pp_value *v)
 {
     const char *word = "";
@@ -61,7 +40,7 @@ get_wants(enum pp_ftp_login login, struct pp_value *v)
     case PP_FTP_LOGGED_IN:
         break;
     }
-    return get_bytes(word, strlen(word), v);
+    return pp_get_string(word, v);
 }
 
 /* Replies that are due for sure. */
@@ -86,31 +65,31 @@ get_state(const struct pp_ftp_conn *conn, enum pp_ftp_field_index field,
         *v = pp_value_address(conn->ends.client);
         return true;
     } else if (field == PP_FTP_F_CLIENT_PORT) {
-        return get_int(conn->ends.client_port, v);
+        return pp_get_int(conn->ends.client_port, v);
     } else if (field == PP_FTP_F_SERVER_ADDRESS) {
         *v = pp_value_address(conn->ends.server);
         return true;
     } else if (field == PP_FTP_F_SERVER_PORT) {
-        return get_int(conn->ends.server_port, v);
+        return pp_get_int(conn->ends.server_port, v);
     } else if (field == PP_FTP_F_LOGGED_IN) {
-        return get_bool(conn->login == PP_FTP_LOGGED_IN, v);
+        return pp_get_bool(conn->login == PP_FTP_LOGGED_IN, v);
     } else if (field == PP_FTP_F_LOGIN_WANTS) {
         return get_wants(conn->login, v);
     } else if (field == PP_FTP_F_LOGIN_FAILURES) {
-        return get_int(conn->failures, v);
+        return pp_get_int(conn->failures, v);
     } else if (field == PP_FTP_F_USER) {
-        return get_bytes(conn->user, conn->user_len, v);
+        return pp_get_bytes(conn->user, conn->user_len, v);
     } else if (field == PP_FTP_F_RENAMING) {
-        return get_bool(conn->renaming, v);
+        return pp_get_bool(conn->renaming, v);
     } else if (field == PP_FTP_F_PREVIOUS) {
-        return get_bytes(conn->previous, conn->previous_len, v);
+        return pp_get_bytes(conn->previous, conn->previous_len, v);
     } else if (field == PP_FTP_F_COMMANDS) {
-        return get_int(conn->commands, v);
+        return pp_get_int(conn->commands, v);
     } else if (field == PP_FTP_F_UNANSWERED) {
-        return get_int(count_due(conn), v);
+        return pp_get_int(count_due(conn), v);
     }
-    return get_bool(conn->begun && conn->n_due
-                    && conn->due[0] == PP_FTP_V_TRANSFER, v);
+    return pp_get_bool(conn->begun && conn->n_due
+                       && conn->due[0] == PP_FTP_V_TRANSFER, v);
 }
 
 /* What the line says. */
@@ -128,7 +107,7 @@ get_line(const struct pp_ftp_msg *m, const struct pp_ftp_conn *conn,
     } else if (field == PP_FTP_F_ARGUMENT) {
         return get_span(&line->plain, line->argument, v);
     } else if (field == PP_FTP_F_ARGUMENT_PRESENT) {
-        return get_bool(line->separator.len, v);
+        return pp_get_bool(line->separator.len, v);
     } else if (field == PP_FTP_F_ARGUMENT_SEPARATOR) {
         return get_span(&line->plain, line->separator, v);
     } else if (field == PP_FTP_F_SUBVERB) {
@@ -138,7 +117,7 @@ get_line(const struct pp_ftp_msg *m, const struct pp_ftp_conn *conn,
     } else if (field == PP_FTP_F_PATH) {
         return get_span(&line->plain, line->path, v);
     } else if (field == PP_FTP_F_PATH_PRESENT) {
-        return get_bool(line->has_path, v);
+        return pp_get_bool(line->has_path, v);
     } else if (field == PP_FTP_F_LINE) {
         return get_span(&line->plain, pp_ftp_span(0, line->plain.end), v);
     } else if (field == PP_FTP_F_LINE_RAW) {
@@ -146,19 +125,19 @@ get_line(const struct pp_ftp_msg *m, const struct pp_ftp_conn *conn,
     } else if (field == PP_FTP_F_LINE_ENDING) {
         return get_span(&m->text, pp_ftp_span(content, m->end), v);
     } else if (field == PP_FTP_F_LINE_AFTER_LF) {
-        return get_bool(conn->after_lf, v);
+        return pp_get_bool(conn->after_lf, v);
     } else if (field == PP_FTP_F_LINE_TELNET) {
-        return get_bool(line->telnet, v);
+        return pp_get_bool(line->telnet, v);
     } else if (field == PP_FTP_F_LINE_TRUNCATED) {
-        return get_bool(line->cut, v);
+        return pp_get_bool(line->cut, v);
     } else if (field == PP_FTP_F_ADDRESS) {
-        return get_bytes(m->address.bytes, m->address.n, v);
+        return pp_get_bytes(m->address.bytes, m->address.n, v);
     } else if (field == PP_FTP_F_ADDRESS_PORT) {
-        return get_int(m->address.port, v);
+        return pp_get_int(m->address.port, v);
     } else if (field == PP_FTP_F_ADDRESS_FAMILY) {
-        return get_int(m->address.family, v);
+        return pp_get_int(m->address.family, v);
     }
-    return get_bool(m->address.valid, v);
+    return pp_get_bool(m->address.valid, v);
 }
 
 /* get(); see pp-proxy.h. */

@@ -24,32 +24,11 @@ get_span(const struct pp_reader *text, struct pp_span s, struct pp_value *v)
     return !r.error;
 }
 
-static bool
-get_bool(bool b, struct pp_value *v)
-{
-    *v = pp_value_bool(b);
-    return true;
-}
-
-static bool
-get_int(int64_t i, struct pp_value *v)
-{
-    *v = pp_value_int(i);
-    return true;
-}
-
-static bool
-get_string(const char *s, size_t n, struct pp_value *v)
-{
-    *v = pp_value_bytes(s, n);
-    return true;
-}
-
 /* A line ending of 'len' bytes. */
 static bool
 get_ending(uint8_t len, struct pp_value *v)
 {
-    return len == 2 ? get_string("\r\n", 2, v) : get_string("\n", len, v);
+    return len == 2 ? pp_get_bytes("\r\n", 2, v) : pp_get_bytes("\n", len, v);
 }
 
 static bool
@@ -175,7 +154,7 @@ get_joined(const struct pp_http_msg *m, enum pp_http_id id, const char *comma,
     uint32_t i;
 
     if (!fields->count[id]) {
-        return get_string("", 0, v);
+        return pp_get_bytes("", 0, v);
     }
     if (fields->count[id] == 1) {
         return get_field_value(&m->text, &fields->f[fields->first[id]],
@@ -203,17 +182,17 @@ get_form(enum pp_http_form form, struct pp_value *v)
 {
     switch (form) {
     case PP_HTTP_ORIGIN:
-        return get_string("origin", 6, v);
+        return pp_get_bytes("origin", 6, v);
     case PP_HTTP_ABSOLUTE:
-        return get_string("absolute", 8, v);
+        return pp_get_bytes("absolute", 8, v);
     case PP_HTTP_AUTHORITY:
-        return get_string("authority", 9, v);
+        return pp_get_bytes("authority", 9, v);
     case PP_HTTP_ASTERISK:
-        return get_string("asterisk", 8, v);
+        return pp_get_bytes("asterisk", 8, v);
     case PP_HTTP_OTHER_FORM:
         break;
     }
-    return get_string("other", 5, v);
+    return pp_get_bytes("other", 5, v);
 }
 
 /* The number at 'at' of a version that is "HTTP/d.d" (RFC 9112 2.3), or
@@ -296,9 +275,9 @@ get_chunk(const struct pp_http_msg *m, unsigned int field,
     case PP_HTTP_F_CHUNK_SIZE_TEXT:
         return get_span(&m->text, chunk->size_text, v);
     case PP_HTTP_F_CHUNK_SIZE:
-        return get_int(chunk->size, v);
+        return pp_get_int(chunk->size, v);
     case PP_HTTP_F_CHUNK_SIZE_VALID:
-        return get_bool(chunk->valid, v);
+        return pp_get_bool(chunk->valid, v);
     case PP_HTTP_F_CHUNK_EXT:
         return get_span(&m->text, chunk->ext, v);
     case PP_HTTP_F_CHUNK_AFTER_SIZE:
@@ -308,7 +287,7 @@ get_chunk(const struct pp_http_msg *m, unsigned int field,
     case PP_HTTP_F_CHUNK_BEFORE:
         return get_span(&m->text, chunk->before, v);
     case PP_HTTP_F_CHUNK_LAST:
-        return get_bool(!chunk->size, v);
+        return pp_get_bool(!chunk->size, v);
     default:
         return false;
     }
@@ -329,37 +308,37 @@ get_content(const struct pp_msg *msg, unsigned int field,
 
     switch (field) {
     case PP_HTTP_F_CONTENT_LENGTH:
-        return get_int(lengths ? (int64_t) framing->length : -1, v);
+        return pp_get_int(lengths ? (int64_t) framing->length : -1, v);
     case PP_HTTP_F_CONTENT_LENGTH_COUNT:
-        return get_int(lengths, v);
+        return pp_get_int(lengths, v);
     case PP_HTTP_F_CONTENT_LENGTH_TEXT:
         return get_joined(m, PP_HTTP_H_CONTENT_LENGTH, ", ", arena, v);
     case PP_HTTP_F_CONTENT_LENGTH_VALID:
-        return get_bool(lengths && framing->valid, v);
+        return pp_get_bool(lengths && framing->valid, v);
     case PP_HTTP_F_TRANSFER_ENCODING:
         return get_joined(m, PP_HTTP_H_TRANSFER_ENCODING, ", ", arena, v);
     case PP_HTTP_F_TRANSFER_ENCODING_COUNT:
-        return get_int(codings, v);
+        return pp_get_int(codings, v);
     case PP_HTTP_F_TRANSFER_ENCODING_CODINGS:
         return get_list(msg, PP_HTTP_L_CODINGS, v);
     case PP_HTTP_F_FRAMING_CHUNKED:
-        return get_bool(framing->kind == PP_HTTP_CHUNKED, v);
+        return pp_get_bool(framing->kind == PP_HTTP_CHUNKED, v);
     case PP_HTTP_F_FRAMING_BOTH:
-        return get_bool(lengths && codings, v);
+        return pp_get_bool(lengths && codings, v);
     case PP_HTTP_F_FRAMING_CONFLICT:
-        return get_bool(framing->kind == PP_HTTP_CONFLICT, v);
+        return pp_get_bool(framing->kind == PP_HTTP_CONFLICT, v);
     case PP_HTTP_F_CONTENT_TYPE:
         return get_media_type(m, arena, v);
     case PP_HTTP_F_CONTENT_TYPE_COUNT:
-        return get_int(fields->count[PP_HTTP_H_CONTENT_TYPE], v);
+        return pp_get_int(fields->count[PP_HTTP_H_CONTENT_TYPE], v);
     case PP_HTTP_F_CONTENT_TYPE_PARAMS:
         return get_list(msg, PP_HTTP_L_TYPE_PARAMS, v);
     case PP_HTTP_F_BODY:
         return get_span(&m->body, pp_http_span(0, m->body.end), v);
     case PP_HTTP_F_BODY_LENGTH:
-        return get_int((int64_t) m->body.end, v);
+        return pp_get_int((int64_t) m->body.end, v);
     case PP_HTTP_F_BODY_TRUNCATED:
-        return get_bool(m->body_truncated, v);
+        return pp_get_bool(m->body_truncated, v);
     case PP_HTTP_F_BODY_PARAMS:
         return get_list(msg, PP_HTTP_L_BODY, v);
     case PP_HTTP_F_TRAILERS:
@@ -371,11 +350,11 @@ get_content(const struct pp_msg *msg, unsigned int field,
         return get_span(&m->text, pp_http_span(m->trailers.start,
                                                m->trailers.end), v);
     case PP_HTTP_F_UNANSWERED:
-        return get_int(conn->unanswered, v);
+        return pp_get_int(conn->unanswered, v);
     case PP_HTTP_F_REPLIED:
-        return get_bool(conn->replied, v);
+        return pp_get_bool(conn->replied, v);
     case PP_HTTP_F_STATUS:
-        return get_int(m->status, v);
+        return pp_get_int(m->status, v);
     default:
         return get_chunk(m, field, v);
     }
@@ -428,15 +407,15 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_QUERY:
         return get_span(text, head->query, v);
     case PP_HTTP_F_QUERY_PRESENT:
-        return get_bool(head->has_query, v);
+        return pp_get_bool(head->has_query, v);
     case PP_HTTP_F_QUERY_PARAMS:
         return get_list(msg, PP_HTTP_L_QUERY, v);
     case PP_HTTP_F_VERSION:
         return get_span(text, head->version, v);
     case PP_HTTP_F_VERSION_MAJOR:
-        return get_int(version_digit(m, 5), v);
+        return pp_get_int(version_digit(m, 5), v);
     case PP_HTTP_F_VERSION_MINOR:
-        return get_int(version_digit(m, 7), v);
+        return pp_get_int(version_digit(m, 7), v);
     case PP_HTTP_F_REQUEST_LINE:
         return get_span(text, head->line, v);
     case PP_HTTP_F_REQUEST_LINE_ENDING:
@@ -454,7 +433,7 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_HEADERS_LINE_ENDING:
         return get_ending(head->fields.ending, v);
     case PP_HTTP_F_HEADERS_TRUNCATED:
-        return get_bool(head->fields.truncated, v);
+        return pp_get_bool(head->fields.truncated, v);
     case PP_HTTP_F_HOST:
         return get_span(text, pp_http_host(head), v);
     case PP_HTTP_F_COOKIES:
@@ -526,13 +505,13 @@ get_header(const struct pp_reader *text, const struct pp_http_field *f,
     case PP_HTTP_FIELD_LINE_ENDING:
         return get_ending(f->ending, v);
     case PP_HTTP_FIELD_FOLDED:
-        return get_bool(f->folded, v);
+        return pp_get_bool(f->folded, v);
     case PP_HTTP_FIELD_HAS_COLON:
-        return get_bool(f->colon, v);
+        return pp_get_bool(f->colon, v);
     case PP_HTTP_FIELD_BARE_CR:
-        return get_bool(has_bare_cr(text, f->line), v);
+        return pp_get_bool(has_bare_cr(text, f->line), v);
     case PP_HTTP_FIELD_BARE_LF:
-        return get_bool(has_bare_lf(text, f->line), v);
+        return pp_get_bool(has_bare_lf(text, f->line), v);
     }
     return false;
 }
@@ -553,7 +532,7 @@ get_param(const struct pp_reader *text, const struct pp_http_item *item,
     case PP_HTTP_PARAM_RAW:
         return get_span(text, item->raw, v);
     case PP_HTTP_PARAM_HAS_EQUALS:
-        return get_bool(item->equals, v);
+        return pp_get_bool(item->equals, v);
     }
     return false;
 }
@@ -572,12 +551,12 @@ get_cookie(const struct pp_http_msg *m, const struct pp_http_item *item,
     case PP_HTTP_COOKIE_RAW:
         return get_span(text, item->raw, v);
     case PP_HTTP_COOKIE_HAS_EQUALS:
-        return get_bool(item->equals, v);
+        return pp_get_bool(item->equals, v);
     case PP_HTTP_COOKIE_HEADER:
-        return get_int(item->owner, v);
+        return pp_get_int(item->owner, v);
     case PP_HTTP_COOKIE_FIRST:
-        return get_bool(item->raw.off
-                        == m->head.fields.f[item->owner].value.off, v);
+        return pp_get_bool(item->raw.off
+                           == m->head.fields.f[item->owner].value.off, v);
     }
     return false;
 }
@@ -609,7 +588,7 @@ get_attribute(const struct pp_reader *text, const struct pp_http_item *item,
     case PP_HTTP_ATTR_RAW:
         return get_span(text, item->raw, v);
     case PP_HTTP_ATTR_HAS_EQUALS:
-        return get_bool(item->equals, v);
+        return pp_get_bool(item->equals, v);
     }
     return false;
 }
@@ -635,11 +614,11 @@ get_form_param(const struct pp_http_msg *m, const struct pp_http_item *item,
     case PP_HTTP_FORM_RAW:
         return get_span(text, item->raw, v);
     case PP_HTTP_FORM_HAS_EQUALS:
-        return get_bool(item->equals, v);
+        return pp_get_bool(item->equals, v);
     case PP_HTTP_FORM_FILENAME:
         return get_span(text, item->filename, v);
     case PP_HTTP_FORM_HAS_FILENAME:
-        return get_bool(item->has_filename, v);
+        return pp_get_bool(item->has_filename, v);
     case PP_HTTP_FORM_CONTENT_TYPE:
         return get_span(text, item->type, v);
     }

@@ -31,27 +31,6 @@ get_part(const struct pp_ldap_msg *m, struct pp_ldap_part part,
     return get_span(m, part.content, v);
 }
 
-static bool
-get_bool(bool b, struct pp_value *v)
-{
-    *v = pp_value_bool(b);
-    return true;
-}
-
-static bool
-get_int(int64_t i, struct pp_value *v)
-{
-    *v = pp_value_int(i);
-    return true;
-}
-
-static bool
-get_string(const char *s, struct pp_value *v)
-{
-    *v = pp_value_bytes(s, strlen(s));
-    return true;
-}
-
 /* Where the lists are. */
 
 /* See pp-ldap.h; PP_LDAP_N_LISTS: 'field' is no list. */
@@ -93,8 +72,8 @@ pp_ldap_field_there(const struct pp_ldap_msg *m, unsigned int field)
 static bool
 get_method(const struct pp_ldap_msg *m, struct pp_value *v)
 {
-    return get_string(m->method == 0x80 ? "simple"
-                      : m->method == 0xa3 ? "sasl" : "other", v);
+    return pp_get_string(m->method == 0x80 ? "simple"
+                         : m->method == 0xa3 ? "sasl" : "other", v);
 }
 
 /* Fields of a bind. */
@@ -106,7 +85,7 @@ get_bind(const struct pp_ldap_msg *m, unsigned int field, struct pp_value *v)
 
     switch (field) {
     case PP_LDAP_I_BIND_VERSION:
-        return get_int(m->version, v);
+        return pp_get_int(m->version, v);
     case PP_LDAP_I_BIND_METHOD:
         return get_method(m, v);
     case PP_LDAP_I_BIND_PASSWORD:
@@ -116,7 +95,7 @@ get_bind(const struct pp_ldap_msg *m, unsigned int field, struct pp_value *v)
     case PP_LDAP_I_BIND_CREDENTIALS:
         return get_part(m, sasl ? m->value : none, v);
     case PP_LDAP_I_BIND_HAS_CREDENTIALS:
-        return get_bool(sasl && m->value.header, v);
+        return pp_get_bool(sasl && m->value.header, v);
     default:
         return false;
     }
@@ -129,25 +108,25 @@ get_search(const struct pp_ldap_msg *m, unsigned int field,
 {
     switch (field) {
     case PP_LDAP_I_SEARCH_SCOPE:
-        return get_int(m->scope, v);
+        return pp_get_int(m->scope, v);
     case PP_LDAP_I_SEARCH_DEREF:
-        return get_int(m->deref, v);
+        return pp_get_int(m->deref, v);
     case PP_LDAP_I_SEARCH_SIZE_LIMIT:
-        return get_int(m->size_limit, v);
+        return pp_get_int(m->size_limit, v);
     case PP_LDAP_I_SEARCH_TIME_LIMIT:
-        return get_int(m->time_limit, v);
+        return pp_get_int(m->time_limit, v);
     case PP_LDAP_I_SEARCH_TYPES_ONLY:
-        return get_bool(m->types_only, v);
+        return pp_get_bool(m->types_only, v);
     case PP_LDAP_I_FILTER:
         return get_span(m, m->filter, v);
     case PP_LDAP_I_FILTER_DEPTH:
-        return get_int(m->depth, v);
+        return pp_get_int(m->depth, v);
     case PP_LDAP_I_FILTER_EMPTY_SETS:
-        return get_int(m->empty_sets, v);
+        return pp_get_int(m->empty_sets, v);
     case PP_LDAP_I_PAGED:
-        return get_bool(m->paged, v);
+        return pp_get_bool(m->paged, v);
     case PP_LDAP_I_PAGED_SIZE:
-        return get_int(m->paged_size, v);
+        return pp_get_int(m->paged_size, v);
     case PP_LDAP_I_PAGED_COOKIE:
         return get_span(m, m->paged_cookie, v);
     default:
@@ -171,12 +150,12 @@ get_other(const struct pp_ldap_msg *m, unsigned int field,
         return get_part(m, m->value, v);
     case PP_LDAP_I_MODIFY_DN_HAS_NEW_SUPERIOR:
     case PP_LDAP_I_EXTENDED_HAS_VALUE:
-        return get_bool(m->value.header, v);
+        return pp_get_bool(m->value.header, v);
     case PP_LDAP_I_MODIFY_DN_DELETE_OLD_RDN:
-        return get_bool(m->delete_old, v);
+        return pp_get_bool(m->delete_old, v);
     case PP_LDAP_I_ABANDON_ID:
     case PP_LDAP_I_EXTENDED_CANCEL_ID:
-        return get_int(m->target, v);
+        return pp_get_int(m->target, v);
     default:
         return m->event == PP_LDAP_E_BIND ? get_bind(m, field, v)
                : get_search(m, field, v);
@@ -206,38 +185,38 @@ pp_ldap_get(const struct pp_msg *msg, unsigned int field,
     }
     switch (field) {
     case PP_LDAP_I_MESSAGE_ID:
-        return get_int(m->id, v);
+        return pp_get_int(m->id, v);
     case PP_LDAP_I_MESSAGE_LENGTH:
-        return get_int((int64_t) m->total, v);
+        return pp_get_int((int64_t) m->total, v);
     case PP_LDAP_I_OPERATION:
-        return get_string(pp_proxy_ldap.events[m->event].name, v);
+        return pp_get_string(pp_proxy_ldap.events[m->event].name, v);
     case PP_LDAP_I_OPERATION_TAG:
-        return get_int(m->op.tag, v);
+        return pp_get_int(m->op.tag, v);
     case PP_LDAP_I_TRUNCATED:
-        return get_bool(m->truncated, v);
+        return pp_get_bool(m->truncated, v);
     case PP_LDAP_I_MALFORMED:
-        return get_bool(m->malformed, v);
+        return pp_get_bool(m->malformed, v);
     case PP_LDAP_I_TRAILING_LENGTH:
-        return get_int(m->trailing, v);
+        return pp_get_int(m->trailing, v);
     case PP_LDAP_I_ENCODING_MINIMAL:
-        return get_bool(m->minimal, v);
+        return pp_get_bool(m->minimal, v);
     case PP_LDAP_I_ENCODING_CONSISTENT:
-        return get_bool(m->consistent, v);
+        return pp_get_bool(m->consistent, v);
     case PP_LDAP_I_ENCODING_TAGS:
-        return get_bool(m->tags, v);
+        return pp_get_bool(m->tags, v);
     case PP_LDAP_I_BOUND:
-        return get_bool(conn->bound, v);
+        return pp_get_bool(conn->bound, v);
     case PP_LDAP_I_BOUND_NAME:
         *v = pp_value_bytes(conn->name, conn->bound ? conn->name_len : 0);
         return true;
     case PP_LDAP_I_BOUND_SASL:
-        return get_bool(conn->bound && conn->bound_sasl, v);
+        return pp_get_bool(conn->bound && conn->bound_sasl, v);
     case PP_LDAP_I_BOUND_VERSION:
-        return get_int(conn->bind_version ? conn->bind_version : 3, v);
+        return pp_get_int(conn->bind_version ? conn->bind_version : 3, v);
     case PP_LDAP_I_ASSERTION_DEPTH:
-        return get_int(m->assertion_depth, v);
+        return pp_get_int(m->assertion_depth, v);
     case PP_LDAP_I_UNANSWERED:
-        return get_int(conn->n_pending, v);
+        return pp_get_int(conn->n_pending, v);
     case PP_LDAP_I_DN:
         return get_part(m, m->dn, v);
     default:
@@ -284,11 +263,11 @@ get_control(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
     case PP_LDAP_CONTROL_OID:
         return get_part(m, item->name, v);
     case PP_LDAP_CONTROL_CRITICAL:
-        return get_bool(item->flag, v);
+        return pp_get_bool(item->flag, v);
     case PP_LDAP_CONTROL_VALUE:
         return get_part(m, item->value, v);
     case PP_LDAP_CONTROL_HAS_VALUE:
-        return get_bool(item->value.header, v);
+        return pp_get_bool(item->value.header, v);
     case PP_LDAP_CONTROL_RAW:
         return get_span(m, item->raw, v);
     }
@@ -303,11 +282,11 @@ get_filter(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
 
     switch ((enum pp_ldap_filter_elem_index) sub) {
     case PP_LDAP_FILTER_KIND:
-        return get_string(filter_kind(item->number), v);
+        return pp_get_string(filter_kind(item->number), v);
     case PP_LDAP_FILTER_TAG:
-        return get_int(item->number, v);
+        return pp_get_int(item->number, v);
     case PP_LDAP_FILTER_DEPTH:
-        return get_int(item->count, v);
+        return pp_get_int(item->count, v);
     case PP_LDAP_FILTER_ATTRIBUTE:
         return get_part(m, item->name, v);
     case PP_LDAP_FILTER_VALUE:
@@ -316,7 +295,7 @@ get_filter(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
     case PP_LDAP_FILTER_RULE:
         return get_part(m, item->rule, v);
     case PP_LDAP_FILTER_DN_ATTRIBUTES:
-        return get_bool(item->flag, v);
+        return pp_get_bool(item->flag, v);
     case PP_LDAP_FILTER_RAW:
         return get_span(m, item->raw, v);
     }
@@ -329,14 +308,14 @@ get_piece(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
 {
     switch ((enum pp_ldap_piece_elem_index) sub) {
     case PP_LDAP_PIECE_KIND:
-        return get_string(item->number == 0 ? "initial"
-                          : item->number == 1 ? "any" : "final", v);
+        return pp_get_string(item->number == 0 ? "initial"
+                             : item->number == 1 ? "any" : "final", v);
     case PP_LDAP_PIECE_ATTRIBUTE:
         return get_part(m, item->name, v);
     case PP_LDAP_PIECE_VALUE:
         return get_part(m, item->value, v);
     case PP_LDAP_PIECE_FILTER:
-        return get_int(item->owner, v);
+        return pp_get_int(item->owner, v);
     case PP_LDAP_PIECE_RAW:
         return get_span(m, item->raw, v);
     }
@@ -349,11 +328,11 @@ get_change(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
 {
     switch ((enum pp_ldap_change_elem_index) sub) {
     case PP_LDAP_CHANGE_OPERATION:
-        return get_int(item->number, v);
+        return pp_get_int(item->number, v);
     case PP_LDAP_CHANGE_ATTRIBUTE:
         return get_part(m, item->name, v);
     case PP_LDAP_CHANGE_COUNT:
-        return get_int(item->count, v);
+        return pp_get_int(item->count, v);
     case PP_LDAP_CHANGE_RAW:
         return get_span(m, item->raw, v);
     }
@@ -366,13 +345,13 @@ get_value(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
 {
     switch ((enum pp_ldap_value_elem_index) sub) {
     case PP_LDAP_VALUE_OPERATION:
-        return get_int(item->number, v);
+        return pp_get_int(item->number, v);
     case PP_LDAP_VALUE_ATTRIBUTE:
         return get_part(m, item->name, v);
     case PP_LDAP_VALUE_VALUE:
         return get_part(m, item->value, v);
     case PP_LDAP_VALUE_CHANGE:
-        return get_int(item->owner, v);
+        return pp_get_int(item->owner, v);
     case PP_LDAP_VALUE_RAW:
         return get_span(m, item->raw, v);
     }
@@ -389,7 +368,7 @@ get_sort_key(const struct pp_ldap_msg *m, const struct pp_ldap_item *item,
     case PP_LDAP_SORT_RULE:
         return get_part(m, item->rule, v);
     case PP_LDAP_SORT_REVERSE:
-        return get_bool(item->flag, v);
+        return pp_get_bool(item->flag, v);
     }
     return false;
 }
