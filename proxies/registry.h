@@ -10,6 +10,24 @@
 /* All proxies; ends with NULL. */
 extern const struct pp_proxy *const pp_proxies[];
 
+/* Which of them 'which' is; of NULL: how many there are. */
+static inline unsigned int
+pp_proxy_index(const struct pp_proxy *which)
+{
+    unsigned int i = 0;
+
+    while (pp_proxies[i] != which) {
+        i++;
+    }
+    return i;
+}
+
+static inline unsigned int
+pp_proxies_count(void)
+{
+    return pp_proxy_index(NULL);
+}
+
 /* The proxy called 'name', or NULL. */
 const struct pp_proxy *pp_proxy_by_name(const char *name);
 

@@ -553,7 +553,7 @@ handle_conn(struct pp_control *ctl, const struct pp_ipc_conn *row)
     const char *state = conn_state_name(row->state);
     const char *server;
 
-    if (!state || row->proxy >= pp_events_n_proxies()) {
+    if (!state || row->proxy >= pp_proxies_count()) {
         return "connection row with a bad state or proxy";
     }
     if (!e->list_conn || row->request != e->list_request) {

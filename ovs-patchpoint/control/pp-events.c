@@ -48,17 +48,6 @@ pp_events_program_changed(uint64_t serial)
     program_serial = serial;
 }
 
-size_t
-pp_events_n_proxies(void)
-{
-    size_t n = 0;
-
-    while (pp_proxies[n]) {
-        n++;
-    }
-    return n;
-}
-
 const char *
 pp_events_server_name(const struct pp_control *ctl, uint32_t id)
 {
@@ -188,7 +177,7 @@ pp_events_handle(struct pp_control *ctl, const struct pp_ipc_event *ev)
 
     if (!kind_name(ev->kind) || ev->monitor > 1) {
         return "event with a bad kind or mode";
-    } else if (ev->proxy >= pp_events_n_proxies()) {
+    } else if (ev->proxy >= pp_proxies_count()) {
         return "event with a bad proxy";
     } else if (!memchr(ev->detail, '\0', sizeof ev->detail)) {
         return "event whose text does not end";

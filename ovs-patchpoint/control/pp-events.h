@@ -28,6 +28,4 @@ void pp_events_format_addr(const struct pp_ipc_addr *, struct ds *);
 /* Name of the interface with that server id, or NULL. */
 const char *pp_events_server_name(const struct pp_control *, uint32_t id);
 
-size_t pp_events_n_proxies(void);
-
 #endif /* pp-events.h */

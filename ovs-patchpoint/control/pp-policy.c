@@ -202,17 +202,6 @@ parse_fail(const struct key_value *kv, enum pp_fail *fail)
     return key_error(PP_KEY_FAIL, kv, "not one of open and closed");
 }
 
-static size_t
-n_proxies(void)
-{
-    size_t n = 0;
-
-    while (pp_proxies[n]) {
-        n++;
-    }
-    return n;
-}
-
 /* The ports that patchpoint-ports names, "http:80,8080 dns:53", as a service
  * each; of proxies without a word in it, nothing.  Bit N of '*named' is set
  * for each proxy that is named. */
@@ -420,7 +409,7 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
             services[i] = services[--like.n_services];
         }
     }
-    for (size_t i = 0; i < n_proxies(); i++) {
+    for (size_t i = 0; i < pp_proxies_count(); i++) {
         const uint16_t *port = pp_proxies[i]->ports;
 
         if (!(proxies & ~named & UINT64_C(1) << i)) {

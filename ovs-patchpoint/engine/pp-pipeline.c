@@ -44,18 +44,6 @@ fill_addr(struct pp_ipc_addr *addr, const struct in6_addr *ip, uint16_t port)
     addr->port = port;
 }
 
-/* The index of 'proxy' in pp_proxies[]. */
-static uint32_t
-proxy_index(const struct pp_proxy *proxy)
-{
-    uint32_t i = 0;
-
-    while (pp_proxies[i] != proxy) {
-        i++;
-    }
-    return i;
-}
-
 /* A condition held on a connection. */
 static void
 report(void *pl_, void *conn_, const struct pp_hit_report *hit)
@@ -69,7 +57,7 @@ report(void *pl_, void *conn_, const struct pp_hit_report *hit)
         .rule = hit->rule,
         .monitor = hit->monitor,
         .kind = hit->kind,
-        .proxy = proxy_index(conn->proxy),
+        .proxy = pp_proxy_index(conn->proxy),
     };
 
     fill_addr(&event.client, &conn->key.client, conn->key.client_port);
@@ -470,7 +458,7 @@ pp_pipeline_list(const struct pp_pipeline *pl, uint32_t max,
     HMAP_FOR_EACH (conn, node, &pl->flow.conns) {
         struct pp_ipc_conn c = {
             .server = conn->key.server,
-            .proxy = proxy_index(conn->proxy),
+            .proxy = pp_proxy_index(conn->proxy),
             .state = conn->state,
             .corrections = conn->inspect.corrections,
             .idle_ms = (uint32_t) (pl->stream.now - conn->used),

@@ -22,17 +22,6 @@ part_is_good(struct pp_snap_part part, uint64_t size, uint64_t total)
             && part.off <= total && part.n * size <= total - part.off);
 }
 
-static unsigned int
-count_proxies(void)
-{
-    unsigned int n = 0;
-
-    while (pp_proxies[n]) {
-        n++;
-    }
-    return n;
-}
-
 static const char *
 check_service(const struct pp_snapshot *snap,
               const struct pp_snap_service *service,
@@ -40,7 +29,7 @@ check_service(const struct pp_snapshot *snap,
 {
     uint64_t sets_end = (uint64_t) snap->sets.off + snap->sets.n;
 
-    if (service->proxy >= count_proxies()) {
+    if (service->proxy >= pp_proxies_count()) {
         return "a service's proxy is not known";
     } else if (service->transport > PP_UDP
                || service->fail > PP_FAIL_CLOSED) {

@@ -141,12 +141,10 @@ driver_reset(struct driver *d)
 struct pp_snap_service
 driver_service(const char *name)
 {
-    struct pp_snap_service service = { .port = 80 };
-
-    while (strcmp(pp_proxies[service.proxy]->name, name)) {
-        service.proxy++;
-    }
-    return service;
+    return (struct pp_snap_service) {
+        .port = 80,
+        .proxy = (uint8_t) pp_proxy_index(pp_proxy_by_name(name)),
+    };
 }
 
 struct driver *
