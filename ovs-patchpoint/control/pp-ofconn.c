@@ -79,6 +79,7 @@ struct pp_ofconn {
      * sets. */
     struct svec flow_text, group_text;
     struct pp_oftable desired;
+    bool computed;              /* The text is of this daemon's making. */
     bool parsed;                /* 'desired' is what the text says. */
 
     struct pp_oftable installed;
@@ -278,6 +279,7 @@ update_desired(const struct pp_control *ctl, struct pp_ofconn *oc,
          * then goes around the engine. */
         return;
     }
+    oc->computed = true;
     pp_flows_compute(ctl, br, &flows, &groups);
     if (!svec_equal(&flows, &oc->flow_text)
         || !svec_equal(&groups, &oc->group_text)) {
@@ -701,7 +703,9 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         pp_oftable_clear(&oc->dumped);
         oc->state = SETTLED;
     }
-    if (oc->state != SETTLED) {
+    if (oc->state != SETTLED || !oc->computed) {
+        /* What a daemon before this one left stays until it is known what
+         * should be there. */
         return;
     }
     if ((oc->alarm || time_msec() >= oc->next_check)
@@ -760,7 +764,7 @@ pp_ofconn_wait(const struct pp_control *ctl)
         }
         rconn_run_wait(oc->rconn);
         rconn_recv_wait(oc->rconn);
-        if (oc->state == SETTLED && !oc->barrier_pending) {
+        if (oc->state == SETTLED && oc->computed && !oc->barrier_pending) {
             poll_timer_wait_until(oc->next_check);
             if (oc->alarm || differs(&oc->desired, &oc->installed)) {
                 poll_timer_wait_until(oc->next_try);

@@ -26,6 +26,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "ovs-atomic.h"
 #include "packets.h"
 #include "pp-control.h"
 #include "pp-flows.h"
@@ -123,15 +124,20 @@ pp_pins_fd(void)
     return fd;
 }
 
-/* Copies what 'head' says, if it is a pin, whole, and sensible. */
+/* Copies what 'head' says, if it is a pin and sensible.  While it is one, only
+ * the rest of its record is written, with every packet; if it stops being one
+ * meanwhile, 'n_changes' tells. */
 static bool
 read_pin(const struct pp_ledger_head *head, struct pp_pin *pin)
 {
-    uint32_t seq = *(const volatile uint32_t *) &head->seq;
-    struct pp_ledger_head copy = *head;
+    struct pp_ledger_head copy;
 
-    if (seq & 1 || !copy.used || !copy.pinned || copy.seq != seq
-        || *(const volatile uint32_t *) &head->seq != seq
+    if (!*(const volatile uint8_t *) &head->pinned) {
+        return false;
+    }
+    atomic_thread_fence(memory_order_acquire);
+    copy = *head;
+    if (!copy.used || !copy.pinned
         || copy.server[sizeof copy.server - 1]
         || eth_addr_is_multicast(copy.mac)
         || (IN6_IS_ADDR_V4MAPPED(&copy.client.ip)
