@@ -38,6 +38,7 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/stream-want.h \
 	tests/unit/stream-world.c \
 	tests/unit/stream-world.h \
+	tests/unit/suite.h \
 	tests/unit/tcp-end.c \
 	tests/unit/tcp-model.h \
 	tests/unit/tcp-net.c

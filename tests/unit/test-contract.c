@@ -13,6 +13,7 @@
 #include "pp-proxy.h"
 #include "pp-reader.h"
 #include "registry.h"
+#include "suite.h"
 
 /* The reader: an error sticks, and a sub-reader sees only its own bytes. */
 START_TEST(test_reader)
@@ -392,11 +393,5 @@ contract_suite(void)
 int
 main(void)
 {
-    SRunner *runner = srunner_create(contract_suite());
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(contract_suite());
 }

@@ -16,6 +16,7 @@
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
 #include "pp-toy.h"
+#include "suite.h"
 #include "util.h"
 
 #define LINE "GET /a/%2e%2e/b Host=x X-Foo=1,2,3 x_foo= Big=abcdefghij\n"
@@ -517,8 +518,6 @@ main(void)
 {
     Suite *suite = suite_create("expr");
     TCase *tc = tcase_create("expr");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_truths, 0, ARRAY_SIZE(truths));
@@ -529,9 +528,5 @@ main(void)
     tcase_add_test(tc, test_out_of_memory);
     tcase_add_test(tc, test_date);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(suite);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "proxy-checks.h"
+#include "suite.h"
 
 enum {
     COMMAND = 1 << 0,
@@ -520,14 +521,10 @@ ftp_suite(void)
 int
 main(void)
 {
-    SRunner *runner;
-    int failed;
+    int status;
 
     driver_init("ftp", "CP", false);
-    runner = srunner_create(ftp_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_main(ftp_suite());
     driver_free();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

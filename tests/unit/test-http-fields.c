@@ -12,6 +12,7 @@
 
 #include "http-driver.h"
 #include "proxy-checks.h"
+#include "suite.h"
 
 /* Fields. */
 
@@ -230,14 +231,10 @@ http_fields_suite(void)
 int
 main(void)
 {
-    SRunner *runner;
-    int failed;
+    int status;
 
     driver_init("http", HTTP_LETTERS, false);
-    runner = srunner_create(http_fields_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_main(http_fields_suite());
     driver_free();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -15,6 +15,7 @@
 
 #include "http-driver.h"
 #include "proxy-checks.h"
+#include "suite.h"
 
 /* Each request, with all that is to the server wanted. */
 static const struct vector vectors[] = {
@@ -371,14 +372,10 @@ http_suite(void)
 int
 main(void)
 {
-    SRunner *runner;
-    int failed;
+    int status;
 
     driver_init("http", HTTP_LETTERS, false);
-    runner = srunner_create(http_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_main(http_suite());
     driver_free();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

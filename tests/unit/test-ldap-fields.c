@@ -13,6 +13,7 @@
 
 #include "ber-text.h"
 #include "ldap-driver.h"
+#include "suite.h"
 
 #define SEND_MAX (1 << 19)
 
@@ -573,14 +574,10 @@ ldap_fields_suite(void)
 int
 main(void)
 {
-    SRunner *runner;
-    int failed;
+    int status;
 
     driver_init("ldap", LDAP_LETTERS, true);
-    runner = srunner_create(ldap_fields_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_main(ldap_fields_suite());
     driver_free();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

@@ -15,6 +15,7 @@
 
 #include "ber-text.h"
 #include "ldap-driver.h"
+#include "suite.h"
 
 #define SEND_MAX (1 << 19)
 
@@ -387,14 +388,10 @@ ldap_suite(void)
 int
 main(void)
 {
-    SRunner *runner;
-    int failed;
+    int status;
 
     driver_init("ldap", LDAP_LETTERS, true);
-    runner = srunner_create(ldap_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_main(ldap_suite());
     driver_free();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

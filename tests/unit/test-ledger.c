@@ -12,6 +12,7 @@
 #include "engine/pp-ledger.h"
 #include "engine/pp-snapshot.h"
 #include "engine/pp-stream-private.h"
+#include "suite.h"
 #include "util.h"
 
 #define CONNS 40
@@ -293,8 +294,6 @@ main(void)
 {
     Suite *suite = suite_create("ledger");
     TCase *tc = tcase_create("ledger");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tc, 0);
     tcase_add_test(tc, test_goes_on);
@@ -303,9 +302,5 @@ main(void)
     tcase_add_test(tc, test_another_layout);
     tcase_add_test(tc, test_hostile);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(suite);
 }

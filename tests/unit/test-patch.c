@@ -20,6 +20,7 @@
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
 #include "pp-toy.h"
+#include "suite.h"
 #include "util.h"
 
 #define HEAD                                            \
@@ -881,8 +882,6 @@ main(void)
 {
     Suite *suite = suite_create("patch");
     TCase *tc = tcase_create("patch");
-    SRunner *runner;
-    int n_failed;
 
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_good, 0, ARRAY_SIZE(good));
@@ -897,9 +896,5 @@ main(void)
     tcase_add_test(tc, test_corrupt);
     tcase_add_test(tc, test_empty_pool);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    n_failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(suite);
 }

@@ -17,6 +17,7 @@
 #include "engine/pp-reassembly.h"
 #include "patch/pp-pool.h"
 #include "pipeline-driver.h"
+#include "suite.h"
 #include "util.h"
 
 #define V4 20                   /* Length of the IP header. */
@@ -887,8 +888,6 @@ main(void)
     Suite *suite = suite_create("reassembly");
     TCase *alone = tcase_create("alone");
     TCase *pipeline = tcase_create("pipeline");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(alone, 0);
     tcase_add_checked_fixture(alone, setup, teardown);
@@ -915,9 +914,5 @@ main(void)
     tcase_add_loop_test(pipeline, test_other_protocols, 0, 2);
     tcase_add_test(pipeline, test_hiding);
     suite_add_tcase(suite, pipeline);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(suite);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "proxy-checks.h"
+#include "suite.h"
 
 enum {
     COMMAND = 1 << 0,
@@ -674,14 +675,10 @@ smtp_suite(void)
 int
 main(void)
 {
-    SRunner *runner;
-    int failed;
+    int status;
 
     driver_init("smtp", LETTERS, false);
-    runner = srunner_create(smtp_suite());
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    status = suite_main(smtp_suite());
     driver_free();
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return status;
 }

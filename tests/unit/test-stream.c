@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "stream-world.h"
+#include "suite.h"
 #include "util.h"
 
 static struct world world;
@@ -252,15 +253,9 @@ main(void)
 {
     Suite *suite = suite_create("stream");
     TCase *tc = tcase_create("model");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tc, 0);
     tcase_add_test(tc, test_model);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(suite);
 }

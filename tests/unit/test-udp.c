@@ -16,6 +16,7 @@
 #include "pipeline-driver.h"
 #include "pp-toy.h"
 #include "registry.h"
+#include "suite.h"
 #include "util.h"
 
 #define V4 20                   /* Length of the IP header. */
@@ -463,8 +464,6 @@ main(void)
 {
     Suite *suite = suite_create("udp");
     TCase *tc = tcase_create("udp");
-    SRunner *runner;
-    int failed;
 
     tcase_set_timeout(tc, 0);
     tcase_add_loop_test(tc, test_cases, 0, 2);
@@ -478,9 +477,5 @@ main(void)
     tcase_add_loop_test(tc, test_grows_too_long, 0, 2);
     tcase_add_loop_test(tc, test_monitor, 0, 2);
     suite_add_tcase(suite, tc);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return suite_main(suite);
 }
