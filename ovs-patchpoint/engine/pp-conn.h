@@ -59,6 +59,8 @@ struct pp_half {
                                  * receiver has. */
     uint64_t mine;              /* What the engine has acknowledged in the
                                  * receiver's name. */
+    uint64_t promised;          /* End of what the sender has been told in
+                                 * SACK blocks that is waiting. */
     uint64_t high;              /* End of what came, in order or not. */
     uint64_t unkept;            /* End of the last bytes that passed without
                                  * being kept: the engine cannot take these
@@ -78,7 +80,8 @@ struct pp_half {
     uint64_t recover;           /* After a timeout: what had left by then. */
 
     uint32_t tsval;             /* The sender's last. */
-    uint16_t window;            /* As in the sender's last segment. */
+    uint16_t window;            /* As in the sender's last segment... */
+    uint16_t window_max;        /* ...and in that with the most. */
     uint16_t mss;               /* The sender's: most that it can take. */
     uint16_t slot;              /* Where the sender's frames come from... */
     uint16_t tpid;              /* ...and its tag's type. */
@@ -88,6 +91,8 @@ struct pp_half {
     int8_t wscale;              /* The sender's, or -1. */
     uint8_t n_rto;              /* Timeouts in a row. */
     bool has_isn : 1;
+    bool sack_ok : 1;           /* The sender takes SACK blocks, if the other
+                                 * end does. */
     bool whole : 1;             /* 'held' has all undecided bytes, as they
                                  * came. */
     bool cut : 1;               /* What still comes in is taken away, and the
@@ -129,6 +134,7 @@ struct pp_conn {
     uint32_t pending_tsval;     /* ...and what it announced. */
     uint16_t pending_mss;
     int8_t pending_wscale;
+    bool pending_sack_ok;
     uint32_t service;           /* Index into the snapshot's services... */
     uint64_t serial;            /* ...of this one. */
     uint16_t record;            /* In the ledger: index + 1, or 0. */

@@ -224,7 +224,7 @@ read_options(struct pp_packet *pkt, struct pp_reader r)
 {
     pkt->ts = pkt->sack = pkt->n_sack = pkt->mss = 0;
     pkt->wscale = -1;
-    pkt->signed_ = false;
+    pkt->sack_ok = pkt->signed_ = false;
     while (pp_reader_left(&r)) {
         uint8_t kind = pp_reader_u8(&r);
         struct pp_reader opt;
@@ -248,6 +248,8 @@ read_options(struct pp_packet *pkt, struct pp_reader r)
             uint8_t shift = pp_reader_u8(&opt);
 
             pkt->wscale = (int8_t) MIN(shift, 14);
+        } else if (kind == 4 && len == 2) {
+            pkt->sack_ok = true;
         } else if (kind == 5 && len >= 10 && (len - 2) % 8 == 0) {
             pkt->sack = (uint16_t) opt.pos;
             pkt->n_sack = (uint16_t) ((len - 2) / 8);
@@ -482,6 +484,13 @@ pp_packet_set_window(struct pp_packet *pkt, uint16_t window)
 {
     set_be16(pkt, pkt->l4 + 14, window);
     pkt->window = window;
+}
+
+void
+pp_packet_set_tsval(struct pp_packet *pkt, uint32_t tsval)
+{
+    set_be32(pkt, pkt->ts, tsval);
+    pkt->tsval = tsval;
 }
 
 /* Data that the sender calls urgent would not stand in the stream that the

@@ -18,8 +18,8 @@
 #include "pp-value.h"
 #include "util.h"
 
-/* Ethernet, two tags, IPv6, TCP with timestamps. */
-#define HEADERS_MAX (14 + 8 + 40 + 20 + 12)
+/* Ethernet, two tags, IPv6, TCP with all the options that it has room for. */
+#define HEADERS_MAX (14 + 8 + 40 + 60)
 
 /* Headers longer than this are not put before each part of a packet. */
 #define SPLIT_HEADERS_MAX 512
@@ -278,7 +278,8 @@ void
 pp_segment_out(const struct pp_segment *seg, const struct pp_output *out,
                struct pp_counters *counters)
 {
-    uint32_t tcp_header = seg->has_ts ? 32 : 20;
+    uint32_t tcp_header = 20 + (seg->has_ts ? 12 : 0)
+                          + (seg->n_sack ? 4 + 8 * seg->n_sack : 0);
     struct virtio_net_hdr vnet = { .gso_type = VIRTIO_NET_HDR_GSO_NONE };
     uint8_t headers[HEADERS_MAX];
     struct pp_buf b;
@@ -302,6 +303,13 @@ pp_segment_out(const struct pp_segment *seg, const struct pp_output *out,
         put_be32(&b, 0x0101080a);   /* NOP, NOP, timestamps of 10 bytes. */
         put_be32(&b, seg->tsval);
         put_be32(&b, seg->tsecr);
+    }
+    if (seg->n_sack) {
+        put_be32(&b, 0x01010502u + 8 * seg->n_sack);    /* NOP, NOP, SACK. */
+    }
+    for (unsigned int i = 0; i < seg->n_sack; i++) {
+        put_be32(&b, seg->sack[i][0]);
+        put_be32(&b, seg->sack[i][1]);
     }
     sum = csum_continue(sum, headers + l4, tcp_header);
     sum = csum_continue(sum, seg->payload, seg->payload_len);

@@ -86,6 +86,7 @@ struct pp_packet {
     /* Options of a SYN. */
     uint16_t mss;               /* Or 0. */
     int8_t wscale;              /* Or -1. */
+    bool sack_ok;               /* Selective acknowledgements (RFC 2018). */
     bool signed_;               /* TCP-MD5 or TCP-AO (RFC 2385, 5925). */
 
     /* PP_PACKET_FRAGMENT: which part of what datagram its payload is. */
@@ -137,6 +138,7 @@ pp_packet_eth_src(const struct pp_packet *pkt)
 void pp_packet_set_seq(struct pp_packet *, uint32_t seq);
 void pp_packet_set_ack(struct pp_packet *, uint32_t ack);
 void pp_packet_set_window(struct pp_packet *, uint16_t window);
+void pp_packet_set_tsval(struct pp_packet *, uint32_t tsval);   /* If 'ts'. */
 void pp_packet_clear_urgent(struct pp_packet *);
 /* 'i'th SACK block; left == right turns it into one that says nothing. */
 void pp_packet_get_sack(const struct pp_packet *, unsigned int i,
@@ -164,6 +166,9 @@ struct pp_output {
 void pp_packet_out(const struct pp_packet *, const struct pp_output *,
                    struct pp_counters *);
 
+/* SACK blocks that a segment with timestamps has room for (RFC 2018 3). */
+#define PP_SACK_MAX 3
+
 /* What a segment of the engine's own making says. */
 struct pp_segment {
     const uint8_t *eth;         /* 12 bytes: destination, source. */
@@ -179,6 +184,8 @@ struct pp_segment {
     uint8_t flags;
     bool has_ts;
     uint32_t tsval, tsecr;
+    uint32_t sack[PP_SACK_MAX][2];  /* Left and right edge. */
+    unsigned int n_sack;
     const uint8_t *payload;
     uint32_t payload_len;
 };

@@ -28,6 +28,7 @@ learn_syn(struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt)
     half->isn = pkt->seq;
     half->has_isn = true;
     half->wscale = pkt->wscale;
+    half->sack_ok = pkt->sack_ok;
     half->mss = pkt->mss;
     half->slot = pkt->slot;
     half->tpid = pkt->tpid;
@@ -65,6 +66,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     to->tsval = pending ? conn->pending_tsval : old.tsval;
     to->mss = pending ? conn->pending_mss : old.mss;
     to->wscale = pending ? conn->pending_wscale : old.wscale;
+    to->sack_ok = pending ? conn->pending_sack_ok : old.sack_ok;
     to->slot = old.slot;
     to->tpid = old.tpid;
     to->vlan_tci = old.vlan_tci;
@@ -104,6 +106,7 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             conn->pending_tsval = pkt->ts ? pkt->tsval : 0;
             conn->pending_mss = pkt->mss;
             conn->pending_wscale = pkt->wscale;
+            conn->pending_sack_ok = pkt->sack_ok;
         }
     } else if (!(pkt->flags & PP_TCP_ACK)) {
         /* Both open (RFC 9293 3.5): the server's first acknowledgement tells
@@ -127,10 +130,12 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             conn->has_ts = pkt->ts;
             conn->state = PP_CONN_INSPECTED;
             to->edge = pkt->window;
+            from->edge = to->window;
             if (to->wscale >= 0 && from->wscale >= 0) {
                 /* Not scaled in a SYN itself (RFC 7323 2.2). */
                 from->window = (uint16_t) (pkt->window >> from->wscale);
             }
+            from->window_max = from->window;
         }
     }
     pp_packet_out(pkt, st->out, st->counters);
@@ -256,7 +261,8 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
     conn->hold_ack_at = 0;
     conn->close_at = st->now + PP_CLOSE_MS;
     if (reset) {
-        pp_stream_send_rst(st, conn, PP_FROM_SERVER);
+        pp_stream_send_rst(st, conn, PP_FROM_SERVER,
+                           conn->half[PP_FROM_SERVER].sent);
         gone(conn, PP_TO_SERVER);
     }
     for (int dir = 0; dir < 2; dir++) {

@@ -27,6 +27,37 @@ window_shift(const struct pp_conn *conn, const struct pp_half *half)
     return both ? (unsigned int) half->wscale : 0;
 }
 
+/* How much beyond 'have' the sender of 'dir' may send, if its receiver takes
+ * what is before 'edge'; both in the in stream.  What waits for a decision, or
+ * is taken away, the receiver does not see, so that its window says nothing of
+ * it: the engine has room of its own.  That is as much as the receiver ever
+ * had, since senders make their segments to fit the largest window that they
+ * were offered, and wait for it (RFC 9293 3.8.6.2.1). */
+static uint64_t
+room(const struct pp_conn *conn, enum pp_dir dir, uint64_t edge, uint64_t have)
+{
+    const struct pp_half *half = &conn->half[dir];
+
+    if (half->cut
+        || (dir == PP_TO_SERVER && half->decided < half->in_next)) {
+        const struct pp_half *receiver = &conn->half[!dir];
+
+        edge = MAX(edge, half->in_next + MAX((uint64_t) receiver->window_max
+                                             << window_shift(conn, receiver),
+                                             MSS_DEFAULT));
+    }
+    return edge > have ? edge - have : 0;
+}
+
+/* Where a segment without a byte is to stand in the out stream of 'half'.  A
+ * receiver looks at nothing in a segment that begins beyond its window, not
+ * even at the acknowledgement. */
+static uint64_t
+place(const struct pp_half *half)
+{
+    return MIN(half->sent, MAX(half->edge, half->acked));
+}
+
 /* Maps the SACK blocks of a packet that acknowledges 'acked'. */
 static void
 map_sack(struct pp_packet *pkt, struct pp_half *acked)
@@ -59,6 +90,16 @@ map_sack(struct pp_packet *pkt, struct pp_half *acked)
     }
 }
 
+/* 'pkt' tells the sender of 'acked' that what is before 'have' arrived; one
+ * with RST tells nothing, unless it ends the connection. */
+static void
+tell(struct pp_half *acked, const struct pp_packet *pkt, uint64_t have)
+{
+    if (!(pkt->flags & PP_TCP_RST)) {
+        acked->told = MAX(acked->told, have);
+    }
+}
+
 /* Maps acknowledgement, window and SACK blocks of a packet of direction 'dir'
  * to what its receiver counts.  Returns true if any had to change. */
 static bool
@@ -66,7 +107,7 @@ map_ack(struct pp_conn *conn, enum pp_dir dir, struct pp_packet *pkt)
 {
     struct pp_half *acked = &conn->half[!dir];
     unsigned int shift = window_shift(conn, &conn->half[dir]);
-    uint64_t out, in, have, edge, room;
+    uint64_t out, in, have, edge, window;
 
     if (!(pkt->flags & PP_TCP_ACK) || !acked->has_isn) {
         return false;
@@ -77,7 +118,7 @@ map_ack(struct pp_conn *conn, enum pp_dir dir, struct pp_packet *pkt)
         return false;
     }
     if (pp_edit_list_is_clean(&acked->edits)) {
-        acked->told = MAX(acked->told, out);
+        tell(acked, pkt, out);
         if (acked->mine <= out) {
             return false;
         }
@@ -86,15 +127,15 @@ map_ack(struct pp_conn *conn, enum pp_dir dir, struct pp_packet *pkt)
     out = MAX(out, acked->acked);
     in = pp_edit_list_acked(&acked->edits, out);
     have = MAX(in, acked->mine);
-    acked->told = MAX(acked->told, have);
+    tell(acked, pkt, have);
     if (pp_seq(acked, have) != pkt->ack) {
         pp_packet_set_ack(pkt, pp_seq(acked, have));
     }
     edge = pp_edit_list_acked(
         &acked->edits, out + ((uint64_t) pkt->window << shift));
-    room = edge > have ? (edge - have) >> shift : 0;
-    if (room < pkt->window) {
-        pp_packet_set_window(pkt, (uint16_t) room);
+    window = MIN(room(conn, !dir, edge, have) >> shift, UINT16_MAX);
+    if (window != pkt->window) {
+        pp_packet_set_window(pkt, (uint16_t) window);
     }
     map_sack(pkt, acked);
     return true;
@@ -123,14 +164,18 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     uint64_t len = pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
     bool mapped;
 
-    if (!len && (int64_t) out > (int64_t) half->sent
-        && (pkt->flags & PP_TCP_RST ? in == half->in_next
-            : out > half->edge && in <= pp_stream_furthest(conn, dir))) {
-        /* Bytes before it are held, so that it would be outside of the
-         * receiver's window; a RST must stand right where the receiver
-         * expects it.  What claims to be further than the sender can be keeps
-         * its place, and is the receiver's to refuse. */
-        out = half->sent;
+    if (len || pp_before_start(in)) {
+        /* In its place. */
+    } else if (pkt->flags & PP_TCP_RST) {
+        /* Right where the receiver expects it, also if bytes before it are
+         * held. */
+        out = in == half->in_next ? MIN(out, half->sent) : out;
+    } else if (out > half->edge && in <= pp_stream_furthest(conn, dir)
+               && (half->mine || !pp_edit_list_is_clean(&half->edits))) {
+        /* Its sender was offered more than the receiver has.  What claims to
+         * be further than it can be keeps its place, and is the receiver's to
+         * refuse. */
+        out = MIN(out, place(half));
     }
     mapped = map_ack(conn, dir, pkt);
     if (pp_seq(half, out) != pkt->seq) {
@@ -150,6 +195,66 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         half->end = MAX(half->end, half->sent);
     }
     pp_packet_out(pkt, st->out, st->counters);
+}
+
+/* Held frames that are looked at for SACK blocks: enough for a large window,
+ * and no more work for a sender that sends a byte at a time. */
+#define SACK_LOOK 512
+
+struct range {
+    uint64_t from, to;
+};
+
+static bool
+range_has(const struct range *range, uint64_t in)
+{
+    return range->from <= in && in < range->to;
+}
+
+/* Tells the sender of 'half' in SACK blocks what waits behind a gap, first
+ * that with the byte at 'recent' (RFC 2018 4). */
+static void
+put_sack(struct pp_half *half, uint64_t recent, struct pp_segment *seg)
+{
+    struct range ranges[PP_SACK_MAX];
+    struct range *last = NULL;
+    unsigned int looked = 0;
+    struct pp_held *held;
+
+    LIST_FOR_EACH_REVERSE (held, node, &half->early) {
+        uint64_t end = held->in + held->pkt.payload_len
+                       + !!(held->pkt.flags & PP_TCP_FIN);
+
+        if (held->in <= half->told) {
+            /* Its turn has come. */
+            break;
+        } else if (last && end >= last->from) {
+            last->from = MIN(last->from, held->in);
+            last->to = MAX(last->to, end);
+        } else if (seg->n_sack == PP_SACK_MAX && range_has(last, recent)) {
+            break;
+        } else {
+            last = &ranges[seg->n_sack < PP_SACK_MAX ? seg->n_sack++
+                           : PP_SACK_MAX - 1];
+            *last = (struct range) { .from = held->in, .to = end };
+        }
+        if (++looked == SACK_LOOK) {
+            break;
+        }
+    }
+    for (unsigned int i = 0; i < seg->n_sack; i++) {
+        if (range_has(&ranges[i], recent)) {
+            struct range first = ranges[i];
+
+            ranges[i] = ranges[0];
+            ranges[0] = first;
+        }
+    }
+    for (unsigned int i = 0; i < seg->n_sack; i++) {
+        seg->sack[i][0] = pp_seq(half, ranges[i].from);
+        seg->sack[i][1] = pp_seq(half, ranges[i].to);
+        half->promised = MAX(half->promised, ranges[i].to);
+    }
 }
 
 /* A segment of direction 'dir' of the engine's own making. */
@@ -175,7 +280,6 @@ send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         .dst_port = (to_server ? conn->key.service_port
                      : conn->key.client_port),
         .seq = pp_seq(half, out),
-        .window = half->window,
         .flags = flags | PP_TCP_ACK,
         .has_ts = conn->has_ts,
         .tsval = half->tsval,
@@ -186,6 +290,13 @@ send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 
     acked->told = MAX(acked->told, pp_have(acked));
     seg.ack = pp_seq(acked, acked->told);
+    seg.window = (uint16_t) MIN(
+        room(conn, !dir, pp_edit_list_acked(&acked->edits, acked->edge),
+             acked->told) >> window_shift(conn, half), UINT16_MAX);
+    if (!len && conn->half[0].sack_ok && conn->half[1].sack_ok
+        && !to_server) {
+        put_sack(acked, st->in, &seg);
+    }
     pp_segment_out(&seg, st->out, st->counters);
 }
 
@@ -194,7 +305,7 @@ void
 pp_stream_send_ack(struct pp_stream *st, struct pp_conn *conn,
                    enum pp_dir dir)
 {
-    send_segment(st, conn, !dir, conn->half[!dir].sent, 0, NULL, 0);
+    send_segment(st, conn, !dir, place(&conn->half[!dir]), 0, NULL, 0);
 }
 
 /* Has the receiver of 'dir' tell what it has: a segment before what it
@@ -205,12 +316,12 @@ pp_stream_probe(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     send_segment(st, conn, dir, conn->half[dir].acked - 1, 0, NULL, 0);
 }
 
-/* Resets the connection towards the receiver of 'dir'. */
+/* Resets the connection towards the receiver of 'dir', at 'out'. */
 void
 pp_stream_send_rst(struct pp_stream *st, struct pp_conn *conn,
-                   enum pp_dir dir)
+                   enum pp_dir dir, uint64_t out)
 {
-    send_segment(st, conn, dir, conn->half[dir].sent, PP_TCP_RST, NULL, 0);
+    send_segment(st, conn, dir, out, PP_TCP_RST, NULL, 0);
 }
 
 /* Resets the sender of 'pkt', of direction 'dir', at the place that it says it
@@ -298,7 +409,10 @@ pp_stream_emit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         }
         if (out + n == fin && to > fin) {
             flags |= PP_TCP_FIN;
-        } else if (!n) {
+        } else if (!n || (n < size && out + n == edge && edge < data_end
+                          && out > half->acked)) {
+            /* A segment that is short for the window's sake waits for what is
+             * on its way (RFC 9293 3.8.6.2.1). */
             break;
         }
         if (out + n >= data_end) {
@@ -343,6 +457,10 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
         return;
     }
     acked->edge = MAX(acked->edge, out + ((uint64_t) pkt->window << shift));
+    if (acked->edge <= acked->acked) {
+        /* It has no room, but it answers: nothing is lost. */
+        acked->n_rto = MIN(acked->n_rto, PP_RTO_TRIES / 2);
+    }
     if (out > acked->acked) {
         acked->acked = out;
         if (conn->close_at) {
@@ -405,11 +523,12 @@ set_deadline(struct pp_stream *st, struct pp_conn *conn)
     conn->deadline = deadline;
 }
 
-/* Bytes up to here the engine delivers: it acknowledged them. */
+/* Bytes up to here the engine delivers: it acknowledged them, or some of
+ * them, so that their sender need not send them again. */
 static void
 update_owned(struct pp_half *half)
 {
-    uint64_t mine = MIN(half->mine, pp_decided(half));
+    uint64_t mine = MIN(MAX(half->mine, half->promised), pp_decided(half));
 
     if (mine && !half->cut) {
         half->owned = MAX(half->owned,
@@ -469,7 +588,6 @@ retransmit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     uint64_t from = half->acked;
     uint64_t end = (half->cut && half->out_fin != UINT64_MAX
                     ? half->out_fin + 1 : half->owned);
-    uint64_t edge = half->edge;
 
     if (keep && keep->out > from) {
         from = keep->out;
@@ -479,11 +597,14 @@ retransmit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     st->counters->stream_rto++;
     half->recover = MAX(half->recover, half->sent);
     half->n_rto++;
-    /* One byte beyond a closed window probes it (RFC 9293 3.8.6.1). */
-    half->edge = MAX(half->edge, from + 1);
-    pp_stream_emit(st, conn, dir, from,
-                   MIN(end, from + segment_size(conn)));
-    half->edge = MAX(edge, half->acked);
+    if (from >= half->edge && from != half->out_fin) {
+        /* Its window is closed: it is asked for it (RFC 9293 3.8.6.1), with no
+         * byte, which would be in the way of acknowledgements. */
+        pp_stream_probe(st, conn, dir);
+    } else {
+        pp_stream_emit(st, conn, dir, from,
+                       MIN(end, from + segment_size(conn)));
+    }
 }
 
 static void
@@ -508,14 +629,14 @@ run_rto(struct pp_stream *st, struct pp_conn *conn)
 }
 
 /* Stands in for nobody any more: resets both ends.  Each takes it only where
- * it expects the next byte, which is not known for sure; so the connection is
- * remembered, and whoever goes on is told again. */
+ * it expects the next byte, which it was last heard to be but is not known for
+ * sure; so the connection is remembered, and whoever goes on is told again. */
 static void
 give_up(struct pp_stream *st, struct pp_conn *conn)
 {
     for (int dir = 0; dir < 2; dir++) {
         if (!conn->half[!dir].dead) {
-            pp_stream_send_rst(st, conn, dir);
+            pp_stream_send_rst(st, conn, dir, conn->half[dir].acked);
             conn->half[!dir].dead = true;
         }
     }

@@ -106,6 +106,7 @@ learn(struct pp_half *half, const struct pp_packet *pkt)
     half->ttl = pkt->ttl;
     half->tos = pkt->tos;
     half->window = pkt->window;
+    half->window_max = MAX(half->window_max, pkt->window);
     if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0) {
         half->tsval = pkt->tsval;
     }
@@ -173,7 +174,7 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_pass(st, conn, dir, pkt, in);
         return;
     }
-    if (in - half->in_next > UINT32_MAX / 4) {
+    if (in > pp_stream_furthest(conn, dir)) {
         st->counters->stream_out_of_window++;
         return;
     }
@@ -199,12 +200,16 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 }
 
 /* Makes room for 'n' more bytes, which are in their order: without them
- * nothing goes on, so they go before those that came too early, which their
- * sender sends again. */
+ * nothing goes on.  Frames that wait for a decision need not be kept, only
+ * their bytes; what came too early its sender sends again. */
 static bool
 make_room(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
           size_t n)
 {
+    if (!pp_may_hold(st, half, n) && !ovs_list_is_empty(&half->held)) {
+        pp_held_drop(st, half, &half->held);
+        half->whole = false;
+    }
     while (!pp_may_hold(st, half, n)) {
         if (dir == PP_FROM_SERVER || ovs_list_is_empty(&half->early)) {
             /* What passed already nobody sends again. */
@@ -221,16 +226,16 @@ make_room(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
 }
 
 /* Bytes of the to-server stream that stand at 'in' pass unseen.  The sender
- * can send them again, unless the frame that has them cannot leave as it came:
- * since more is 'behind' them in it, which may have to wait, or since the
- * receiver has no room for all of it. */
+ * can send them again, unless it was told that they are there, or the frame
+ * that has them cannot leave as it came: since more is 'behind' them in it,
+ * which may have to wait, or since the receiver has no room for all of it. */
 static void
 pass_unseen(struct pp_stream *st, struct pp_half *half, uint64_t in,
             struct pp_bytes bytes, bool behind)
 {
     uint64_t out = pp_map(half, in);
 
-    if (half->pending || st->rebuild || behind
+    if (half->pending || st->rebuild || behind || in < half->promised
         || out + bytes.n > half->edge) {
         pp_keep_append(st, half, out, bytes.p, bytes.n);
     } else if (bytes.n) {
@@ -277,6 +282,9 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     if (dir == PP_FROM_SERVER && !st->passed) {
         if (pp_edit_list_touches(&half->edits, in, end) || st->rebuild) {
+            if (fin) {
+                half->out_fin = pp_edit_list_start(&half->edits, data_end);
+            }
             pp_stream_emit(st, conn, dir, st->from,
                            pp_edit_list_end(&half->edits, end));
         } else {
@@ -365,7 +373,8 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     uint64_t in = pp_offset(half, pkt->seq, half->in_next);
 
-    if (!pp_before_start(in) && in <= pp_stream_furthest(conn, dir)) {
+    /* A keepalive may stand before the first byte. */
+    if (in + 1 <= pp_stream_furthest(conn, dir) + 1) {
         learn(half, pkt);
         half->dead = false;
     }
@@ -600,6 +609,17 @@ pp_stream_apply(struct pp_stream *st, enum pp_dir dir,
 
 /* Letting go. */
 
+/* A frame that waited leaves behind later ones, and must not be older by its
+ * timestamp: its receiver would take it for an old duplicate (RFC 7323 5.3).
+ */
+static void
+make_timely(const struct pp_half *half, struct pp_packet *pkt)
+{
+    if (pkt->ts && (int32_t) (half->tsval - pkt->tsval) > 0) {
+        pp_packet_set_tsval(pkt, half->tsval);
+    }
+}
+
 /* All that waits in order leaves as it came. */
 static void
 out_as_it_came(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
@@ -608,6 +628,7 @@ out_as_it_came(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     struct pp_held *held;
 
     LIST_FOR_EACH_SAFE (held, node, &half->held) {
+        make_timely(half, &held->pkt);
         pp_stream_pass(st, conn, dir, &held->pkt, held->in);
         pp_held_remove(st, half, held);
         free(held);
@@ -721,6 +742,7 @@ pp_stream_next(struct pp_stream *st, struct pp_packet *pkt,
                 break;
             }
             pp_held_remove(st, half, held);
+            make_timely(half, &held->pkt);
             *pkt = held->pkt;
             st->passed = held->passed;
             st->pkt = NULL;

@@ -34,4 +34,8 @@ uint64_t want_end(const struct world *w, enum pp_dir dir);
 bool is_wanted(const struct world *w, enum pp_dir dir, uint64_t out,
           const uint8_t *p, size_t n);
 
+/* Decides about what the stage shows of direction 'dir', and lets it go: what
+ * the pipeline does with a real proxy. */
+void toy_inspect(struct world *w, enum pp_dir dir);
+
 #endif /* stream-want.h */

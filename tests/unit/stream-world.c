@@ -18,8 +18,6 @@
 #include "stream-want.h"
 #include "util.h"
 
-#define LINE_MAX_TOY 8192
-
 /* Hooks. */
 
 /* True if the receiver of 'dir' has all of the sender's bytes from 'l' to
@@ -76,6 +74,26 @@ check_acked(void *w_, struct tcp_end *e, uint64_t ack)
     }
 }
 
+/* True if the stage or the server has the bytes in 'range' of what the client
+ * sent, in order or behind a gap; or the stage had no room for them any more.
+ */
+static bool
+stage_has(const struct world *w, struct tcp_range range)
+{
+    const struct pp_half *half = &w->conn->half[PP_TO_SERVER];
+    uint64_t at = MAX(range.l, half->in_next);
+    const struct pp_held *held;
+
+    LIST_FOR_EACH (held, node, &half->early) {
+        if (held->in <= at) {
+            at = MAX(at, held->in + held->pkt.payload_len
+                         + !!(held->pkt.flags & PP_TCP_FIN));
+        }
+    }
+    return (at >= range.r || has_range(w, PP_TO_SERVER, at, range.r)
+            || w->counters->stream_hold_full);
+}
+
 static void
 check_sacked(void *w_, struct tcp_end *e, struct tcp_range range)
 {
@@ -85,9 +103,8 @@ check_sacked(void *w_, struct tcp_end *e, struct tcp_range range)
         return;
     }
     tcp_seen.sack_with_edits += w->side[e->dir].n_runs > 1;
-    if (!has_range(w, e->dir, range.l, range.r)
-        || (e->dir == PP_TO_SERVER
-            && range.l >= w->side[PP_TO_SERVER].taken)) {
+    if (e->dir == PP_TO_SERVER
+        ? !stage_has(w, range) : !has_range(w, e->dir, range.l, range.r)) {
         tcp_fail("%s is told by SACK that %llu-%llu arrived, which did not",
                  e->name, (unsigned long long) range.l,
                  (unsigned long long) range.r);
@@ -190,6 +207,26 @@ check_frame(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
     }
 }
 
+/* Its receiver would drop an older one unseen (RFC 7323 5.3). */
+static void
+check_tsval(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct world_side *side = &w->side[dir];
+
+    if (!pkt->ts || pkt->flags & PP_TCP_RST) {
+        return;
+    }
+    if (side->has_ts && (int32_t) (pkt->tsval - side->tsval) < 0) {
+        if (!w->frame || w->frame->dir != dir || pkt->tsval != w->tsval) {
+            tcp_fail("a frame that waited leaves for the %s with an old "
+                     "timestamp", w->end[!dir].name);
+        }
+        return;
+    }
+    side->tsval = pkt->tsval;
+    side->has_ts = true;
+}
+
 static void
 stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
              int n)
@@ -234,245 +271,11 @@ stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
               pkt.window);
     if (!is_stray(w) && w->conn && !w->counters->stream_gave_up) {
         check_frame(w, dir, &pkt);
+        check_tsval(w, dir, &pkt);
     }
     w->net.life = w->frame ? w->frame->life : w->conn_life;
     tcp_net_send(&w->net, false, dir, data, len);
     w->net.life = life;
-}
-
-/* The toy protocol. */
-
-static void
-edit_line(struct world_side *side, const uint8_t *line, size_t n,
-          struct pp_edits *edits)
-{
-    edits->n = 0;
-    for (size_t i = 0; i < n; i++) {
-        bool e = line[i] == 'e' && i;
-        bool k = line[i] == 'k' && i;
-
-        if ((!e && !k) || edits->n == PP_EDITS_MAX) {
-            want_pass(side, line + i, 1);
-            continue;
-        }
-        edits->e[edits->n++] = (struct pp_edit) {
-            .off = (uint32_t) i, .removed = 1,
-            .ins = { .p = (const uint8_t *) "[+]", .n = e ? 3 : 0 },
-        };
-        tcp_text_put(&side->want, "[+]", e ? 3 : 0);
-        side->taken++;
-        tcp_seen.growing += e;
-        tcp_seen.shrinking += k;
-    }
-    tcp_seen.edits += edits->n;
-}
-
-static void
-refuse(struct world *w, const uint8_t *line, size_t n, struct pp_step *step)
-{
-    static uint8_t reply[LINE_MAX_TOY + 8];
-    const struct pp_half *from = &w->conn->half[PP_FROM_SERVER];
-
-    step->kind = PP_STEP_REFUSE;
-    n = MIN(n, LINE_MAX_TOY);
-    memcpy(reply, "refused ", 8);
-    memcpy(reply + 8, line, n);
-    step->reply = (struct pp_bytes) { .p = reply, .n = n + 8 };
-    if (from->fin == UINT64_MAX) {
-        want_passed(w, from->high);
-        tcp_text_put(&w->side[PP_FROM_SERVER].want, reply, n + 8);
-        tcp_seen.replies++;
-    }
-    if (step->close) {
-        tcp_seen.refusals_close++;
-        want_close(w, WORLD_CLOSED);
-    } else {
-        tcp_seen.refusals_open++;
-    }
-}
-
-/* All from here on passes unseen. */
-static void
-pass_unseen(struct world *w)
-{
-    struct tcp_end *client = &w->end[PP_TO_SERVER];
-    struct world_side *to = &w->side[PP_TO_SERVER];
-
-    want_pass(to, client->out.data + to->taken, client->out.n - to->taken);
-    /* Nobody cares any more what is urgent. */
-    w->end[PP_FROM_SERVER].minds_urgent = false;
-}
-
-/* A line of 'n' bytes. */
-static void
-toy_line(struct world *w, const uint8_t *line, size_t n, struct pp_step *step)
-{
-    static struct pp_edits edits;
-    struct world_side *to = &w->side[PP_TO_SERVER];
-    bool honest = !w->end[PP_TO_SERVER].lies;
-    uint8_t kind = line[0];
-    uint32_t number = (uint32_t) strtoul((const char *) line + 1, NULL, 10);
-
-    *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = n };
-    if (kind == 'E') {
-        w->owed++;
-        edit_line(to, line, n, &edits);
-        step->edits = &edits;
-    } else if (kind == 'D' || (kind == 'T' && honest)) {
-        step->kind = PP_STEP_SWALLOW;
-        step->count += kind == 'T' ? number : 0;
-        to->taken += step->count;
-        tcp_seen.swallowed++;
-    } else if (kind == 'R' || kind == 'C') {
-        step->close = kind == 'C';
-        to->taken += n;
-        refuse(w, line, n, step);
-    } else if (kind == 'X' || kind == 'Z') {
-        step->kind = PP_STEP_CLOSE;
-        step->reset = kind == 'Z';
-        tcp_seen.closes += kind == 'X';
-        tcp_seen.resets += kind == 'Z';
-        want_close(w, kind == 'X' ? WORLD_CLOSED : WORLD_RESET);
-    } else if (kind == 'B' && honest && w->fail == PP_FAIL_CLOSED) {
-        step->kind = PP_STEP_BAD;
-        tcp_seen.bad_closed++;
-        want_close(w, WORLD_RESET);
-    } else if ((kind == 'B' || kind == 'O') && honest) {
-        step->kind = kind == 'B' ? PP_STEP_BAD : PP_STEP_OPAQUE;
-        tcp_seen.bad_open += kind == 'B';
-        tcp_seen.opaque += kind == 'O';
-        pass_unseen(w);
-    } else {
-        w->owed++;
-        want_pass(to, line, n);
-        w->skip = kind == 'S' && honest ? number : 0;
-    }
-}
-
-static void
-toy_step(struct world *w, const struct pp_view *view, struct pp_step *step)
-{
-    struct world_side *to = &w->side[PP_TO_SERVER];
-    struct tcp_end *client = &w->end[PP_TO_SERVER];
-    const uint8_t *nl = memchr(view->base, '\n', view->len);
-    size_t n = nl ? (size_t) (nl + 1 - view->base) : 0;
-    uint8_t kind = view->base[0];
-
-    *step = (struct pp_step) { .kind = PP_STEP_MORE };
-    if (w->skip) {
-        *step = (struct pp_step) { .kind = PP_STEP_SKIP, .count = w->skip };
-        want_pass(to, client->out.data + to->taken, w->skip);
-        tcp_seen.skipped++;
-        w->skip = 0;
-    } else if (!nl) {
-        if (view->eof) {
-            tcp_seen.cut_by_fin++;
-            want_pass(to, view->base, view->len);
-            *step = (struct pp_step) { .kind = PP_STEP_PASS,
-                                       .count = view->len };
-        }
-    } else if (kind == 'H' && !view->eof
-               && !memchr(nl + 1, '\n', view->len - n)) {
-        /* The next line first. */
-    } else if (strchr("RCX", kind) && w->owed) {
-        tcp_seen.waits++;
-        step->kind = PP_STEP_WAIT;
-    } else {
-        toy_line(w, view->base, n, step);
-    }
-}
-
-static void
-observe_step(struct world *w, const struct pp_view *view,
-             struct pp_step *step)
-{
-    const uint8_t *nl = memchr(view->base, '\n', view->len);
-    size_t n = nl ? (size_t) (nl + 1 - view->base) : view->len;
-
-    *step = (struct pp_step) { .kind = PP_STEP_MORE };
-    if (nl || view->len > 500) {
-        *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = n };
-        want_passed(w, w->conn->half[PP_FROM_SERVER].decided + n);
-        if (nl && !w->owed) {
-            tcp_fail("an answer to nothing");
-        }
-        w->owed -= nl != NULL;
-    }
-}
-
-/* Bytes that were seen once must not change before they are decided. */
-static void
-check_view(struct world *w, const struct pp_view *view)
-{
-    const struct pp_half *to = &w->conn->half[PP_TO_SERVER];
-    size_t n = MIN(view->len, w->seen.n);
-
-    if (to->decided != w->side[PP_TO_SERVER].taken) {
-        tcp_fail("the stage decided %llu bytes, not %llu",
-                 (unsigned long long) to->decided,
-                 (unsigned long long) w->side[PP_TO_SERVER].taken);
-    } else if (view->len < w->seen.n
-               || (n && memcmp(view->base, w->seen.data, n))) {
-        tcp_fail("undecided bytes at %llu changed",
-                 (unsigned long long) to->decided);
-    }
-    tcp_text_put(&w->seen, view->base + n, view->len - n);
-}
-
-static void
-decide(struct world *w, enum pp_dir dir)
-{
-    struct pp_step step = { .kind = PP_STEP_MORE };
-    struct pp_view view;
-
-    while (pp_stream_view(&w->st, dir, &view)) {
-        if (dir == PP_TO_SERVER) {
-            check_view(w, &view);
-            toy_step(w, &view, &step);
-        } else {
-            observe_step(w, &view, &step);
-        }
-        if (step.kind == PP_STEP_MORE || step.kind == PP_STEP_WAIT) {
-            break;
-        }
-        if (dir == PP_TO_SERVER) {
-            uint64_t n = MIN(step.count, w->seen.n);
-
-            w->seen.n -= n;
-            memmove(w->seen.data, w->seen.data + n, w->seen.n);
-        }
-        TCP_TRACE("%llu: step %d of %llu",
-                  (unsigned long long) w->net.now, step.kind,
-                  (unsigned long long) step.count);
-        pp_stream_apply(&w->st, dir, &view, &step, w->fail);
-        if (w->conn->state == PP_CONN_CLOSING) {
-            return;
-        }
-    }
-    if (dir == PP_TO_SERVER) {
-        w->waits = step.kind == PP_STEP_WAIT;
-    }
-    pp_stream_out(&w->st, dir);
-}
-
-/* As the pipeline does. */
-static void
-inspect(struct world *w, enum pp_dir dir)
-{
-    decide(w, dir);
-    if (dir == PP_FROM_SERVER && w->waits
-        && w->conn->state != PP_CONN_CLOSING) {
-        decide(w, PP_TO_SERVER);
-    }
-    if (w->waits && w->conn->state != PP_CONN_CLOSING
-        && pp_stream_has_ended(w->conn, PP_FROM_SERVER)) {
-        const struct pp_step step = { .kind = PP_STEP_CLOSE };
-        const struct pp_view view = { .len = 0 };
-
-        tcp_seen.waits_in_vain++;
-        want_close(w, WORLD_CLOSED);
-        pp_stream_apply(&w->st, PP_TO_SERVER, &view, &step, w->fail);
-    }
 }
 
 /* What enters the stage. */
@@ -508,7 +311,8 @@ is_clean(const struct pp_conn *conn)
             || (dir == PP_TO_SERVER && half->pending)
             || !ovs_list_is_empty(&half->held)
             || !ovs_list_is_empty(&half->early)
-            || half->mine > half->acked || half->sent != half->end) {
+            || MAX(half->mine, half->owned) > half->acked
+            || half->sent != half->end) {
             return false;
         }
     }
@@ -521,14 +325,20 @@ check_left(struct world *w, enum pp_dir dir, const struct pp_packet *in,
            const struct pp_counters *before, bool overlaps)
 {
     const struct pp_counters *now = w->counters;
+    const struct pp_half *half = &w->conn->half[dir];
     const struct pp_half *acked = &w->conn->half[!dir];
 
+    if (!in->payload_len && half->mine
+        && offset_of(half->isn, in->seq, half->edge) > half->edge) {
+        /* The engine once had more room than the receiver. */
+        return;
+    }
     if (in->flags & PP_TCP_ACK && acked->mine
         && offset_of(acked->isn, in->ack, acked->mine) < acked->mine) {
         /* The engine said more before. */
         return;
     }
-    if ((in->flags & PP_TCP_RST && w->conn->half[dir].mine)
+    if ((in->flags & PP_TCP_RST && half->mine)
         || (in->flags & PP_TCP_SYN && dir == PP_TO_SERVER && in->payload_len)
         || (in->flags & PP_TCP_URG && dir == PP_TO_SERVER)
         || now->stream_conflict > before->stream_conflict
@@ -552,6 +362,7 @@ note_ack(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
     uint64_t ack = offset_of(w->end[!dir].isn, pkt->ack, side->want.n);
 
     if ((pkt->flags & (PP_TCP_ACK | PP_TCP_RST)) == PP_TCP_ACK
+        && w->end[!dir].state != TCP_SYN_SENT
         && (int64_t) ack > (int64_t) side->acked) {
         side->acked = ack;
     }
@@ -563,10 +374,10 @@ run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
     struct pp_held *held = NULL;
 
     if (pp_stream_in(&w->st, w->conn, dir, pkt)) {
-        inspect(w, dir);
+        toy_inspect(w, dir);
     }
     while (pp_stream_next(&w->st, pkt, &held)) {
-        inspect(w, w->st.dir);
+        toy_inspect(w, w->st.dir);
         free(held);
     }
     if (w->conn->restarted) {
@@ -614,6 +425,7 @@ stage_takes(struct world *w, struct tcp_frame *f)
     copy = xmemdup(f, sizeof *f + f->len);
     in = pkt;
     w->frame = copy;
+    w->tsval = pkt.tsval;
     w->n_out = w->n_same = 0;
     if (!is_stray(w)) {
         note_ack(w, dir, &pkt);
@@ -896,6 +708,7 @@ world_new_life(struct world *w)
         w->side[i].want.n = 0;
         w->side[i].n_runs = w->side[i].checked = 0;
         w->side[i].taken = w->side[i].acked = 0;
+        w->side[i].has_ts = false;
     }
     w->net.life++;
     w->mode = WORLD_NORMAL;

@@ -32,7 +32,8 @@
  *   - bytes that were handed to the proxy once never change;
  *   - an acknowledgement or SACK block covers only what the other end, or the
  *     engine for it, has;
- *   - while nothing is edited or held, a frame leaves exactly as it came.
+ *   - while nothing is edited or held, a frame leaves exactly as it came;
+ *   - what waited does not leave with an older timestamp than what left.
  *
  * At the end both ends have read everything, everything is acknowledged, and
  * the stage holds nothing. */
@@ -55,6 +56,8 @@ struct world_side {
     size_t checked;             /* So many were read and found right. */
     uint64_t acked;             /* The stage was told that the receiver has
                                  * so much of the out stream. */
+    uint32_t tsval;             /* The latest that left, if 'has_ts'. */
+    bool has_ts;
 };
 
 enum world_mode {
@@ -95,6 +98,7 @@ struct world {
 
     /* The frame at hand. */
     const struct tcp_frame *frame;
+    uint32_t tsval;             /* Its timestamp, if it has one. */
     unsigned int n_out, n_same;
     bool aborts, rsts;          /* Ends may go away; RSTs come from nowhere. */
 };

@@ -23,6 +23,7 @@
 #define PATH_MSS 1448
 #define RTO_FIRST 250
 #define RTO_MAX 3000
+#define QUIET 500
 
 static uint32_t
 end_seq(const struct tcp_end *e, uint64_t offset)
@@ -643,6 +644,8 @@ trim_ranges(struct tcp_ranges *ranges, uint64_t before)
 static void
 take_sack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
 {
+    uint64_t ack = offset_of(e->isn, pkt->ack, e->una);
+
     for (unsigned int i = 0; i < pkt->n_sack; i++) {
         struct tcp_range range;
         uint32_t l, r;
@@ -653,12 +656,13 @@ take_sack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
         if ((int64_t) range.r <= (int64_t) e->una
             || (int64_t) range.l >= (int64_t) range.r || stray) {
             continue;
-        } else if (range.r > e->nxt || range.l < e->una) {
+        } else if (range.r > e->nxt || range.l < ack) {
             tcp_fail("%s gets a SACK block %lld-%lld, has sent %llu, %llu "
                      "of it acknowledged", e->name, (long long) range.l,
                      (long long) range.r, (unsigned long long) e->nxt,
-                     (unsigned long long) e->una);
+                     (unsigned long long) ack);
         }
+        range.l = MAX(range.l, e->una);
         if (e->hooks->sacked) {
             e->hooks->sacked(e->aux, e, range);
         }
@@ -796,6 +800,18 @@ take_data(struct tcp_end *e, const struct pp_packet *pkt, uint64_t seq)
     }
 }
 
+/* Answers what has no byte and is not acceptable: once in a while, or else two
+ * ends that find nothing new in each other's answers would go on for ever; as
+ * Linux' tcp_invalid_ratelimit. */
+static void
+answer_quietly(struct tcp_end *e)
+{
+    if (e->net->now >= e->quiet_until) {
+        e->quiet_until = e->net->now + QUIET;
+        send_ack(e);
+    }
+}
+
 static void
 take_rst(struct tcp_end *e, uint64_t seq)
 {
@@ -812,7 +828,7 @@ take_rst(struct tcp_end *e, uint64_t seq)
                && (int64_t) seq < (int64_t) e->in_edge) {
         /* RFC 5961 3.2. */
         tcp_seen.rst_challenged++;
-        send_ack(e);
+        answer_quietly(e);
     }
 }
 
@@ -903,7 +919,11 @@ tcp_end_take(struct tcp_end *e, const struct pp_packet *pkt)
             && (int64_t) seq >= 0) {
             e->dsack = (struct tcp_range) { seq, end };
         }
-        send_ack(e);
+        if (end != seq) {
+            send_ack(e);
+        } else {
+            answer_quietly(e);
+        }
         return;
     }
     if (!(pkt->flags & PP_TCP_ACK)) {

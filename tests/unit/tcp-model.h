@@ -194,6 +194,8 @@ struct tcp_end {
     bool minds_urgent;          /* Its application does not find urgent bytes
                                  * in its stream. */
     uint64_t ack_at, read_at;
+    uint64_t quiet_until;       /* No answer to what has no byte and is not
+                                 * acceptable. */
 };
 
 /* All but its nature anew; texts keep their memory. */

@@ -4,7 +4,7 @@
  *
  * In: schedules made from a seed.  Out: what stream-world.h says must hold.
  *
- *     PP_SCHEDULES=N   runs N schedules instead of 20,000
+ *     PP_SCHEDULES=N   runs N schedules instead of 200,000
  *     PP_SEED=N        starts with seed N; alone, runs only that one
  *
  * A schedule that fails is run once more to tell how it came to that. */
@@ -231,7 +231,7 @@ number_of(const char *name, uint64_t otherwise)
 START_TEST(test_model)
 {
     uint64_t first = number_of("PP_SEED", 1);
-    uint64_t n = number_of("PP_SCHEDULES", getenv("PP_SEED") ? 1 : 20000);
+    uint64_t n = number_of("PP_SCHEDULES", getenv("PP_SEED") ? 1 : 200000);
     const char *unseen = NULL;
 
     for (uint64_t seed = first; seed < first + n; seed++) {
