@@ -557,6 +557,10 @@ pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
         if (pp_have(to) > to->told) {
             pp_stream_send_ack(st, conn, PP_TO_SERVER);
         }
+        if (pp_have(from) > from->told) {
+            /* The frame that says so is held. */
+            pp_stream_send_ack(st, conn, PP_FROM_SERVER);
+        }
         if (!undecided || to->mine >= to->in_next) {
             conn->hold_ack_at = 0;
         } else if (!conn->hold_ack_at) {
