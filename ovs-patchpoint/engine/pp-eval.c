@@ -45,6 +45,15 @@ nothing(uint8_t type)
             : pp_value_bytes(NULL, 0));
 }
 
+/* Goes on with 'n' more units of work.  False if that is too much. */
+static bool
+work(struct pp_matcher *m, uint64_t n)
+{
+    m->work += n;
+    m->failed |= m->work > PP_MATCH_WORK_MAX;
+    return !m->failed;
+}
+
 /* What the proxy said in 'value'; a wrong type or a failure is nothing. */
 static void
 got(struct pp_matcher *m, bool ok, uint8_t type, struct pp_value *value)
@@ -198,6 +207,9 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
 
     if (node->imm & 2 && type == PP_TYPE_BYTES) {
         hashes = key_hashes(m, node->x, node->y, count);
+    }
+    if (!work(m, count / 8)) {
+        count = 0;
     }
     for (uint32_t i = 0; i < count; i++) {
         struct pp_value v;
@@ -353,7 +365,7 @@ loop(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
     unsigned int scope = (unsigned int) node->imm;
     int64_t n = 0;
 
-    for (uint32_t i = 0; i < list->value.count; i++) {
+    for (uint32_t i = 0; i < list->value.count && work(m, 1); i++) {
         bool holds;
 
         pp_eval_enter(m, scope, &nodes[node->arg[0]], list, i);
@@ -372,11 +384,16 @@ static void
 call(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
 {
     struct pp_value args[PP_FUNC_ARGS_MAX];
+    uint64_t bytes = 0;
 
     for (unsigned int i = 0; i < node->n_args; i++) {
         copy(&args[i], pp_eval_at(m, node->arg[i]));
+        bytes += args[i].type == PP_TYPE_BYTES ? args[i].s.n : 0;
     }
     *value = nothing(node->type);
+    if (!work(m, bytes / 64)) {
+        return;
+    }
     if (!pp_funcs[node->x].run(&m->arena, args, value)) {
         m->failed = true;
         *value = nothing(node->type);
@@ -447,6 +464,10 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     bool ok;
 
     m->n_evals++;
+    if (!work(m, 1)) {
+        *value = nothing(node->type);
+        return;
+    }
     switch ((enum pp_op) node->op) {
     case PP_OP_BOOL:
     case PP_OP_INT:
@@ -600,6 +621,7 @@ pp_eval_begin(struct pp_matcher *m, const struct pp_msg *msg)
     m->msg = msg;
     m->msg_gen = ++m->gen;
     m->failed = false;
+    m->work = 0;
     pp_arena_reset(&m->arena);
     for (unsigned int s = 0; s < PP_EXPR_SCOPES; s++) {
         m->scope[s] = (struct pp_scope) {

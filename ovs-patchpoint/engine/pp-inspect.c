@@ -500,6 +500,21 @@ bad(struct pp_inspector *ins, struct pp_inspect *in, struct pp_step *step)
     step->kind = PP_STEP_BAD;
 }
 
+/* There is more to it than the engine looks at.  A client knows that, and must
+ * not get by with it; what a server sends cannot harm it. */
+static void
+too_much(struct pp_inspector *ins, struct pp_inspect *in, enum pp_dir dir,
+         struct pp_step *step)
+{
+    if (dir == PP_FROM_SERVER) {
+        bad(ins, in, step);
+        return;
+    }
+    ins->counters->proxy_too_much++;
+    in->ended = true;
+    *step = (struct pp_step) { .kind = PP_STEP_CLOSE, .reset = true };
+}
+
 /* Decides the to-server unit 'msg'.  Returns false if the group goes on and
  * its next unit is to be looked for. */
 static bool
@@ -514,8 +529,8 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
         report_hits(ins, rules, msg, conn_aux);
         in->reported = true;
     }
-    if (ins->hits.error && d == PP_DECIDE_PASS) {
-        bad(ins, in, step);
+    if (ins->hits.error) {
+        too_much(ins, in, PP_TO_SERVER, step);
         return true;
     }
     if (d != PP_DECIDE_PASS && d != PP_DECIDE_EDIT) {
@@ -596,7 +611,7 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
                 ins->counters->proxy_eof++;
                 bad(ins, in, step);
             } else if (view->len >= PP_HOLD_MAX) {
-                bad(ins, in, step);
+                too_much(ins, in, dir, step);
             } else if (dir == PP_TO_SERVER && r.needed) {
                 in->wait_len = (uint32_t) MIN(view->len + r.needed,
                                               PP_HOLD_MAX);
@@ -617,6 +632,11 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
         case PP_PARSE_BAD:
             count_reason(ins, slot, r.reason);
             bad(ins, in, step);
+            return;
+
+        case PP_PARSE_TOO_MUCH:
+            count_reason(ins, slot, r.reason);
+            too_much(ins, in, dir, step);
             return;
 
         case PP_PARSE_OPAQUE:

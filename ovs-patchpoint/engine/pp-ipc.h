@@ -202,12 +202,13 @@ struct pp_ipc_event {
     PP_COUNTER(proxy_messages, "units decided")                             \
     PP_COUNTER(proxy_skipped_bytes, "bytes that nobody looks at")           \
     PP_COUNTER(proxy_bad, "connections no proxy understands")               \
+    PP_COUNTER(proxy_too_much, "closed: messages too large to be looked at") \
     PP_COUNTER(proxy_opaque, "connections rightly not followed")            \
     PP_COUNTER(proxy_eof, "messages cut off by the sender's FIN")           \
     /* match */                                                             \
     PP_COUNTER(match_hits, "conditions that held")                          \
     PP_COUNTER(match_monitor_hits, "of them in monitor mode")               \
-    PP_COUNTER(match_errors, "evaluations that ran out of memory")          \
+    PP_COUNTER(match_errors, "evaluations that took too much")              \
     /* correct */                                                           \
     PP_COUNTER(correct_edits, "messages edited")                            \
     PP_COUNTER(correct_rejects, "messages refused in the server's name")    \

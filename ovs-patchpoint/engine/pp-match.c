@@ -211,7 +211,7 @@ pp_match(const struct pp_program *program, const struct pp_patchset *set,
             continue;
         }
         list = pp_eval_list(m, group->each);
-        for (uint32_t j = 0; j < list->value.count; j++) {
+        for (uint32_t j = 0; j < list->value.count && !m->failed; j++) {
             uint32_t elem = pp_eval_enter(m, 0, &nodes[group->each], list, j);
 
             try_group(&x, group, elem);

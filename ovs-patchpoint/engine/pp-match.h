@@ -22,6 +22,11 @@
  * whose evaluation needs more is an error: pp_hits.error. */
 #define PP_MATCH_ARENA_SIZE (4 * 1024 * 1024)
 
+/* Nodes worked out, steps of loops, and bytes that functions were given (64
+ * count as one), for one message.  A message that takes more is an error as
+ * well: who sends it must not hold up the rest. */
+#define PP_MATCH_WORK_MAX (2 * 1024 * 1024)
+
 /* Hits of one message that are kept. */
 #define PP_HITS_MAX 256
 
@@ -36,9 +41,8 @@ struct pp_hit {
 struct pp_hits {
     unsigned int n;
     bool overflow;              /* There were more. */
-    bool error;                 /* Evaluation ran out of scratch memory: what
-                                 * is in here is not all.  The fail mode
-                                 * decides. */
+    bool error;                 /* Evaluation took too much memory or work:
+                                 * what is in here is not all. */
     struct pp_hit h[PP_HITS_MAX];       /* By patch (that is, by id), rule,
                                          * element. */
 };
@@ -79,12 +83,13 @@ struct pp_matcher {
     struct pp_scope scope[PP_EXPR_SCOPES];
     struct pp_keys keys[PP_KEYS_MAX];   /* By list field. */
     int64_t now;
+    uint64_t work;              /* Done for this message. */
     bool failed;                /* Something did not fit. */
 
     /* For whoever wants to know. */
     uint64_t n_messages;        /* Matched. */
     uint64_t n_evals;           /* Nodes worked out. */
-    uint64_t n_errors;          /* Messages that ran out of memory. */
+    uint64_t n_errors;          /* Messages that took too much. */
 };
 
 void pp_matcher_init(struct pp_matcher *, size_t arena_size);

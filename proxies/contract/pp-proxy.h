@@ -98,6 +98,9 @@ enum pp_parse_status {
     PP_PARSE_WAIT,      /* Undecided until the other direction goes on. */
     PP_PARSE_BAD,       /* Not the protocol as any server of it reads it; the
                          * policy's fail mode decides.  'reason' says why. */
+    PP_PARSE_TOO_MUCH,  /* More than the proxy follows, though a server may.
+                         * A to-server message must not pass unseen for its
+                         * size: the connection is closed. */
     PP_PARSE_OPAQUE,    /* Rightly not followed from here on (TLS, CONNECT,
                          * upgrade).  'reason' says why. */
 };
@@ -110,8 +113,9 @@ struct pp_parse {
                                  * was refused; must not reach the server. */
     uint64_t count;             /* PP_PARSE_SKIP; PP_FOREVER: all. */
     uint32_t needed;            /* PP_PARSE_MORE: more bytes wanted, or 0. */
-    uint16_t reason;            /* PP_PARSE_BAD, PP_PARSE_OPAQUE: index into
-                                 * the proxy's 'reasons'. */
+    uint16_t reason;            /* PP_PARSE_BAD, PP_PARSE_TOO_MUCH,
+                                 * PP_PARSE_OPAQUE: index into the proxy's
+                                 * 'reasons'. */
 };
 
 /* Who speaks to whom.  Addresses are IPv6 ones, those of IPv4 as

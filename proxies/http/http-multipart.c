@@ -43,8 +43,10 @@ static bool
 delimiter_init(const struct pp_http_msg *msg, struct delimiter *delimiter)
 {
     const struct pp_http_fields *fields = &msg->head.fields;
-    struct pp_http_item items[PP_HTTP_TOKENS_MAX];
-    struct pp_http_list list = { .item = items, .max = PP_HTTP_TOKENS_MAX };
+    struct pp_http_item items[PP_HTTP_TYPE_PARAMS_MAX];
+    struct pp_http_list list = {
+        .item = items, .max = PP_HTTP_TYPE_PARAMS_MAX,
+    };
     struct pp_span value, boundary;
     uint32_t i;
     bool found;

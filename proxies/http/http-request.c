@@ -55,6 +55,16 @@ stop_status(struct to_call *call, enum pp_parse_status status,
     return false;
 }
 
+/* Why 'reason' is the end of it: there is too much, or it makes no sense. */
+static enum pp_parse_status
+status_of(enum pp_http_reason reason)
+{
+    return (reason == PP_HTTP_R_HEAD_TOO_LONG
+            || reason == PP_HTTP_R_CHUNK_LINE_TOO_LONG
+            || reason == PP_HTTP_R_TRAILERS_TOO_LONG
+            ? PP_PARSE_TOO_MUCH : PP_PARSE_BAD);
+}
+
 /* The bytes cannot be followed.  Where they are the rest of something that
  * was refused, the rest of all is. */
 static bool
@@ -66,7 +76,7 @@ stop_bad(struct to_call *call, enum pp_http_reason reason)
     }
     call->conn->to = EXPECT_NOTHING;
     call->conn->to_reason = (uint8_t) reason;
-    return stop_status(call, PP_PARSE_BAD, reason);
+    return stop_status(call, status_of(reason), reason);
 }
 
 static bool
@@ -317,7 +327,7 @@ step_request(struct to_call *call)
                ? stop_bad(call, PP_HTTP_R_HEAD_TOO_LONG)
                : stop_more(call, 0);
     case PP_HTTP_TOO_MANY:
-        return stop_bad(call, PP_HTTP_R_TOO_MANY_FIELDS);
+        return stop_bad(call, PP_HTTP_R_HEAD_TOO_LONG);
     case PP_HTTP_TOO_LONG:
     case PP_HTTP_MALFORMED:
         break;
@@ -402,7 +412,7 @@ trailers_found(struct to_call *call, uint32_t pos, bool hold)
     msg->held = hold;
     if (pp_http_fields_parse(&call->text, pos, call->view->eof,
                              &msg->trailers) != PP_HTTP_FOUND) {
-        return stop_bad(call, PP_HTTP_R_TOO_MANY_FIELDS);
+        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
     }
     return stop_message(call, pos, msg->trailers.end, hold);
 }
@@ -588,7 +598,8 @@ step(struct to_call *call)
     case EXPECT_TRAILERS:
         return step_trailers(call);
     case EXPECT_NOTHING:
-        return stop_status(call, PP_PARSE_BAD, call->conn->to_reason);
+        return stop_status(call, status_of(call->conn->to_reason),
+                           call->conn->to_reason);
     case EXPECT_CLOSE:
         call->stop = (struct pp_parse) {
             .status = PP_PARSE_SKIP, .count = PP_FOREVER, .swallow = true,

@@ -43,7 +43,6 @@ static const char *const reasons[] = {
     [PP_HTTP_R_NOT_HTTP] = "not-http",
     [PP_HTTP_R_REQUEST_LINE] = "request-line",
     [PP_HTTP_R_HEAD_TOO_LONG] = "head-too-long",
-    [PP_HTTP_R_TOO_MANY_FIELDS] = "too-many-fields",
     [PP_HTTP_R_LENGTH_CONFLICT] = "content-length-conflict",
     [PP_HTTP_R_CHUNK_LINE_TOO_LONG] = "chunk-line-too-long",
     [PP_HTTP_R_CHUNK_SIZE] = "chunk-size",

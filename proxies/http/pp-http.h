@@ -33,9 +33,10 @@
 #include "pp-proxy.h"
 #include "pp-reader.h"
 
-/* Limits.  Beyond those of the first group a message is PP_PARSE_BAD. */
+/* Limits.  Beyond those of the first group a message is PP_PARSE_TOO_MUCH. */
 #define PP_HTTP_HEAD_MAX (64 * 1024)    /* Bytes of a head, of trailers. */
-#define PP_HTTP_FIELDS_MAX 1024         /* Field lines of either. */
+#define PP_HTTP_FIELDS_MAX (PP_HTTP_HEAD_MAX / 2)   /* Field lines of either:
+                                         * all that there can be. */
 #define PP_HTTP_CHUNK_LINE_MAX (16 * 1024)  /* Bytes of a chunk's header. */
 
 /* What a held form leaves free, so that its last chunk and trailers fit. */
@@ -47,10 +48,12 @@
 /* Beyond this one a form is not held; it passes as other bodies do. */
 #define PP_HTTP_CHUNKS_MAX 4096         /* Chunks of a held form. */
 
-/* Beyond these get() of the list fails. */
-#define PP_HTTP_PARAMS_MAX 4096         /* Of a query, of a form. */
-#define PP_HTTP_COOKIES_MAX 1024
-#define PP_HTTP_TOKENS_MAX 128          /* Of any list with commas. */
+/* Beyond these get() of the list fails; but for the last one, these are all
+ * that there can be. */
+#define PP_HTTP_PARAMS_MAX PP_HOLD_MAX  /* Of a query, of a form. */
+#define PP_HTTP_COOKIES_MAX PP_HTTP_HEAD_MAX
+#define PP_HTTP_TOKENS_MAX PP_HTTP_HEAD_MAX     /* Of any list with commas. */
+#define PP_HTTP_TYPE_PARAMS_MAX 128     /* Of multipart's Content-Type. */
 
 /* Leniencies: what some servers accept although RFC 9112 does not.  Each has
  * a field that shows it, a paragraph in ovs-patchpoint-http(7), and a vector
@@ -76,7 +79,6 @@ enum pp_http_reason {
     PP_HTTP_R_NOT_HTTP,         /* First byte of no request line. */
     PP_HTTP_R_REQUEST_LINE,     /* A line of one word. */
     PP_HTTP_R_HEAD_TOO_LONG,
-    PP_HTTP_R_TOO_MANY_FIELDS,
     PP_HTTP_R_LENGTH_CONFLICT,  /* Content-Length with two values. */
     PP_HTTP_R_CHUNK_LINE_TOO_LONG,
     PP_HTTP_R_CHUNK_SIZE,       /* No size, or more than 63 bits. */

@@ -291,6 +291,7 @@ step(struct run *run, enum pp_dir dir)
         on = false;
         break;
     case PP_PARSE_BAD:
+    case PP_PARSE_TOO_MUCH:
     case PP_PARSE_OPAQUE:
         side->over = true;
         break;

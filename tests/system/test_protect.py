@@ -86,6 +86,31 @@ class Protection:
         self.assertEqual(seen.statuses, [400])
         self.assertEqual(seen.end, fidelity.CLOSED)
 
+    def test_refusal_behind_many_fields(self):
+        "no number of fields that the server takes hides an exploit"
+        line, rest = SPACE.split(b"\r\n", 1)
+        many = line + b"\r\n" + b"a:\r\n" * 3500 + rest
+        self.assertEqual(self.ask(self.bare, many, port=3000).statuses, [200])
+        seen = self.same_as_patched(many, port=3000)
+        self.assertEqual(seen.statuses, [400])
+
+    def test_edit_behind_many_parameters(self):
+        "nor does any number of parameters"
+        many = TAINT.replace(b" HTTP", b"&x" * 6000 + b" HTTP", 1)
+        self.assertIn(TAINTED, self.ask(self.bare, many, port=8000).bytes)
+        seen = self.same_as_patched(many, port=8000)
+        self.assertNotIn(TAINTED, seen.bytes)
+
+    def test_more_than_is_looked_at(self):
+        "a head longer than is looked at does not get by, though it may fail"
+        line, rest = EXPLOIT.split(b"\r\n", 1)
+        much = line + b"\r\n" + b"a: " + b"b" * 70000 + b"\r\n" + rest
+        before = self.lab.counter("proxy_too_much")
+        seen = self.ask(self.behind, much)
+        self.assertNotIn(SECRET, seen.bytes)
+        self.assertEqual(self.lab.counter("proxy_too_much"), before + 1)
+        self.assertEqual(self.lab.counter("proxy_bad"), 0)
+
     def test_ordinary(self):
         "ordinary requests are answered with the same bytes as without us"
         steps = [ORDINARY, WAIT, get(b"/nothing"), WAIT,

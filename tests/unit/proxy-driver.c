@@ -189,6 +189,7 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
     case PP_PARSE_WAIT:
         return false;
     case PP_PARSE_BAD:
+    case PP_PARSE_TOO_MUCH:
     case PP_PARSE_OPAQUE:
         conn->sides[0].over = conn->sides[1].over = true;
         log_word(conn, "(");

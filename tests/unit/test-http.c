@@ -330,12 +330,12 @@ START_TEST(test_limits)
 
     conn = conn_new(TO_SERVER);
     n = sprintf(head, "GET / HTTP/1.1\r\n");
-    for (i = 0; i < 1025; i++) {
-        n += sprintf(head + n, "a:\r\n");
+    for (i = 0; i < 30000; i++) {
+        n += sprintf(head + n, "a\n");
     }
     n += sprintf(head + n, "\r\n");
     conn_send(conn, PP_TO_SERVER, head, n);
-    ck_assert_str_eq(conn->log, "(too-many-fields)");
+    ck_assert_uint_eq(conn->n_units, 1);
     free(conn);
 
     conn = conn_new(0);
