@@ -179,6 +179,8 @@ stats_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
 
     ds_put_format(&ds, "%-28s %12"PRIu64"  connections followed\n", "conns",
                   c->conns);
+    ds_put_format(&ds, "%-28s %12"PRIu64"  of them half-open\n", "half_open",
+                  c->half_open);
     ds_put_format(&ds, "%-28s %12"PRIu64"  bytes held\n", "held_bytes",
                   c->held_bytes);
     ds_put_format(&ds, "%-28s %12"PRIu64"  bytes of connection state\n",

@@ -132,6 +132,7 @@ struct pp_conn {
     uint64_t close_at;
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
+    uint32_t other_isn;
     uint16_t pending_mss;
     int8_t pending_wscale;
     bool pending_sack_ok;
@@ -139,6 +140,15 @@ struct pp_conn {
     uint64_t serial;            /* ...of this one. */
     uint16_t record;            /* In the ledger: index + 1, or 0. */
     uint8_t state;              /* enum pp_conn_state. */
+    uint8_t lru_list;           /* enum pp_lru: the list that 'lru' is in. */
+    bool met;                   /* The client has acknowledged the server's
+                                 * SYN: the handshake is over. */
+    bool other_syn;             /* Until then: the server's SYN came with
+                                 * 'other_isn', too... */
+    bool other_ts;              /* ...and announced this. */
+    bool other_sack_ok;
+    int8_t other_wscale;
+    uint16_t other_mss;
     bool pending_syn;
     bool reset;                 /* The last that came was a RST that fits. */
     bool restarted;             /* 'inspect' is to start anew. */

@@ -189,34 +189,71 @@ conn_memory(const struct pp_proxy *proxy)
     return offsetof(struct pp_conn, inspect) + PP_INSPECT_SIZE(proxy);
 }
 
+static void
+join_list(struct pp_flow *flow, struct pp_conn *conn, enum pp_lru list)
+{
+    conn->lru_list = list;
+    ovs_list_push_back(&flow->lru[list], &conn->lru);
+    flow->n_lru[list]++;
+}
+
+static void
+leave_list(struct pp_flow *flow, struct pp_conn *conn)
+{
+    ovs_list_remove(&conn->lru);
+    flow->n_lru[conn->lru_list]--;
+}
+
 void
 pp_flow_forget(struct pp_flow *flow, struct pp_stream *st,
                struct pp_conn *conn)
 {
     hmap_remove(&flow->conns, &conn->node);
-    ovs_list_remove(&conn->lru);
+    leave_list(flow, conn);
     pp_stream_conn_destroy(st, conn);
     flow->memory -= conn_memory(conn->proxy);
     free(conn);
 }
 
-/* Makes room for one more connection at the bound: one that is likely over,
- * else the one idle for longest. */
-static void
+/* Which list gives a connection at the bound; PP_N_LRU: none has one that
+ * could go. */
+static enum pp_lru
+list_to_give(const struct pp_flow *flow)
+{
+    const uint32_t *n = flow->n_lru;
+
+    if (n[PP_LRU_CLOSED] || n[PP_LRU_ENDING]) {
+        return n[PP_LRU_CLOSED] ? PP_LRU_CLOSED : PP_LRU_ENDING;
+    } else if (n[PP_LRU_LIVE] && (n[PP_LRU_HALF_OPEN]
+                                  < hmap_count(&flow->conns)
+                                    / PP_HALF_OPEN_SHARE)) {
+        return PP_LRU_LIVE;
+    }
+    return (n[PP_LRU_HALF_OPEN] ? PP_LRU_HALF_OPEN
+            : n[PP_LRU_LIVE] ? PP_LRU_LIVE : PP_N_LRU);
+}
+
+/* Makes room for one more connection.  False: there is none.  A bound that has
+ * come down is reached with the next ones, each of which has two go. */
+static bool
 make_room(struct pp_flow *flow, struct pp_stream *st)
 {
-    if (hmap_count(&flow->conns) < st->limits.conns) {
-        return;
-    }
-    st->counters->flow_table_full++;
-    for (int i = 0; i < PP_N_LRU; i++) {
-        if (!ovs_list_is_empty(&flow->lru[i])) {
-            pp_flow_forget(flow, st,
-                           CONTAINER_OF(ovs_list_front(&flow->lru[i]),
-                                        struct pp_conn, lru));
-            return;
+    for (int i = 0; i < 2 && hmap_count(&flow->conns) >= st->limits.conns;
+         i++) {
+        enum pp_lru list = list_to_give(flow);
+
+        if (list == PP_N_LRU) {
+            st->counters->flow_table_full += !i;
+            return i;
         }
+        st->counters->flow_evicted_closed += list < PP_LRU_HALF_OPEN;
+        st->counters->flow_evicted_half_open += list == PP_LRU_HALF_OPEN;
+        st->counters->flow_evicted_idle += list == PP_LRU_LIVE;
+        pp_flow_forget(flow, st,
+                       CONTAINER_OF(ovs_list_front(&flow->lru[list]),
+                                    struct pp_conn, lru));
     }
+    return true;
 }
 
 void
@@ -232,6 +269,7 @@ pp_conn_inspect_init(struct pp_conn *conn)
     pp_inspect_init(&conn->inspect, conn->proxy, &ends);
 }
 
+/* A new connection, or NULL if there is no room for it. */
 static struct pp_conn *
 new_conn(struct pp_flow *flow, struct pp_stream *st,
          const struct pp_conn_key *key, uint32_t hash,
@@ -239,7 +277,9 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
 {
     struct pp_conn *conn;
 
-    make_room(flow, st);
+    if (!make_room(flow, st)) {
+        return NULL;
+    }
     conn = xzalloc(conn_memory(proxy));
     conn->key = *key;
     conn->proxy = proxy;
@@ -247,7 +287,7 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
     pp_conn_inspect_init(conn);
     hmap_insert(&flow->conns, &conn->node, hash);
     conn->used = st->now;
-    ovs_list_push_back(&flow->lru[PP_LRU_OPENING], &conn->lru);
+    join_list(flow, conn, PP_LRU_HALF_OPEN);
     flow->memory += conn_memory(proxy);
     st->counters->flow_new++;
     return conn;
@@ -287,9 +327,11 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
             && (pkt->flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
             *connp = new_conn(flow, st, &key, hash,
                               pp_proxies[service->proxy]);
-            (*connp)->serial = flow->snapshot->serial;
-            (*connp)->service = (uint32_t) (
-                service - pp_snapshot_services(flow->snapshot));
+            if (*connp) {
+                (*connp)->serial = flow->snapshot->serial;
+                (*connp)->service = (uint32_t) (
+                    service - pp_snapshot_services(flow->snapshot));
+            }
         }
         if (*connp || result == PP_FLOW_OTHER) {
             *dirp = dir;
@@ -319,6 +361,7 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     const struct pp_snap_server *server = NULL;
     const struct pp_snap_service *service;
     struct pp_conn_key key;
+    struct pp_conn *conn;
     uint32_t hash;
 
     for (uint32_t i = 0; snap && i < snap->servers.n && !server; i++) {
@@ -329,7 +372,7 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
             server = s;
         }
     }
-    if (!server || hmap_count(&flow->conns) >= st->limits.conns) {
+    if (!server) {
         return NULL;
     }
     memset(&key, 0, sizeof key);
@@ -342,9 +385,13 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     key.server = server->id;
     hash = hash_bytes(&key, sizeof key, flow->basis);
     service = find_service(flow, server, PP_TCP, key.service_port);
-    return (find_conn(flow, &key, hash) ? NULL
+    conn = (find_conn(flow, &key, hash) ? NULL
             : new_conn(flow, st, &key, hash,
                        pp_proxies[service ? service->proxy : 0]));
+    if (conn) {
+        conn->met = true;
+    }
+    return conn;
 }
 
 const struct pp_snap_service *
@@ -390,32 +437,66 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
             : &pp_snapshot_services(snap)[conn->service]);
 }
 
+/* True if its ends count differently, or one has not what the other was told
+ * that it has: they would be lost without the engine. */
+static bool
+is_edited(const struct pp_conn *conn)
+{
+    return (conn->record || conn->state == PP_CONN_CLOSING
+            || !pp_edit_list_is_clean(&conn->half[PP_TO_SERVER].edits)
+            || !pp_edit_list_is_clean(&conn->half[PP_FROM_SERVER].edits));
+}
+
+static enum pp_lru
+list_of(const struct pp_conn *conn)
+{
+    bool ending = (conn->reset
+                   || (pp_stream_has_ended(conn, PP_TO_SERVER)
+                       && pp_stream_has_ended(conn, PP_FROM_SERVER)));
+
+    if (conn->state == PP_CONN_CLOSED || pp_stream_conn_is_over(conn)) {
+        return PP_LRU_CLOSED;
+    } else if (is_edited(conn)) {
+        return ending ? PP_LRU_EDITED_ENDING : PP_LRU_EDITED;
+    }
+    return (ending ? PP_LRU_ENDING
+            : conn->met ? PP_LRU_LIVE : PP_LRU_HALF_OPEN);
+}
+
 void
 pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
 {
-    enum pp_lru list = (conn->state == PP_CONN_CLOSED
-                        || pp_stream_conn_is_over(conn) ? PP_LRU_CLOSED
-                        : conn->record ? PP_LRU_RECORDED
-                        : conn->state == PP_CONN_OPENING ? PP_LRU_OPENING
-                        : PP_LRU_LIVE);
-
     conn->used = now;
-    ovs_list_remove(&conn->lru);
-    ovs_list_push_back(&flow->lru[list], &conn->lru);
+    leave_list(flow, conn);
+    join_list(flow, conn, list_of(conn));
 }
 
 static uint64_t
 expire_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
-            uint64_t now, uint64_t age)
+            uint64_t now, unsigned int *batch)
 {
+    static const uint64_t ages[PP_N_LRU] = {
+        [PP_LRU_CLOSED] = PP_CLOSED_MS,
+        [PP_LRU_ENDING] = PP_ENDING_MS,
+        [PP_LRU_HALF_OPEN] = PP_HALF_OPEN_MS,
+        [PP_LRU_LIVE] = PP_IDLE_MS,
+        [PP_LRU_EDITED_ENDING] = PP_ENDING_MS,
+        [PP_LRU_EDITED] = PP_IDLE_MS,
+    };
     struct pp_conn *conn;
 
     LIST_FOR_EACH_SAFE (conn, lru, &flow->lru[list]) {
-        if (conn->used + age > now) {
-            return conn->used + age;
+        if (conn->used + ages[list] > now || !*batch) {
+            return conn->used + ages[list];
         }
-        st->counters->flow_closed += list == PP_LRU_CLOSED;
-        st->counters->flow_expired += list != PP_LRU_CLOSED;
+        --*batch;
+        if (list == PP_LRU_HALF_OPEN) {
+            st->counters->flow_expired_half_open++;
+        } else if (list == PP_LRU_LIVE || list == PP_LRU_EDITED) {
+            st->counters->flow_expired++;
+        } else {
+            st->counters->flow_closed++;
+        }
         pp_flow_forget(flow, st, conn);
     }
     return UINT64_MAX;
@@ -424,9 +505,11 @@ expire_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
 uint64_t
 pp_flow_expire(struct pp_flow *flow, struct pp_stream *st, uint64_t now)
 {
-    uint64_t a = expire_list(flow, st, PP_LRU_OPENING, now, PP_OPENING_MS);
-    uint64_t b = expire_list(flow, st, PP_LRU_CLOSED, now, PP_CLOSED_MS);
-    uint64_t c = expire_list(flow, st, PP_LRU_RECORDED, now, PP_RECORDED_MS);
+    unsigned int batch = PP_EXPIRE_BATCH;
+    uint64_t next = UINT64_MAX;
 
-    return MIN(MIN(a, b), c);
+    for (int list = 0; list < PP_N_LRU; list++) {
+        next = MIN(next, expire_list(flow, st, list, now, &batch));
+    }
+    return next;
 }

@@ -174,7 +174,11 @@ struct pp_ipc_event {
     PP_COUNTER(flow_new, "connections seen from their SYN on")              \
     PP_COUNTER(flow_midstream, "connections first seen in mid-stream")      \
     PP_COUNTER(flow_expired, "connections forgotten when idle")             \
+    PP_COUNTER(flow_expired_half_open, "forgotten: handshake not over")     \
     PP_COUNTER(flow_closed, "connections ended")                            \
+    PP_COUNTER(flow_evicted_closed, "ended ones that made room early")      \
+    PP_COUNTER(flow_evicted_half_open, "half-open ones that made room")     \
+    PP_COUNTER(flow_evicted_idle, "idle ones that made room")               \
     PP_COUNTER(flow_table_full, "connections not followed: table full")     \
     PP_COUNTER(flow_reused, "connections that took over an old one's key")  \
     /* stream */                                                            \
@@ -239,6 +243,7 @@ struct pp_counters {
 
     /* Gauges. */
     uint64_t conns;             /* Connections in the table. */
+    uint64_t half_open;         /* Of them half-open. */
     uint64_t held_bytes;        /* Held and kept, all connections. */
     uint64_t memory;            /* Bytes of all connection state. */
 

@@ -442,6 +442,7 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
                  pp_reassembly_expire(&pl->reassembly, pl->stream.now));
     pl->counters->conns = hmap_count(&pl->flow.conns);
+    pl->counters->half_open = pl->flow.n_lru[PP_LRU_HALF_OPEN];
     pl->counters->held_bytes = pl->stream.held;
     pl->counters->memory = (pl->flow.memory + pl->stream.held
                             + pl->reassembly.bytes);
@@ -459,7 +460,7 @@ pp_pipeline_list(const struct pp_pipeline *pl, uint32_t max,
         struct pp_ipc_conn c = {
             .server = conn->key.server,
             .proxy = pp_proxy_index(conn->proxy),
-            .state = conn->state,
+            .state = conn->met ? conn->state : PP_CONN_OPENING,
             .corrections = conn->inspect.corrections,
             .idle_ms = (uint32_t) (pl->stream.now - conn->used),
         };

@@ -107,9 +107,31 @@ learn(struct pp_half *half, const struct pp_packet *pkt)
     half->tos = pkt->tos;
     half->window = pkt->window;
     half->window_max = MAX(half->window_max, pkt->window);
-    if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0) {
-        half->tsval = pkt->tsval;
-    }
+}
+
+/* How far behind a frame may be that a newer timestamp is learnt from. */
+#define OLD_MAX (1 << 20)
+
+/* True if the numbers of 'pkt' are those that its sender has now, or had up to
+ * 'old' bytes ago: at or behind what it has been told (a keepalive: one byte
+ * before), within the window, and acknowledging no less than it did and
+ * nothing that never left (RFC 9293 3.10.7.4, RFC 5961 5).  Who only forges
+ * addresses does not know them. */
+static bool
+fits(const struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt,
+     uint64_t old)
+{
+    const struct pp_half *half = &conn->half[dir];
+    const struct pp_half *acked = &conn->half[!dir];
+    uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+    uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t out = pp_offset(acked, pkt->ack, acked->sent);
+
+    return ((int64_t) (end + 1 + old) >= (int64_t) half->told
+            && (int64_t) in <= (int64_t) pp_stream_furthest(conn, dir)
+            && pkt->flags & PP_TCP_ACK
+            && (int64_t) (out + old) >= (int64_t) acked->acked
+            && (int64_t) out <= (int64_t) acked->sent);
 }
 
 /* A range that came before.  Its unacknowledged part leaves again, with the
@@ -371,12 +393,16 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         st->counters->stream_out_of_window++;
         return false;
     }
-    uint64_t in = pp_offset(half, pkt->seq, half->in_next);
-
-    /* A keepalive may stand before the first byte. */
-    if (in + 1 <= pp_stream_furthest(conn, dir) + 1) {
+    if (!conn->met && dir == PP_TO_SERVER) {
+        pp_stream_meet(conn, pkt);
+    }
+    if (fits(conn, dir, pkt, 0)) {
         learn(half, pkt);
         half->dead = false;
+    }
+    if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
+        && fits(conn, dir, pkt, OLD_MAX)) {
+        half->tsval = pkt->tsval;
     }
     if (dir == PP_TO_SERVER && pkt->flags & PP_TCP_URG
         && half->decided != PP_FOREVER / 2) {

@@ -48,9 +48,8 @@ struct pp_ledger;
 
 /* Bounds.  Each has a stated policy at it. */
 struct pp_limits {
-    uint32_t conns;             /* Connections.  The one that is likeliest
-                                 * over, then the one idle longest, makes
-                                 * room. */
+    uint32_t conns;             /* Connections.  Which one makes room, enum
+                                 * pp_lru says. */
     uint32_t held_conn;         /* Bytes held and kept for one direction of a
                                  * connection.  Further segments are dropped;
                                  * their sender sends them again. */
