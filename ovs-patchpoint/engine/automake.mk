@@ -20,6 +20,7 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-ipc.h \
 	ovs-patchpoint/engine/pp-ledger.c \
 	ovs-patchpoint/engine/pp-ledger.h \
+	ovs-patchpoint/engine/pp-limits.h \
 	ovs-patchpoint/engine/pp-match.c \
 	ovs-patchpoint/engine/pp-match.h \
 	ovs-patchpoint/engine/pp-packet-in.c \

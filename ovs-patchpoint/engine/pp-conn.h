@@ -105,6 +105,7 @@ struct pp_half {
     struct ovs_list held;       /* struct pp_held: undecided, in order. */
     struct ovs_list early;      /* struct pp_held: out of order, by 'in'. */
     uint32_t held_bytes;        /* Memory of all these. */
+    uint8_t dir;                /* enum pp_dir. */
 };
 
 /* What a half is besides its lists: plain bytes. */
@@ -155,6 +156,12 @@ struct pp_conn {
     bool restored;              /* From the ledger: what its proxy knew is
                                  * lost. */
     bool to_server_waits;       /* PP_STEP_WAIT. */
+    bool full;                  /* Not decided on for want of room. */
+    uint8_t holder_class;       /* Index into the stream stage's holders + 1;
+                                 * 0: it holds nothing. */
+    struct ovs_list holder;     /* In that list... */
+    uint64_t holds_since;       /* ...and so much, without getting rid of any,
+                                 * since then. */
     bool has_ts;                /* Timestamps (RFC 7323) are in use. */
     bool signed_;               /* TCP-MD5 or TCP-AO: cannot be edited. */
     struct pp_half half[2];     /* By enum pp_dir. */

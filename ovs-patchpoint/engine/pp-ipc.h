@@ -191,6 +191,9 @@ struct pp_ipc_event {
     PP_COUNTER(stream_out_of_order, "segments ahead of their turn")         \
     PP_COUNTER(stream_out_of_window, "segments outside the window")         \
     PP_COUNTER(stream_hold_full, "segments dropped: held bytes at bound")   \
+    PP_COUNTER(stream_full, "segments dropped: edits or replies at bound")  \
+    PP_COUNTER(stream_full_waits, "decisions put off: the same")            \
+    PP_COUNTER(stream_evicted, "connections reset: held most for longest")  \
     PP_COUNTER(stream_hold_acks, "acknowledgements sent for held bytes")    \
     PP_COUNTER(stream_rto, "retransmissions on the engine's own timer")     \
     PP_COUNTER(stream_gave_up, "connections given up after timeouts")       \

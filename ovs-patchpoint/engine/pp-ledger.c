@@ -171,16 +171,22 @@ put_pieces(struct pp_ledger *ledger, struct body *body,
            const struct pp_half *half, int dir)
 {
     uint64_t owed = half->cut ? UINT64_MAX : half->owned;
+    const struct pp_edit_entry *e = half->edits.entries;
+    const struct pp_edit_entry *end = e ? e + half->edits.n : NULL;
 
     for (const struct pp_keep *keep = half->keep; keep; keep = keep->next) {
+        uint64_t keep_end = keep->out + keep->len;
+
         put_piece(ledger, body, keep, (struct range) { half->acked, owed },
                   dir);
-        for (uint32_t i = 0; i < half->edits.n; i++) {
-            const struct pp_edit_entry *e = &half->edits.entries[i];
-
+        while (e < end && e->out < keep_end) {
             put_piece(ledger, body, keep,
                       (struct range) { MAX(e->out, owed),
                                        e->out + e->inserted }, dir);
+            if (e->out + e->inserted > keep_end) {
+                break;          /* The next one has the rest. */
+            }
+            e++;
         }
     }
 }
@@ -370,12 +376,13 @@ get(struct cursor *c, size_t n)
     return p;
 }
 
-/* Puts the next 'n' entries into 'list', which has the right skew.  False if
- * no list could have had them. */
+/* Puts the next 'n' entries into the edit list of 'half', which has the right
+ * skew.  False if no list could have had them. */
 static bool
-take_edits(struct pp_edit_list *list, uint32_t n, struct cursor *c)
+take_edits(struct pp_stream *st, struct pp_half *half, uint32_t n,
+           struct cursor *c)
 {
-    int64_t skew = list->skew;
+    int64_t skew = half->edits.skew;
     uint64_t from = 0;
 
     for (uint32_t i = 0; i < n; i++) {
@@ -392,7 +399,7 @@ take_edits(struct pp_edit_list *list, uint32_t n, struct cursor *c)
         }
         from = e.in + e.removed;
         skew += (int64_t) e.inserted - e.removed;
-        pp_edit_list_add(list, e.in, e.removed, e.inserted);
+        pp_stream_edit(st, half, e.in, e.removed, e.inserted);
     }
     return true;
 }
@@ -408,7 +415,8 @@ half_is_good(const struct pp_half *half)
 
 /* Puts what 'r' says into 'half', which is new. */
 static bool
-take_half(struct pp_half *half, const struct half_record *r, struct cursor *c)
+take_half(struct pp_stream *st, struct pp_half *half,
+          const struct half_record *r, struct cursor *c)
 {
     struct pp_half plain;
 
@@ -418,7 +426,7 @@ take_half(struct pp_half *half, const struct half_record *r, struct cursor *c)
     }
     memcpy(half, &plain, PP_HALF_PLAIN);
     half->edits.skew = r->skew;
-    return take_edits(&half->edits, r->n_edits, c);
+    return take_edits(st, half, r->n_edits, c);
 }
 
 /* Puts kept bytes back. */
@@ -474,8 +482,8 @@ take_record(struct pp_stream *st, struct pp_conn *conn,
     if ((body->state != PP_CONN_INSPECTED && body->state != PP_CONN_OPAQUE
          && body->state != PP_CONN_UNINSPECTED
          && body->state != PP_CONN_CLOSING)
-        || !take_half(&conn->half[0], &body->half[0], &c)
-        || !take_half(&conn->half[1], &body->half[1], &c)
+        || !take_half(st, &conn->half[0], &body->half[0], &c)
+        || !take_half(st, &conn->half[1], &body->half[1], &c)
         || !take_pieces(st, conn, body->n_pieces, &c)) {
         return false;
     }

@@ -121,10 +121,19 @@ pp_pipeline_set_limits(struct pp_pipeline *pl, const struct pp_limits *limits)
 }
 
 void
+pp_pipeline_reserve(struct pp_pipeline *pl)
+{
+    hmap_reserve(&pl->flow.conns, pl->stream.limits.conns);
+}
+
+void
 pp_pipeline_set_snapshot(struct pp_pipeline *pl,
                          const struct pp_snapshot *snapshot)
 {
     pp_flow_set_snapshot(&pl->flow, snapshot);
+    if (snapshot) {
+        pp_pipeline_set_limits(pl, &snapshot->limits);
+    }
     memset(pl->counters->patch_hits, 0, sizeof pl->counters->patch_hits);
     pl->counters->hits_serial = snapshot ? snapshot->serial : 0;
     pl->counters->engine_snapshots++;
@@ -178,6 +187,14 @@ decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
 
     for (int i = 0; i < STEPS_MAX && pp_stream_view(&pl->stream, dir, &view);
          i++) {
+        if (dir == PP_TO_SERVER) {
+            conn->full = !pp_stream_has_room(&pl->stream, conn);
+            if (conn->full) {
+                pl->counters->stream_full_waits++;
+                step.kind = PP_STEP_MORE;
+                break;
+            }
+        }
         if (!ruled || conn->signed_ || conn->restored) {
             /* No policy any more; signed segments, which are never edited;
              * or the proxy's state is lost. */
@@ -222,6 +239,20 @@ inspect(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
     }
 }
 
+/* Has those make room who hold the most for longest, while more is held in all
+ * than may be. */
+static void
+make_room(struct pp_pipeline *pl)
+{
+    struct pp_conn *conn;
+
+    while ((conn = pp_stream_overdrawn(&pl->stream)) != NULL) {
+        pl->counters->stream_evicted++;
+        pp_stream_abort(&pl->stream, conn);
+        pp_flow_used(&pl->flow, conn, pl->stream.now);
+    }
+}
+
 static void
 run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
          struct pp_packet *pkt)
@@ -239,8 +270,13 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         inspect(pl, conn, pl->stream.dir);
         free(held);
     }
+    if (conn->full && pp_stream_has_room(&pl->stream, conn)) {
+        conn->full = false;
+        decide(pl, conn, PP_TO_SERVER);
+    }
     pp_stream_done(&pl->stream, conn);
     pp_flow_used(&pl->flow, conn, pl->stream.now);
+    make_room(pl);
 }
 
 /* The ledger. */

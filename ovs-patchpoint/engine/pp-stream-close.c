@@ -350,6 +350,7 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
         pp_stream_send_rst(st, conn, PP_FROM_SERVER,
                            conn->half[PP_FROM_SERVER].sent);
         gone(conn, PP_TO_SERVER);
+        pp_keep_drop(st, &conn->half[PP_FROM_SERVER]);
     }
     for (int dir = 0; dir < 2; dir++) {
         struct pp_half *half = &conn->half[dir];
@@ -358,6 +359,21 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
             pp_stream_emit(st, conn, dir, half->sent, half->end);
         }
     }
+}
+
+void
+pp_stream_abort(struct pp_stream *st, struct pp_conn *conn)
+{
+    bool dead[2] = { conn->half[0].dead, conn->half[1].dead };
+
+    st->out->bridge = conn->key.bridge;
+    pp_stream_without_packet(st, conn);
+    /* What is decided need not get there any more. */
+    conn->half[0].dead = conn->half[1].dead = true;
+    pp_stream_cut(st, conn, false);
+    conn->half[0].dead = dead[0];
+    conn->half[1].dead = dead[1];
+    pp_stream_give_up(st, conn);
 }
 
 /* A packet for an end that the engine stands in for. */

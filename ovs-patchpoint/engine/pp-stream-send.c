@@ -469,7 +469,7 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
         pp_keep_release(st, acked);
         in = pp_edit_list_acked(&acked->edits, out);
         if (acked->edits.n) {
-            pp_edit_list_prune(&acked->edits, out);
+            pp_stream_prune(st, acked, out);
         }
         if (acked->n_rto) {
             acked->n_rto = 0;
@@ -635,10 +635,11 @@ run_rto(struct pp_stream *st, struct pp_conn *conn)
 /* Stands in for nobody any more: resets both ends.  Each takes it only where
  * it expects the next byte, which it was last heard to be but is not known for
  * sure; so the connection is remembered, and whoever goes on is told again. */
-static void
-give_up(struct pp_stream *st, struct pp_conn *conn)
+void
+pp_stream_give_up(struct pp_stream *st, struct pp_conn *conn)
 {
     for (int dir = 0; dir < 2; dir++) {
+        pp_keep_drop(st, &conn->half[dir]);
         if (!conn->half[!dir].dead) {
             pp_stream_send_rst(st, conn, dir, conn->half[dir].acked);
             conn->half[!dir].dead = true;
@@ -664,7 +665,7 @@ pp_stream_run_timers(struct pp_stream *st)
 
         st->out->bridge = conn->key.bridge;
         if (conn->close_at && conn->close_at <= st->now) {
-            give_up(st, conn);
+            pp_stream_give_up(st, conn);
             return conn;
         }
         if (conn->hold_ack_at && conn->hold_ack_at <= st->now) {

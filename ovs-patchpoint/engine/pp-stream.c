@@ -21,7 +21,10 @@ pp_stream_init(struct pp_stream *st, struct pp_output *out,
     memset(st, 0, sizeof *st);
     st->out = out;
     st->counters = counters;
-    st->limits = PP_LIMITS_DEFAULT;
+    st->limits = pp_limits_default();
+    for (int i = 0; i < PP_HOLDER_CLASSES; i++) {
+        ovs_list_init(&st->holders[i]);
+    }
     heap_init(&st->timers);
     st->segment = xmalloc(UINT16_MAX + 1);
 }
@@ -49,6 +52,7 @@ pp_stream_conn_init(struct pp_conn *conn)
 {
     half_init(&conn->half[PP_TO_SERVER]);
     half_init(&conn->half[PP_FROM_SERVER]);
+    conn->half[PP_FROM_SERVER].dir = PP_FROM_SERVER;
     conn->state = PP_CONN_OPENING;
 }
 
@@ -60,9 +64,8 @@ half_destroy(struct pp_stream *st, struct pp_half *half)
     if (half->pending) {
         pp_pending_consume(st, half, half->pending->len);
     }
-    half->acked = UINT64_MAX;
-    pp_keep_release(st, half);
-    pp_edit_list_destroy(&half->edits);
+    pp_keep_drop(st, half);
+    pp_stream_prune(st, half, UINT64_MAX);
 }
 
 void
@@ -276,8 +279,14 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     uint64_t end = data_end + fin;
     uint64_t fresh;
 
+    if (dir == PP_TO_SERVER && !pp_stream_has_room(st, conn)) {
+        st->counters->stream_full++;
+        st->pkt = NULL;
+        return false;
+    }
     if (!make_room(st, half, dir, 2 * (size_t) pkt->len + 256)) {
         st->counters->stream_hold_full++;
+        st->pkt = NULL;
         return false;
     }
     st->rebuild = in < half->in_next;
@@ -451,7 +460,7 @@ consume(struct pp_stream *st, struct pp_half *half, enum pp_dir dir, size_t n)
 static void
 swallow(struct pp_stream *st, struct pp_half *half, enum pp_dir dir, size_t n)
 {
-    pp_edit_list_add(&half->edits, half->decided, (uint32_t) n, 0);
+    pp_stream_edit(st, half, half->decided, (uint32_t) n, 0);
     st->rebuild = true;
     consume(st, half, dir, n);
 }
@@ -498,7 +507,7 @@ apply_pass(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
         pp_keep_append(st, half, pp_map(half, half->decided + pos),
                        view->base + pos, e->off - pos);
         pp_keep_append(st, half, pp_map(half, in), e->ins.p, e->ins.n);
-        pp_edit_list_add(&half->edits, in, e->removed, (uint32_t) e->ins.n);
+        pp_stream_edit(st, half, in, e->removed, (uint32_t) e->ins.n);
         pos = e->off + e->removed;
         st->rebuild = true;
     }
@@ -541,7 +550,7 @@ apply_reply(struct pp_stream *st, struct pp_conn *conn, struct pp_bytes reply)
         return;
     }
     pp_keep_append(st, half, out, reply.p, reply.n);
-    pp_edit_list_add(&half->edits, in, 0, (uint32_t) reply.n);
+    pp_stream_edit(st, half, in, 0, (uint32_t) reply.n);
     half->end = MAX(half->end, out + reply.n);
     half->owned = half->end;
 }

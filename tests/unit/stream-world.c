@@ -580,9 +580,10 @@ check_over(struct world *w)
         const struct pp_half *half = &conn->half[dir];
 
         bool rest = w->side[dir].taken < w->end[dir].out.n;
+        size_t edits = half->edits.allocated * sizeof *half->edits.entries;
 
         if (w->mode == WORLD_NORMAL
-            && (half->keep || (half->held_bytes && !rest))) {
+            && (half->keep || (half->held_bytes != edits && !rest))) {
             tcp_fail("%u bytes are still held for the %s", half->held_bytes,
                      w->end[!dir].name);
         } else if (w->mode == WORLD_NORMAL && half->edits.n > 1) {

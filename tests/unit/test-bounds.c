@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/pp-bounds.h"
 #include "engine/pp-flow.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-patch.h"
@@ -82,7 +83,7 @@ make_driver(const struct pp_limits *limits)
 static struct pp_limits
 limit_conns(uint32_t n)
 {
-    struct pp_limits limits = PP_LIMITS_DEFAULT;
+    struct pp_limits limits = pp_limits_default();
 
     limits.conns = n;
     return limits;
@@ -385,6 +386,361 @@ START_TEST(test_two_syns)
 }
 END_TEST
 
+/* Bytes that are held now. */
+static uint64_t
+held(struct driver *d)
+{
+    driver_pass_time(d, 0);
+    driver_forget(d);
+    return d->counters->held_bytes;
+}
+
+/* Runs a good request of the new connection 'client' in two pieces, and its
+ * reply: true if both get there. */
+static bool
+is_served(struct driver *d, uint32_t client)
+{
+    const uint32_t next = 1001 + strlen(GOOD);
+    bool served;
+
+    driver_connect_of(d, client);
+    driver_tcp(d, client, TO, 1001, 5001, ACK, "GET /a HTTP");
+    driver_tcp(d, client, TO, 1012, 5001, ACK, "/1.1\r\nHost: a\r\n\r\n");
+    driver_tcp(d, client, FROM, 5001, next, ACK, REPLY);
+    driver_tcp(d, client, TO, next, 5001 + strlen(REPLY), ACK, NULL);
+    served = (!strcmp(driver_said(d, TO), GOOD)
+              && !strcmp(driver_said(d, FROM), REPLY));
+    driver_forget(d);
+    return served;
+}
+
+/* 100,000 clients that do not finish their requests: with little room for all
+ * they are reset, those first that have been at it for longest, and others are
+ * served. */
+START_TEST(test_drip)
+{
+    enum { CLIENTS = 100000, ROOM = 8 * 1024 * 1024 };
+    struct pp_limits limits = pp_limits_default();
+    struct driver *d = make_driver(NULL);
+    const struct pp_counters *c = d->counters;
+
+    limits.held_total = _i ? ROOM : 1024 * 1024 * 1024;
+    pp_pipeline_set_limits(d->pl, &limits);
+    for (uint32_t client = 1; client <= CLIENTS; client++) {
+        driver_connect_of(d, client);
+        driver_tcp(d, client, TO, 1001, 5001, ACK, "GET /a HTTP/1.1\r\nX: ");
+        if (client % 500 == 0) {
+            driver_pass_time(d, 10);
+            driver_forget(d);
+            ck_assert_uint_le(c->held_bytes, limits.held_total);
+        }
+        if (client % 10000 == 0) {
+            ck_assert(is_served(d, 200000 + client));
+        }
+    }
+    if (_i) {
+        ck_assert_uint_gt(c->stream_evicted, CLIENTS / 2);
+        ck_assert_uint_eq(c->stream_hold_full, 0);
+        /* The first is reset and can go on no more; the last can. */
+        driver_tcp(d, 1, TO, 1021, 5001, ACK, "a\r\n\r\n");
+        ck_assert_str_eq(driver_said(d, TO), "");
+        ck_assert_uint_eq(driver_out(d, 0, PP_PACKET_TCP).flags
+                          & PP_TCP_RST, PP_TCP_RST);
+        driver_forget(d);
+    } else {
+        /* What it would take without the bound. */
+        ck_assert_uint_gt(held(d), 2 * ROOM);
+        ck_assert_uint_eq(c->stream_evicted, 0);
+    }
+    driver_tcp(d, CLIENTS, TO, 1021, 5001, ACK, "a\r\n\r\n");
+    ck_assert_str_eq(driver_said(d, TO),
+                     "GET /a HTTP/1.1\r\nX: a\r\n\r\n");
+    driver_destroy(d);
+}
+END_TEST
+
+/* Sends 'n' refused requests of 'client', who has sent '*sent' bytes, and
+ * never acknowledges any reply. */
+static void
+ask_without_acking(struct driver *d, uint32_t client, uint32_t *sent, int n)
+{
+    for (int i = 0; i < n; i++) {
+        driver_tcp(d, client, TO, 1001 + *sent, 5001, ACK, REFUSED);
+        *sent += strlen(REFUSED);
+        driver_forget(d);
+    }
+}
+
+/* A client that never acknowledges replies in the server's name: nothing more
+ * of it is decided when its room is full, others are served, and after the
+ * last retransmission nothing is held any more. */
+START_TEST(test_never_acks)
+{
+    enum { REQUESTS = 60000 };
+    struct driver *d = make_driver(NULL);
+    const struct pp_counters *c = d->counters;
+    uint64_t bound = pp_limits_default().held_conn;
+    uint32_t sent = 0;
+
+    driver_connect_of(d, 1);
+    ask_without_acking(d, 1, &sent, REQUESTS);
+    ck_assert_uint_gt(held(d), bound / 4);
+    ck_assert_uint_le(held(d), bound);
+    ck_assert_uint_gt(c->stream_full, 0);
+    ck_assert_uint_gt(c->stream_hold_full, 0);
+    ck_assert_uint_lt(c->correct_rejects, REQUESTS);
+    ck_assert(is_served(d, 2));
+    for (int i = 0; i < 2000; i++) {
+        driver_pass_time(d, 100);
+        driver_forget(d);
+    }
+    ck_assert_uint_eq(c->stream_gave_up, 1);
+    ck_assert_uint_eq(held(d), 0);
+    driver_destroy(d);
+}
+END_TEST
+
+/* The client acknowledges what it is sent, until all has come. */
+static void
+take_replies(struct driver *d, uint32_t sent, uint32_t *got)
+{
+    uint32_t before;
+
+    do {
+        before = *got;
+        driver_forget(d);
+        driver_tcp(d, 1, TO, 1001 + sent, 5001 + *got, ACK, NULL);
+        for (size_t i = 0; i < d->n_out; i++) {
+            struct pp_packet pkt = driver_out(d, i, PP_PACKET_TCP);
+
+            if (pkt.slot == SERVER_SLOT && pkt.payload_len) {
+                ck_assert_uint_eq(pkt.seq, 5001 + *got);
+                *got += pkt.payload_len;
+            }
+        }
+    } while (*got != before);
+    driver_forget(d);
+}
+
+/* The same, but in the end the client does: it gets all replies, and goes on
+ * where it was stopped. */
+START_TEST(test_acks_late)
+{
+    enum { REQUESTS = 60000 };
+    struct driver *d = make_driver(NULL);
+    const struct pp_counters *c = d->counters;
+    uint32_t sent = 0, got = 65535;     /* Its window. */
+    uint64_t rejects;
+
+    driver_connect_of(d, 1);
+    ask_without_acking(d, 1, &sent, REQUESTS);
+    ck_assert_uint_eq(c->stream_full, 1);
+    rejects = c->correct_rejects;
+    sent = (uint32_t) (rejects * strlen(REFUSED));
+    take_replies(d, sent, &got);
+    ck_assert_uint_eq(got % rejects, 0);
+    /* The one that was dropped, and with it those behind it that were not. */
+    ask_without_acking(d, 1, &sent, 1);
+    ck_assert_uint_gt(c->correct_rejects, rejects + 1);
+    got += 65535;
+    sent = (uint32_t) (c->correct_rejects * strlen(REFUSED));
+    take_replies(d, sent, &got);
+    ck_assert_uint_le(held(d), 1000);
+    driver_tcp(d, 1, TO, 1001 + sent, 5001 + got, ACK, EVIL);
+    ck_assert_str_eq(driver_said(d, TO), CORRECTED);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A server that acknowledges nothing, and a client with one correction after
+ * the other: the edit list ends, and goes on when the server does, with not a
+ * byte lost. */
+START_TEST(test_edits)
+{
+    enum { REQUESTS = 60, EDITS = 20 };
+    struct pp_limits limits = pp_limits_default();
+    struct driver *d = make_driver(NULL);
+    char said[REQUESTS * sizeof CORRECTED + 1] = "";
+    uint32_t sent = 0, acked = 0;
+
+    limits.edits = EDITS;
+    pp_pipeline_set_limits(d->pl, &limits);
+    driver_connect_of(d, 1);
+    for (int i = 0; i < REQUESTS; i++) {
+        driver_tcp(d, 1, TO, 1001 + sent, 5001, ACK, EVIL);
+        if (i < EDITS) {
+            sent += strlen(EVIL);
+        }
+    }
+    ck_assert_uint_eq(d->counters->correct_edits, EDITS);
+    ck_assert_uint_eq(d->counters->stream_full, REQUESTS - EDITS);
+    strcat(said, driver_said(d, TO));
+    driver_forget(d);
+    for (int i = EDITS; i < REQUESTS; i++) {
+        acked += strlen(CORRECTED);
+        driver_tcp(d, 1, FROM, 5001, 1001 + acked, ACK, NULL);
+        driver_forget(d);
+        driver_tcp(d, 1, TO, 1001 + sent, 5001, ACK, EVIL);
+        sent += strlen(EVIL);
+        strcat(said, driver_said(d, TO));
+        driver_forget(d);
+    }
+    ck_assert_uint_eq(d->counters->stream_full, REQUESTS - EDITS);
+    ck_assert_uint_eq(strlen(said), REQUESTS * strlen(CORRECTED));
+    for (int i = 0; i < REQUESTS; i++) {
+        ck_assert(!strncmp(said + i * strlen(CORRECTED), CORRECTED,
+                           strlen(CORRECTED)));
+    }
+    driver_destroy(d);
+}
+END_TEST
+
+/* Within a segment, too: what had to wait is decided when the server has
+ * acknowledged, without the client. */
+START_TEST(test_edits_in_segment)
+{
+    struct pp_limits limits = pp_limits_default();
+    struct driver *d = make_driver(NULL);
+    char requests[20 * sizeof EVIL] = "";
+
+    for (int i = 0; i < 20; i++) {
+        strcat(requests, EVIL);
+    }
+    limits.edits = 8;
+    pp_pipeline_set_limits(d->pl, &limits);
+    driver_connect_of(d, 1);
+    driver_tcp(d, 1, TO, 1001, 5001, ACK, requests);
+    ck_assert_uint_eq(d->counters->correct_edits, 8);
+    ck_assert_uint_eq(d->counters->stream_full_waits, 1);
+    driver_tcp(d, 1, FROM, 5001, 1001 + 5 * strlen(CORRECTED), ACK, NULL);
+    ck_assert_uint_eq(d->counters->correct_edits, 13);
+    driver_tcp(d, 1, FROM, 5001, 1001 + 13 * strlen(CORRECTED), ACK, NULL);
+    ck_assert_uint_eq(d->counters->correct_edits, 20);
+    ck_assert_uint_eq(strlen(driver_said(d, TO)), 20 * strlen(CORRECTED));
+    driver_destroy(d);
+}
+END_TEST
+
+/* Many clients that acknowledge no replies, and all the room there is: they
+ * get no more than their share when most of it is taken; then those that hold
+ * most are reset; and others are served. */
+START_TEST(test_hoarders)
+{
+    enum { ROOM = 16 * 1024 * 1024 };
+    struct pp_limits limits = pp_limits_default();
+    struct driver *d = make_driver(NULL);
+    const struct pp_counters *c = d->counters;
+    uint64_t dropped = 0;
+
+    limits.held_total = ROOM;
+    pp_pipeline_set_limits(d->pl, &limits);
+    for (uint32_t client = 1; client <= 40; client++) {
+        uint32_t sent = 0;
+
+        driver_connect_of(d, client);
+        ask_without_acking(d, client, &sent, 30000);
+        driver_pass_time(d, 1);
+        driver_forget(d);
+        ck_assert_uint_le(held(d), ROOM);
+        ck_assert(is_served(d, 1000 + client));
+        if (held(d) < ROOM / 4 * 3) {
+            ck_assert_uint_eq(c->stream_full, 0);
+        } else {
+            ck_assert_uint_gt(c->stream_full, dropped);
+            dropped = c->stream_full;
+        }
+    }
+    ck_assert_uint_gt(dropped, 0);
+    ck_assert_uint_gt(c->stream_evicted, 10);
+    ck_assert_uint_gt(held(d), ROOM / 2);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A client that sends everything but the first byte. */
+START_TEST(test_gap)
+{
+    struct driver *d = make_driver(NULL);
+    static char text[1001];
+
+    memset(text, 'x', sizeof text - 1);
+    driver_connect_of(d, 1);
+    for (uint32_t i = 0; i < 10000; i++) {
+        driver_tcp(d, 1, TO, 1002 + i * 1000, 5001, ACK, text);
+        driver_forget(d);
+    }
+    ck_assert_uint_gt(d->counters->stream_hold_full, 5000);
+    ck_assert_uint_le(held(d), pp_limits_default().held_conn / 2);
+    ck_assert(is_served(d, 2));
+    driver_destroy(d);
+}
+END_TEST
+
+/* What an operator may say, and what it comes to. */
+START_TEST(test_words)
+{
+    static const struct {
+        const char *text;
+        const char *wrong;      /* Words of the error; NULL: none. */
+    } cases[] = {
+        { "", NULL },
+        { "connections=1000,held=64M held-connection=2m", NULL },
+        { "connections=1000,hold=64M", "no limit called \"hold\"; there are "
+                                       "connections, held-connection, held" },
+        { "connections", "\"connections\" is not of the form" },
+        { "connections=", "from 1 to 16777216" },
+        { "connections=0", "connections=0 (connections followed) is not a "
+                           "number from 1 to 16777216" },
+        { "connections=-1", "from 1 to" },
+        { "connections=1x", "from 1 to" },
+        { "connections=1KK", "from 1 to" },
+        { "held=17179869184G", "held=17179869184G" },
+        { "held=99999999999999999999", "held=9" },
+        { "held=16M,held-connection=32M", "is more than held (16777216)" },
+    };
+    const struct pp_limits before = pp_limits_default();
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct pp_limits limits = before;
+        char *wrong = pp_bounds_parse(cases[i].text, &limits);
+
+        if (cases[i].wrong) {
+            ck_assert_msg(wrong && strstr(wrong, cases[i].wrong), "%s: %s",
+                          cases[i].text, wrong ? wrong : "accepted");
+            ck_assert(!memcmp(&limits, &before, sizeof limits));
+        } else {
+            ck_assert_msg(!wrong, "%s: %s", cases[i].text, wrong);
+        }
+        free(wrong);
+        if (i == 1) {
+            ck_assert_uint_eq(limits.conns, 1000);
+            ck_assert_uint_eq(limits.held_total, 64 << 20);
+            ck_assert_uint_eq(limits.held_conn, 2 << 20);
+            ck_assert_uint_eq(limits.datagrams, before.datagrams);
+        }
+    }
+}
+END_TEST
+
+/* The engine takes limits from a snapshot, and only sound ones. */
+START_TEST(test_snapshot)
+{
+    struct driver *d = make_driver(NULL);
+
+    d->snap->limits.conns = 3;
+    ck_assert_ptr_null(pp_snapshot_check(d->snap, d->snap->size));
+    pp_pipeline_set_snapshot(d->pl, d->snap);
+    for (uint32_t client = 1; client <= 5; client++) {
+        driver_connect_of(d, client);
+    }
+    ck_assert_uint_eq(d->counters->flow_evicted_idle, 2);
+    d->snap->limits.conns = 0;
+    ck_assert_str_eq(pp_snapshot_check(d->snap, d->snap->size),
+                     "a limit is out of range");
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -401,6 +757,22 @@ main(void)
     tcase_add_test(tc, test_forged_frame);
     tcase_add_loop_test(tc, test_two_answers, 0, 2);
     tcase_add_test(tc, test_two_syns);
+    suite_add_tcase(suite, tc);
+
+    tc = tcase_create("room");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, test_drip, 0, 2);
+    tcase_add_test(tc, test_never_acks);
+    tcase_add_test(tc, test_acks_late);
+    tcase_add_test(tc, test_edits);
+    tcase_add_test(tc, test_edits_in_segment);
+    tcase_add_test(tc, test_hoarders);
+    tcase_add_test(tc, test_gap);
+    suite_add_tcase(suite, tc);
+
+    tc = tcase_create("settings");
+    tcase_add_test(tc, test_words);
+    tcase_add_test(tc, test_snapshot);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
