@@ -23,6 +23,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-limits.h \
 	ovs-patchpoint/engine/pp-match.c \
 	ovs-patchpoint/engine/pp-match.h \
+	ovs-patchpoint/engine/pp-pack.c \
+	ovs-patchpoint/engine/pp-pack.h \
 	ovs-patchpoint/engine/pp-packet-in.c \
 	ovs-patchpoint/engine/pp-packet-out.c \
 	ovs-patchpoint/engine/pp-packet.h \

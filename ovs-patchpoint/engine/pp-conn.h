@@ -119,13 +119,21 @@ struct pp_conn_key {
     uint32_t server;            /* struct pp_snap_server's id. */
 };
 
-struct pp_conn {
+/* What the flow stage knows of a connection, also of a packed one. */
+struct pp_conn_head {
     struct hmap_node node;      /* In the connection table. */
-    struct ovs_list lru;        /* In one of its lists. */
-    struct heap_node timer;     /* In the timers, if 'deadline'. */
+    struct ovs_list lru;        /* In one of its lists... */
     struct pp_conn_key key;
+    uint8_t lru_list;           /* ...this one, an enum pp_lru... */
+    bool quiet;                 /* ...of these. */
+    bool packed;                /* A packed one's (pp-pack.h). */
     const struct pp_proxy *proxy;
     uint64_t used;              /* When a frame last came, in ms. */
+};
+
+struct pp_conn {
+    struct pp_conn_head head;   /* Must be first. */
+    struct heap_node timer;     /* In the timers, if 'deadline'. */
     uint64_t deadline;          /* When it wants to be looked at, in ms; 0:
                                  * not at all. */
     uint64_t hold_ack_at;       /* Deadlines of one kind each; 0: none. */
@@ -141,7 +149,6 @@ struct pp_conn {
     uint64_t serial;            /* ...of this one. */
     uint16_t record;            /* In the ledger: index + 1, or 0. */
     uint8_t state;              /* enum pp_conn_state. */
-    uint8_t lru_list;           /* enum pp_lru: the list that 'lru' is in. */
     bool met;                   /* The client has acknowledged the server's
                                  * SYN: the handshake is over. */
     bool other_syn;             /* Until then: the server's SYN came with
@@ -167,5 +174,11 @@ struct pp_conn {
     struct pp_half half[2];     /* By enum pp_dir. */
     struct pp_inspect inspect;  /* Must be last. */
 };
+
+static inline size_t
+pp_conn_size(const struct pp_proxy *proxy)
+{
+    return offsetof(struct pp_conn, inspect) + PP_INSPECT_SIZE(proxy);
+}
 
 #endif /* pp-conn.h */

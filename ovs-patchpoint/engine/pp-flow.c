@@ -9,10 +9,12 @@
 
 #include "engine/pp-flow.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/pp-ledger.h"
+#include "engine/pp-pack.h"
 #include "engine/pp-stream.h"
 #include "hash.h"
 #include "packets.h"
@@ -39,7 +41,8 @@ pp_flow_init(struct pp_flow *flow, uint32_t basis)
     hmap_init(&flow->servers);
     hmap_init(&flow->slots);
     for (int i = 0; i < PP_N_LRU; i++) {
-        ovs_list_init(&flow->lru[i]);
+        ovs_list_init(&flow->lru[i][0]);
+        ovs_list_init(&flow->lru[i][1]);
     }
     flow->basis = basis;
 }
@@ -56,20 +59,6 @@ clear_servers(struct pp_flow *flow)
     HMAP_FOR_EACH_POP (slot, node, &flow->slots) {
         free(slot);
     }
-}
-
-void
-pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
-{
-    struct pp_conn *conn;
-
-    HMAP_FOR_EACH_SAFE (conn, node, &flow->conns) {
-        pp_flow_forget(flow, st, conn);
-    }
-    hmap_destroy(&flow->conns);
-    clear_servers(flow);
-    hmap_destroy(&flow->servers);
-    hmap_destroy(&flow->slots);
 }
 
 static uint32_t
@@ -154,19 +143,6 @@ find_service(const struct pp_flow *flow, const struct pp_snap_server *server,
     return NULL;
 }
 
-static struct pp_conn *
-find_conn(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash)
-{
-    struct pp_conn *conn;
-
-    HMAP_FOR_EACH_WITH_HASH (conn, node, hash, &flow->conns) {
-        if (!memcmp(&conn->key, key, sizeof *key)) {
-            return conn;
-        }
-    }
-    return NULL;
-}
-
 static void
 make_key(struct pp_conn_key *key, const struct pp_snap_server *server,
          const struct pp_packet *pkt, enum pp_dir dir)
@@ -183,36 +159,135 @@ make_key(struct pp_conn_key *key, const struct pp_snap_server *server,
     key->server = server->id;
 }
 
-static size_t
-conn_memory(const struct pp_proxy *proxy)
+/* The connection of a head that is not packed. */
+static struct pp_conn *
+conn_of(struct pp_conn_head *head)
 {
-    return offsetof(struct pp_conn, inspect) + PP_INSPECT_SIZE(proxy);
+    ovs_assert(!head->packed);
+    return CONTAINER_OF(head, struct pp_conn, head);
 }
 
 static void
-join_list(struct pp_flow *flow, struct pp_conn *conn, enum pp_lru list)
+join_list(struct pp_flow *flow, struct pp_conn_head *head, enum pp_lru list,
+          bool quiet)
 {
-    conn->lru_list = list;
-    ovs_list_push_back(&flow->lru[list], &conn->lru);
+    head->lru_list = list;
+    head->quiet = quiet;
+    ovs_list_push_back(&flow->lru[list][quiet], &head->lru);
     flow->n_lru[list]++;
 }
 
 static void
-leave_list(struct pp_flow *flow, struct pp_conn *conn)
+leave_list(struct pp_flow *flow, struct pp_conn_head *head)
 {
-    ovs_list_remove(&conn->lru);
-    flow->n_lru[conn->lru_list]--;
+    ovs_list_remove(&head->lru);
+    flow->n_lru[head->lru_list]--;
+}
+
+/* The one that was used before all others of 'list', or NULL. */
+static struct pp_conn_head *
+oldest(const struct pp_flow *flow, enum pp_lru list, bool quiet)
+{
+    const struct ovs_list *l = &flow->lru[list][quiet];
+
+    return (ovs_list_is_empty(l) ? NULL
+            : CONTAINER_OF(ovs_list_front(l), struct pp_conn_head, lru));
+}
+
+static void
+forget(struct pp_flow *flow, struct pp_stream *st, struct pp_conn_head *head)
+{
+    hmap_remove(&flow->conns, &head->node);
+    leave_list(flow, head);
+    if (!head->packed) {
+        pp_stream_conn_destroy(st, conn_of(head));
+    }
+    flow->memory -= malloc_usable_size(head);
+    free(head);
 }
 
 void
 pp_flow_forget(struct pp_flow *flow, struct pp_stream *st,
                struct pp_conn *conn)
 {
-    hmap_remove(&flow->conns, &conn->node);
-    leave_list(flow, conn);
-    pp_stream_conn_destroy(st, conn);
-    flow->memory -= conn_memory(conn->proxy);
-    free(conn);
+    forget(flow, st, &conn->head);
+}
+
+/* 'new' has the place of 'old', which is freed. */
+static void
+replace(struct pp_flow *flow, struct pp_conn_head *old,
+        struct pp_conn_head *new)
+{
+    hmap_replace(&flow->conns, &old->node, &new->node);
+    ovs_list_replace(&new->lru, &old->lru);
+    flow->memory += malloc_usable_size(new);
+    flow->memory -= malloc_usable_size(old);
+    free(old);
+}
+
+void
+pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH_SAFE (head, node, &flow->conns) {
+        forget(flow, st, head);
+    }
+    hmap_destroy(&flow->conns);
+    clear_servers(flow);
+    hmap_destroy(&flow->servers);
+    hmap_destroy(&flow->slots);
+}
+
+static struct pp_conn *
+find_conn(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH_WITH_HASH (head, node, hash, &flow->conns) {
+        if (!memcmp(&head->key, key, sizeof *key)) {
+            if (head->packed) {
+                struct pp_conn *conn = pp_unpack(head);
+
+                replace(flow, head, &conn->head);
+                return conn;
+            }
+            return conn_of(head);
+        }
+    }
+    return NULL;
+}
+
+static enum pp_lru
+list_of(const struct pp_conn *conn)
+{
+    bool ending = (conn->reset
+                   || (pp_stream_has_ended(conn, PP_TO_SERVER)
+                       && pp_stream_has_ended(conn, PP_FROM_SERVER)));
+
+    if (conn->state == PP_CONN_CLOSED || pp_stream_conn_is_over(conn)) {
+        return PP_LRU_CLOSED;
+    } else if (pp_ledger_is_due(conn)) {
+        return ending ? PP_LRU_EDITED_ENDING : PP_LRU_EDITED;
+    }
+    return (ending ? PP_LRU_ENDING
+            : conn->met ? PP_LRU_LIVE : PP_LRU_HALF_OPEN);
+}
+
+/* True if 'head' is in the list where it belongs.  If not, since a timer has
+ * changed something, it is afterwards. */
+static bool
+is_in_place(struct pp_flow *flow, struct pp_conn_head *head)
+{
+    enum pp_lru list = (head->packed ? head->lru_list
+                        : list_of(conn_of(head)));
+
+    if (list == head->lru_list) {
+        return true;
+    }
+    leave_list(flow, head);
+    join_list(flow, head, list, head->quiet);
+    return false;
 }
 
 /* Which list gives a connection at the bound; PP_N_LRU: none has one that
@@ -233,6 +308,24 @@ list_to_give(const struct pp_flow *flow)
             : n[PP_LRU_LIVE] ? PP_LRU_LIVE : PP_N_LRU);
 }
 
+/* The one that is to go at the bound, or NULL. */
+static struct pp_conn_head *
+find_to_go(struct pp_flow *flow)
+{
+    struct pp_conn_head *head;
+    enum pp_lru list;
+
+    do {
+        list = list_to_give(flow);
+        if (list == PP_N_LRU) {
+            return NULL;
+        }
+        head = oldest(flow, list, true);
+        head = head ? head : oldest(flow, list, false);
+    } while (!is_in_place(flow, head));
+    return head;
+}
+
 /* Makes room for one more connection.  False: there is none.  A bound that has
  * come down is reached with the next ones, each of which has two go. */
 static bool
@@ -240,18 +333,18 @@ make_room(struct pp_flow *flow, struct pp_stream *st)
 {
     for (int i = 0; i < 2 && hmap_count(&flow->conns) >= st->limits.conns;
          i++) {
-        enum pp_lru list = list_to_give(flow);
+        struct pp_conn_head *head = find_to_go(flow);
+        enum pp_lru list;
 
-        if (list == PP_N_LRU) {
+        if (!head) {
             st->counters->flow_table_full += !i;
             return i;
         }
+        list = head->lru_list;
         st->counters->flow_evicted_closed += list < PP_LRU_HALF_OPEN;
         st->counters->flow_evicted_half_open += list == PP_LRU_HALF_OPEN;
         st->counters->flow_evicted_idle += list == PP_LRU_LIVE;
-        pp_flow_forget(flow, st,
-                       CONTAINER_OF(ovs_list_front(&flow->lru[list]),
-                                    struct pp_conn, lru));
+        forget(flow, st, head);
     }
     return true;
 }
@@ -260,13 +353,13 @@ void
 pp_conn_inspect_init(struct pp_conn *conn)
 {
     struct pp_ends ends = {
-        .client_port = conn->key.client_port,
-        .server_port = conn->key.service_port,
+        .client_port = conn->head.key.client_port,
+        .server_port = conn->head.key.service_port,
     };
 
-    memcpy(ends.client, &conn->key.client, sizeof ends.client);
-    memcpy(ends.server, &conn->key.service, sizeof ends.server);
-    pp_inspect_init(&conn->inspect, conn->proxy, &ends);
+    memcpy(ends.client, &conn->head.key.client, sizeof ends.client);
+    memcpy(ends.server, &conn->head.key.service, sizeof ends.server);
+    pp_inspect_init(&conn->inspect, conn->head.proxy, &ends);
 }
 
 /* A new connection, or NULL if there is no room for it. */
@@ -280,15 +373,15 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
     if (!make_room(flow, st)) {
         return NULL;
     }
-    conn = xzalloc(conn_memory(proxy));
-    conn->key = *key;
-    conn->proxy = proxy;
+    conn = xzalloc(pp_conn_size(proxy));
+    conn->head.key = *key;
+    conn->head.proxy = proxy;
     pp_stream_conn_init(conn);
     pp_conn_inspect_init(conn);
-    hmap_insert(&flow->conns, &conn->node, hash);
-    conn->used = st->now;
-    join_list(flow, conn, PP_LRU_HALF_OPEN);
-    flow->memory += conn_memory(proxy);
+    hmap_insert(&flow->conns, &conn->head.node, hash);
+    conn->head.used = st->now;
+    join_list(flow, &conn->head, PP_LRU_HALF_OPEN, false);
+    flow->memory += malloc_usable_size(conn);
     st->counters->flow_new++;
     return conn;
 }
@@ -349,7 +442,8 @@ const struct pp_snap_server *
 pp_flow_server(const struct pp_flow *flow, const struct pp_conn *conn)
 {
     return (flow->snapshot
-            ? find_server(flow, conn->key.bridge, conn->half[PP_TO_SERVER].eth)
+            ? find_server(flow, conn->head.key.bridge,
+                          conn->half[PP_TO_SERVER].eth)
             : NULL);
 }
 
@@ -423,57 +517,61 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
         const struct pp_snap_service *service = NULL;
 
         for (uint32_t i = 0; i < snap->servers.n && !service; i++) {
-            if (servers[i].id == conn->key.server) {
+            if (servers[i].id == conn->head.key.server) {
                 service = find_service(flow, &servers[i], PP_TCP,
-                                       conn->key.service_port);
+                                       conn->head.key.service_port);
             }
         }
         conn->serial = snap->serial;
-        conn->service = (service && pp_proxies[service->proxy] == conn->proxy
-                         ? (uint32_t) (service - pp_snapshot_services(snap))
-                         : UINT32_MAX);
+        conn->service
+            = (service && pp_proxies[service->proxy] == conn->head.proxy
+               ? (uint32_t) (service - pp_snapshot_services(snap))
+               : UINT32_MAX);
     }
     return (conn->service == UINT32_MAX ? NULL
             : &pp_snapshot_services(snap)[conn->service]);
 }
 
-/* True if its ends count differently, or one has not what the other was told
- * that it has: they would be lost without the engine. */
-static bool
-is_edited(const struct pp_conn *conn)
-{
-    return (conn->record || conn->state == PP_CONN_CLOSING
-            || !pp_edit_list_is_clean(&conn->half[PP_TO_SERVER].edits)
-            || !pp_edit_list_is_clean(&conn->half[PP_FROM_SERVER].edits));
-}
-
-static enum pp_lru
-list_of(const struct pp_conn *conn)
-{
-    bool ending = (conn->reset
-                   || (pp_stream_has_ended(conn, PP_TO_SERVER)
-                       && pp_stream_has_ended(conn, PP_FROM_SERVER)));
-
-    if (conn->state == PP_CONN_CLOSED || pp_stream_conn_is_over(conn)) {
-        return PP_LRU_CLOSED;
-    } else if (is_edited(conn)) {
-        return ending ? PP_LRU_EDITED_ENDING : PP_LRU_EDITED;
-    }
-    return (ending ? PP_LRU_ENDING
-            : conn->met ? PP_LRU_LIVE : PP_LRU_HALF_OPEN);
-}
-
 void
 pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
 {
-    conn->used = now;
-    leave_list(flow, conn);
-    join_list(flow, conn, list_of(conn));
+    conn->head.used = now;
+    leave_list(flow, &conn->head);
+    join_list(flow, &conn->head, list_of(conn), false);
 }
 
+/* Nothing comes of it at the moment. */
+static void
+quieten(struct pp_flow *flow, struct pp_conn_head *head)
+{
+    struct pp_conn *conn = conn_of(head);
+
+    leave_list(flow, head);
+    join_list(flow, head, list_of(conn), true);
+    if (pp_pack_can(conn)) {
+        replace(flow, head, pp_pack(conn));
+    }
+}
+
+static void
+expire(struct pp_flow *flow, struct pp_stream *st, struct pp_conn_head *head)
+{
+    if (head->lru_list == PP_LRU_HALF_OPEN) {
+        st->counters->flow_expired_half_open++;
+    } else if (head->lru_list == PP_LRU_LIVE
+               || head->lru_list == PP_LRU_EDITED) {
+        st->counters->flow_expired++;
+    } else {
+        st->counters->flow_closed++;
+    }
+    forget(flow, st, head);
+}
+
+/* Does what is due for the connections of 'list', for '*batch' of them at
+ * most.  Returns when the next is due. */
 static uint64_t
-expire_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
-            uint64_t now, unsigned int *batch)
+run_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
+         uint64_t now, unsigned int *batch)
 {
     static const uint64_t ages[PP_N_LRU] = {
         [PP_LRU_CLOSED] = PP_CLOSED_MS,
@@ -483,23 +581,26 @@ expire_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
         [PP_LRU_EDITED_ENDING] = PP_ENDING_MS,
         [PP_LRU_EDITED] = PP_IDLE_MS,
     };
-    struct pp_conn *conn;
+    uint64_t next = UINT64_MAX;
 
-    LIST_FOR_EACH_SAFE (conn, lru, &flow->lru[list]) {
-        if (conn->used + ages[list] > now || !*batch) {
-            return conn->used + ages[list];
+    for (int quiet = 0; quiet < 2; quiet++) {
+        uint64_t age = quiet ? ages[list] : PP_QUIET_MS;
+        struct pp_conn_head *head;
+
+        while ((head = oldest(flow, list, quiet)) != NULL) {
+            if (head->used + age > now || !*batch) {
+                next = MIN(next, head->used + age);
+                break;
+            }
+            --*batch;
+            if (!quiet) {
+                quieten(flow, head);
+            } else if (is_in_place(flow, head)) {
+                expire(flow, st, head);
+            }
         }
-        --*batch;
-        if (list == PP_LRU_HALF_OPEN) {
-            st->counters->flow_expired_half_open++;
-        } else if (list == PP_LRU_LIVE || list == PP_LRU_EDITED) {
-            st->counters->flow_expired++;
-        } else {
-            st->counters->flow_closed++;
-        }
-        pp_flow_forget(flow, st, conn);
     }
-    return UINT64_MAX;
+    return next;
 }
 
 uint64_t
@@ -509,7 +610,27 @@ pp_flow_expire(struct pp_flow *flow, struct pp_stream *st, uint64_t now)
     uint64_t next = UINT64_MAX;
 
     for (int list = 0; list < PP_N_LRU; list++) {
-        next = MIN(next, expire_list(flow, st, list, now, &batch));
+        next = MIN(next, run_list(flow, st, list, now, &batch));
     }
     return next;
+}
+
+void
+pp_flow_for_each(const struct pp_flow *flow, uint32_t max,
+                 void (*cb)(void *aux, const struct pp_conn *), void *aux)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH (head, node, &flow->conns) {
+        if (!max--) {
+            break;
+        } else if (head->packed) {
+            struct pp_conn *conn = pp_unpack(head);
+
+            cb(aux, conn);
+            free(conn);
+        } else {
+            cb(aux, conn_of(head));
+        }
+    }
 }

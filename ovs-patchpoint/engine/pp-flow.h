@@ -29,6 +29,10 @@ struct pp_stream;
 #define PP_HALF_OPEN_MS 60000
 #define PP_IDLE_MS 86400000
 
+/* After so long without a frame a connection is packed, in ms: so that those
+ * with traffic are not packed and unpacked all the time. */
+#define PP_QUIET_MS 1000
+
 /* Where a connection is in its life.  At the bound of the table, the first
  * list in this order that has one gives its oldest; those that are edited
  * never do. */
@@ -48,18 +52,21 @@ enum pp_lru {
  * their handshake while somebody floods it with SYNs. */
 #define PP_HALF_OPEN_SHARE 64
 
-/* Connections that are forgotten in one call at most. */
+/* Connections that are forgotten or packed in one call at most. */
 #define PP_EXPIRE_BATCH 256
 
 struct pp_flow {
-    struct hmap conns;          /* struct pp_conn. */
-    struct ovs_list lru[PP_N_LRU];      /* Oldest first. */
+    struct hmap conns;          /* struct pp_conn_head. */
+    struct ovs_list lru[PP_N_LRU][2];   /* The same, oldest first; [1]: quiet
+                                         * for PP_QUIET_MS, and packed if
+                                         * that is possible. */
     uint32_t n_lru[PP_N_LRU];   /* How many there are. */
     struct hmap servers;        /* By bridge and MAC. */
     struct hmap slots;          /* More slots of servers, by both. */
     const struct pp_snapshot *snapshot; /* Or NULL. */
     uint32_t basis;             /* For hashes that nobody can foresee. */
-    uint64_t memory;            /* Bytes of the connections. */
+    uint64_t memory;            /* Bytes of the connections, as the allocator
+                                 * rounds them up. */
 };
 
 void pp_flow_init(struct pp_flow *, uint32_t basis);
@@ -111,10 +118,15 @@ void pp_conn_inspect_init(struct pp_conn *);
 /* After a packet: the connection was used now, in its present state. */
 void pp_flow_used(struct pp_flow *, struct pp_conn *, uint64_t now);
 
+/* Calls 'cb' for each of up to 'max' connections. */
+void pp_flow_for_each(const struct pp_flow *, uint32_t max,
+                      void (*cb)(void *aux, const struct pp_conn *),
+                      void *aux);
+
 void pp_flow_forget(struct pp_flow *, struct pp_stream *, struct pp_conn *);
 
-/* Forgets what is over, or idle for too long.  Returns when to call again, in
- * ms. */
+/* Forgets what is over, or idle for too long, and packs what is quiet.
+ * Returns when to call again, in ms. */
 uint64_t pp_flow_expire(struct pp_flow *, struct pp_stream *, uint64_t now);
 
 #endif /* pp-flow.h */

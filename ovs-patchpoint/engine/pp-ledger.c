@@ -233,6 +233,13 @@ is_owed(const struct pp_half *half)
             || half->mine > pp_edit_list_acked(&half->edits, half->acked));
 }
 
+bool
+pp_ledger_is_due(const struct pp_conn *conn)
+{
+    return (is_pinned(conn) || is_owed(&conn->half[0])
+            || is_owed(&conn->half[1]));
+}
+
 static void
 begin(struct pp_ledger_record *record)
 {
@@ -280,14 +287,14 @@ new_record(struct pp_ledger *ledger, struct pp_stream *st,
     head->used = true;
     head->pinned = false;
     body_of(record)->n_blocks = 0;
-    head->vlan = conn->key.vlan;
+    head->vlan = conn->head.key.vlan;
     head->since = st->now;
     memset(&head->client, 0, sizeof head->client);
-    head->client.ip = conn->key.client;
-    head->client.port = conn->key.client_port;
+    head->client.ip = conn->head.key.client;
+    head->client.port = conn->head.key.client_port;
     memset(&head->service, 0, sizeof head->service);
-    head->service.ip = conn->key.service;
-    head->service.port = conn->key.service_port;
+    head->service.ip = conn->head.key.service;
+    head->service.port = conn->head.key.service_port;
     head->mac = server->mac;
     memcpy(head->server, server->name, sizeof head->server);
     end(record);
@@ -307,8 +314,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
     }
     if (conn->state == PP_CONN_OPENING || conn->state == PP_CONN_CLOSED
         || conn->reset || pp_stream_conn_is_over(conn)
-        || (!pinned && !is_owed(&conn->half[0])
-            && !is_owed(&conn->half[1]))) {
+        || !pp_ledger_is_due(conn)) {
         if (conn->record) {
             pp_ledger_forget(ledger, conn);
         }

@@ -37,8 +37,8 @@ void pp_pipeline_destroy(struct pp_pipeline *);
 /* Other limits than the snapshot's, until the next one. */
 void pp_pipeline_set_limits(struct pp_pipeline *, const struct pp_limits *);
 
-/* Makes the connection table as large as it may get, 8 bytes a connection, so
- * that no packet has to wait for it to grow. */
+/* Makes the connection table as large as it may get, up to 8 bytes a
+ * connection, so that no packet has to wait for it to grow. */
 void pp_pipeline_reserve(struct pp_pipeline *);
 
 /* Puts a snapshot in force, with its limits, that passed pp_snapshot_check().

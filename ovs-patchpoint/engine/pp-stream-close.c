@@ -366,7 +366,7 @@ pp_stream_abort(struct pp_stream *st, struct pp_conn *conn)
 {
     bool dead[2] = { conn->half[0].dead, conn->half[1].dead };
 
-    st->out->bridge = conn->key.bridge;
+    st->out->bridge = conn->head.key.bridge;
     pp_stream_without_packet(st, conn);
     /* What is decided need not get there any more. */
     conn->half[0].dead = conn->half[1].dead = true;

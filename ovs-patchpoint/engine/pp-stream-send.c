@@ -270,15 +270,15 @@ send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         .slot = half->slot,
         .tpid = half->tpid,
         .vlan_tci = half->vlan_tci,
-        .ipv6 = !IN6_IS_ADDR_V4MAPPED(&conn->key.client),
+        .ipv6 = !IN6_IS_ADDR_V4MAPPED(&conn->head.key.client),
         .ttl = half->ttl,
         .tos = half->tos & 0xfc,
-        .src = to_server ? conn->key.client : conn->key.service,
-        .dst = to_server ? conn->key.service : conn->key.client,
-        .src_port = (to_server ? conn->key.client_port
-                     : conn->key.service_port),
-        .dst_port = (to_server ? conn->key.service_port
-                     : conn->key.client_port),
+        .src = to_server ? conn->head.key.client : conn->head.key.service,
+        .dst = to_server ? conn->head.key.service : conn->head.key.client,
+        .src_port = (to_server ? conn->head.key.client_port
+                     : conn->head.key.service_port),
+        .dst_port = (to_server ? conn->head.key.service_port
+                     : conn->head.key.client_port),
         .seq = pp_seq(half, out),
         .flags = flags | PP_TCP_ACK,
         .has_ts = conn->has_ts,
@@ -663,7 +663,7 @@ pp_stream_run_timers(struct pp_stream *st)
         struct pp_conn *conn = CONTAINER_OF(heap_max(&st->timers),
                                             struct pp_conn, timer);
 
-        st->out->bridge = conn->key.bridge;
+        st->out->bridge = conn->head.key.bridge;
         if (conn->close_at && conn->close_at <= st->now) {
             pp_stream_give_up(st, conn);
             return conn;

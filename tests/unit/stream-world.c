@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/pp-flow.h"
+#include "engine/pp-pack.h"
 #include "pp-reader.h"
 #include "stream-want.h"
 #include "util.h"
@@ -280,15 +281,19 @@ stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
 
 /* What enters the stage. */
 
+/* The stage knows nothing of proxies. */
+static const struct pp_proxy no_proxy = { .conn_size = 8 };
+
 static void
 new_conn(struct world *w)
 {
-    w->conn = xzalloc(sizeof *w->conn);
+    w->conn = xzalloc(pp_conn_size(&no_proxy));
+    w->conn->head.proxy = &no_proxy;
     pp_stream_conn_init(w->conn);
-    w->conn->key.client = w->net.client;
-    w->conn->key.service = w->net.server;
-    w->conn->key.client_port = w->net.client_port;
-    w->conn->key.service_port = w->net.server_port;
+    w->conn->head.key.client = w->net.client;
+    w->conn->head.key.service = w->net.server;
+    w->conn->head.key.client_port = w->net.client_port;
+    w->conn->head.key.service_port = w->net.server_port;
 }
 
 static void
@@ -368,6 +373,18 @@ note_ack(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
     }
 }
 
+/* Packs the connection and unpacks it: nobody is to see a difference. */
+static void
+repack(struct world *w)
+{
+    struct pp_conn_head *packed = pp_pack(w->conn);
+
+    free(w->conn);
+    w->conn = pp_unpack(packed);
+    free(packed);
+    tcp_seen.packed++;
+}
+
 static void
 run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
 {
@@ -385,7 +402,10 @@ run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
         w->conn->restarted = false;
     }
     pp_stream_done(&w->st, w->conn);
-    w->conn->used = w->net.now;
+    w->conn->head.used = w->net.now;
+    if (pp_pack_can(w->conn)) {
+        repack(w);
+    }
 }
 
 static void
@@ -481,7 +501,7 @@ run_stage_timers(struct world *w)
     while ((conn = pp_stream_run_timers(&w->st))) {
         set_mode(w, WORLD_GAVE_UP);
         tcp_seen.gave_up++;
-        conn->used = w->net.now;
+        conn->head.used = w->net.now;
     }
     if (w->counters->stream_gave_up > gave_up && w->conn) {
         tcp_seen.gave_up++;
@@ -489,7 +509,7 @@ run_stage_timers(struct world *w)
     }
     if (w->conn && (w->conn->state == PP_CONN_CLOSED
                     || pp_stream_conn_is_over(w->conn))
-        && w->conn->used + PP_CLOSED_MS <= w->net.now) {
+        && w->conn->head.used + PP_CLOSED_MS <= w->net.now) {
         forget_conn(w);
     }
 }

@@ -676,6 +676,132 @@ START_TEST(test_gap)
 }
 END_TEST
 
+/* What is said on a connection of each protocol, by turns: the one who speaks
+ * first in it begins. */
+struct talk {
+    const char *proxy;
+    enum pp_dir first;
+    const char *said[14];
+    size_t len[14];             /* 0: a string. */
+};
+
+static const struct talk talks[] = {
+    { "http", TO, { GOOD, REPLY, "POST /a HTTP/1.1\r\nHost: a\r\n"
+                    "Content-Length: 3\r\n\r\nabc", REPLY }, { 0 } },
+    { "ftp", FROM, { "220 a\r\n", "USER a\r\n", "331 a\r\n", "PASS a\r\n",
+                     "230 a\r\n", "CWD /a\r\n", "250 a\r\n",
+                     "PORT 10,0,0,1,4,1\r\n", "200 a\r\n" }, { 0 } },
+    { "smtp", FROM, { "220 a\r\n", "EHLO a\r\n", "250-a\r\n250 SIZE\r\n",
+                      "MAIL FROM:<a@a>\r\n", "250 a\r\n",
+                      "RCPT TO:<b@b>\r\n", "250 a\r\n", "DATA\r\n",
+                      "354 a\r\n", "Subject: a\r\n\r\na\r\n.\r\n",
+                      "250 a\r\n" }, { 0 } },
+    { "ldap", TO, { "\x30\x0c\2\1\1\x60\7\2\1\3\4\0\x80\0",
+                    "\x30\x0c\2\1\1\x61\7\x0a\1\0\4\0\4\0",
+                    "\x30\x25\2\1\2\x63\x20\4\0\x0a\1\0\x0a\1\0\2\1\0"
+                    "\2\1\0\1\1\0\x87\x0bobjectClass\x30\0",
+                    "\x30\x0c\2\1\2\x65\7\x0a\1\0\4\0\4\0" },
+      { 14, 14, 39, 14 } },
+};
+
+/* Opens connection 'client' and runs 'talk' on it.  Both acknowledge all. */
+static void
+run_talk(struct driver *d, uint32_t client, const struct talk *talk)
+{
+    uint32_t next[2] = { 1001, 5001 };
+    enum pp_dir dir = talk->first;
+
+    driver_connect_of(d, client);
+    for (size_t i = 0; talk->said[i]; i++) {
+        size_t n = talk->len[i] ? talk->len[i] : strlen(talk->said[i]);
+        struct frame *f = frame_tcp_of(client, dir, next[dir], next[!dir],
+                                       ACK, talk->said[i], n);
+
+        driver_run(d, f);
+        ck_assert_uint_eq(d->n_out, 1);
+        next[dir] += (uint32_t) n;
+        dir = !dir;
+        driver_forget(d);
+        free(f);
+    }
+    driver_tcp(d, client, dir, next[dir], next[!dir], ACK, NULL);
+    driver_forget(d);
+}
+
+static void
+check_row(void *n_, struct pp_ipc_conn *row)
+{
+    int *n = n_;
+
+    ck_assert_uint_eq(row->state, PP_CONN_INSPECTED);
+    ck_assert_uint_gt(row->bytes[TO], 20);
+    ck_assert_uint_gt(row->bytes[FROM], 20);
+    ck_assert_uint_eq(row->held, 0);
+    ck_assert_uint_eq(row->client.port, CLIENT_PORT + 1);
+    ++*n;
+}
+
+/* An idle connection of any protocol takes up to 512 bytes, and is as it was
+ * when it goes on. */
+START_TEST(test_idle_memory)
+{
+    enum { CONNS = 1000 };
+    const struct talk *talk = &talks[_i];
+    struct pp_pool *pool = driver_pool(NULL);
+    struct pp_snap_service service = driver_service(talk->proxy);
+    struct driver *d = driver_create(pool, PP_MODE_ENFORCE, &service, 1);
+    const struct pp_counters *c = d->counters;
+    uint64_t active;
+
+    pp_pool_unref(pool);
+    for (uint32_t client = 1; client <= CONNS; client++) {
+        run_talk(d, client, talk);
+    }
+    driver_pass_time(d, 0);
+    active = c->memory;
+    ck_assert_uint_gt(active, CONNS * 512);
+    driver_pass_time(d, PP_QUIET_MS - 1);
+    ck_assert_uint_eq(c->memory, active);
+    for (int i = 0; i < 10; i++) {
+        driver_pass_time(d, 1);
+    }
+    ck_assert_uint_eq(c->conns, CONNS);
+    ck_assert_uint_eq(c->proxy_bad, 0);
+    ck_assert_uint_eq(c->proxy_opaque, 0);
+    ck_assert_uint_le(c->memory, CONNS * 512);
+    printf("%s: %"PRIu64" bytes a connection, idle %"PRIu64"\n", talk->proxy,
+           active / CONNS, c->memory / CONNS);
+    driver_destroy(d);
+}
+END_TEST
+
+/* What is known of a connection is the same when it was packed. */
+START_TEST(test_packed)
+{
+    struct driver *d = make_driver(NULL);
+    const uint32_t next = 1001 + strlen(GOOD);
+    int n = 0;
+
+    driver_connect_of(d, 1);
+    driver_tcp(d, 1, TO, 1001, 5001, ACK, GOOD);
+    driver_pass_time(d, 2 * PP_QUIET_MS);       /* The server takes a while. */
+    driver_tcp(d, 1, FROM, 5001, next, ACK, REPLY);
+    for (int i = 0; i < 3; i++) {
+        driver_pass_time(d, 2 * PP_QUIET_MS);
+        driver_forget(d);
+        driver_tcp(d, 1, TO, next, 5001 + strlen(REPLY), ACK, NULL);
+    }
+    driver_pass_time(d, 2 * PP_QUIET_MS);
+    ck_assert_uint_lt(d->counters->memory, 600);
+    ck_assert_uint_eq(pp_pipeline_list(d->pl, 10, check_row, &n), 1);
+    ck_assert_int_eq(n, 1);
+    driver_forget(d);
+    driver_tcp(d, 1, TO, next, 5001 + strlen(REPLY), ACK, EVIL);
+    ck_assert_str_eq(driver_said(d, TO), CORRECTED);
+    driver_destroy(d);
+}
+END_TEST
+
 /* What an operator may say, and what it comes to. */
 START_TEST(test_words)
 {
@@ -768,6 +894,12 @@ main(void)
     tcase_add_test(tc, test_edits_in_segment);
     tcase_add_test(tc, test_hoarders);
     tcase_add_test(tc, test_gap);
+    suite_add_tcase(suite, tc);
+
+    tc = tcase_create("memory");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, test_idle_memory, 0, ARRAY_SIZE(talks));
+    tcase_add_test(tc, test_packed);
     suite_add_tcase(suite, tc);
 
     tc = tcase_create("settings");

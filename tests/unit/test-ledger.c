@@ -61,10 +61,10 @@ make(void *w_, const struct pp_ledger_head *head)
     }
     conn = w->conns[w->n_conns++] = xzalloc(sizeof *conn);
     pp_stream_conn_init(conn);
-    conn->key.client = head->client.ip;
-    conn->key.service = head->service.ip;
-    conn->key.client_port = head->client.port;
-    conn->key.service_port = head->service.port;
+    conn->head.key.client = head->client.ip;
+    conn->head.key.service = head->service.ip;
+    conn->head.key.client_port = head->client.port;
+    conn->head.key.service_port = head->service.port;
     return conn;
 }
 
