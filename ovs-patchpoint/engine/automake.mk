@@ -44,6 +44,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-stream-udp.h \
 	ovs-patchpoint/engine/pp-stream.c \
 	ovs-patchpoint/engine/pp-stream.h \
+	ovs-patchpoint/engine/pp-timers.c \
+	ovs-patchpoint/engine/pp-timers.h \
 	ovs-patchpoint/engine/pp-vector.c \
 	ovs-patchpoint/engine/pp-vector.h
 

@@ -15,7 +15,7 @@
 #include "engine/pp-inspect.h"
 #include "engine/pp-ipc.h"
 #include "engine/pp-packet.h"
-#include "heap.h"
+#include "engine/pp-timers.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 
@@ -133,9 +133,7 @@ struct pp_conn_head {
 
 struct pp_conn {
     struct pp_conn_head head;   /* Must be first. */
-    struct heap_node timer;     /* In the timers, if 'deadline'. */
-    uint64_t deadline;          /* When it wants to be looked at, in ms; 0:
-                                 * not at all. */
+    struct pp_timer timer;      /* When it wants to be looked at. */
     uint64_t hold_ack_at;       /* Deadlines of one kind each; 0: none. */
     uint64_t rto_at;
     uint64_t close_at;

@@ -76,7 +76,7 @@ n_words(const struct pp_conn_head *head)
 bool
 pp_pack_can(const struct pp_conn *conn)
 {
-    return !conn->holder_class && !conn->deadline && !conn->record;
+    return !conn->holder_class && !conn->timer.at && !conn->record;
 }
 
 struct pp_conn_head *

@@ -510,17 +510,8 @@ set_deadline(struct pp_stream *st, struct pp_conn *conn)
     deadline = conn->hold_ack_at ? MIN(deadline, conn->hold_ack_at) : deadline;
     deadline = conn->rto_at ? MIN(deadline, conn->rto_at) : deadline;
     deadline = conn->close_at ? MIN(deadline, conn->close_at) : deadline;
-    deadline = deadline == UINT64_MAX ? 0 : deadline;
-    if (deadline == conn->deadline) {
-        return;
-    } else if (!deadline) {
-        heap_remove(&st->timers, &conn->timer);
-    } else if (!conn->deadline) {
-        heap_insert(&st->timers, &conn->timer, UINT64_MAX - deadline);
-    } else {
-        heap_change(&st->timers, &conn->timer, UINT64_MAX - deadline);
-    }
-    conn->deadline = deadline;
+    pp_timers_set(&st->timers, &conn->timer,
+                  deadline == UINT64_MAX ? 0 : deadline);
 }
 
 /* Bytes up to here the engine delivers: it acknowledged them, or some of
@@ -651,17 +642,17 @@ pp_stream_give_up(struct pp_stream *st, struct pp_conn *conn)
 uint64_t
 pp_stream_deadline(const struct pp_stream *st)
 {
-    return (heap_is_empty(&st->timers) ? UINT64_MAX
-            : UINT64_MAX - heap_max(&st->timers)->priority);
+    return pp_timers_next(&st->timers);
 }
 
 struct pp_conn *
 pp_stream_run_timers(struct pp_stream *st)
 {
+    struct pp_timer *timer;
+
     st->pkt = NULL;
-    while (pp_stream_deadline(st) <= st->now) {
-        struct pp_conn *conn = CONTAINER_OF(heap_max(&st->timers),
-                                            struct pp_conn, timer);
+    while ((timer = pp_timers_due(&st->timers, st->now)) != NULL) {
+        struct pp_conn *conn = CONTAINER_OF(timer, struct pp_conn, timer);
 
         st->out->bridge = conn->head.key.bridge;
         if (conn->close_at && conn->close_at <= st->now) {

@@ -25,14 +25,13 @@ pp_stream_init(struct pp_stream *st, struct pp_output *out,
     for (int i = 0; i < PP_HOLDER_CLASSES; i++) {
         ovs_list_init(&st->holders[i]);
     }
-    heap_init(&st->timers);
+    pp_timers_init(&st->timers);
     st->segment = xmalloc(UINT16_MAX + 1);
 }
 
 void
 pp_stream_destroy(struct pp_stream *st)
 {
-    heap_destroy(&st->timers);
     free(st->segment);
 }
 
@@ -74,10 +73,7 @@ pp_stream_conn_destroy(struct pp_stream *st, struct pp_conn *conn)
     half_destroy(st, &conn->half[PP_TO_SERVER]);
     half_destroy(st, &conn->half[PP_FROM_SERVER]);
     pp_ledger_forget(st->ledger, conn);
-    if (conn->deadline) {
-        heap_remove(&st->timers, &conn->timer);
-        conn->deadline = 0;
-    }
+    pp_timers_set(&st->timers, &conn->timer, 0);
 }
 
 bool

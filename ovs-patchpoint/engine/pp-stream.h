@@ -60,7 +60,7 @@ struct pp_stream {
     struct ovs_list holders[PP_HOLDER_CLASSES];     /* ...of these; by how
                                  * much, what has not changed for longest
                                  * first. */
-    struct heap timers;
+    struct pp_timers timers;
     struct pp_ledger *ledger;   /* Or NULL. */
 
     /* The packet at hand. */

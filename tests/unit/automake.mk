@@ -36,6 +36,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/proxy-driver.c \
 	tests/unit/proxy-driver.h \
 	tests/unit/stream-toy.c \
+	tests/unit/stream-conn.c \
+	tests/unit/stream-conn.h \
 	tests/unit/stream-want.c \
 	tests/unit/stream-want.h \
 	tests/unit/stream-world.c \

@@ -16,6 +16,7 @@
 #include "engine/pp-flow.h"
 #include "engine/pp-pack.h"
 #include "pp-reader.h"
+#include "stream-conn.h"
 #include "stream-want.h"
 #include "util.h"
 
@@ -281,15 +282,10 @@ stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
 
 /* What enters the stage. */
 
-/* The stage knows nothing of proxies. */
-static const struct pp_proxy no_proxy = { .conn_size = 8 };
-
 static void
 new_conn(struct world *w)
 {
-    w->conn = xzalloc(pp_conn_size(&no_proxy));
-    w->conn->head.proxy = &no_proxy;
-    pp_stream_conn_init(w->conn);
+    w->conn = stream_conn_create();
     w->conn->head.key.client = w->net.client;
     w->conn->head.key.service = w->net.server;
     w->conn->head.key.client_port = w->net.client_port;
@@ -373,18 +369,6 @@ note_ack(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
     }
 }
 
-/* Packs the connection and unpacks it: nobody is to see a difference. */
-static void
-repack(struct world *w)
-{
-    struct pp_conn_head *packed = pp_pack(w->conn);
-
-    free(w->conn);
-    w->conn = pp_unpack(packed);
-    free(packed);
-    tcp_seen.packed++;
-}
-
 static void
 run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
 {
@@ -404,7 +388,8 @@ run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
     pp_stream_done(&w->st, w->conn);
     w->conn->head.used = w->net.now;
     if (pp_pack_can(w->conn)) {
-        repack(w);
+        w->conn = stream_conn_repack(w->conn);
+        tcp_seen.packed++;
     }
 }
 
@@ -490,6 +475,20 @@ end_takes(struct world *w, struct tcp_frame *f)
 }
 
 /* Time. */
+
+/* When the connection wants to be looked at.  The stage may say a time before
+ * that, and not after. */
+static uint64_t
+stage_deadline(const struct world *w)
+{
+    uint64_t at = w->conn && w->conn->timer.at ? w->conn->timer.at
+                  : UINT64_MAX;
+
+    if (pp_stream_deadline(&w->st) > MAX(at, w->net.now)) {
+        tcp_fail("the stage would be late");
+    }
+    return at;
+}
 
 static void
 run_stage_timers(struct world *w)
@@ -700,7 +699,7 @@ world_run(struct world *w)
             check_over(w);
             return;
         }
-        next = MIN(tcp_net_deadline(&w->net), pp_stream_deadline(&w->st));
+        next = MIN(tcp_net_deadline(&w->net), stage_deadline(w));
         next = MIN(next, tcp_end_deadline(&w->end[0]));
         next = MIN(next, tcp_end_deadline(&w->end[1]));
         if (next == UINT64_MAX && w->mode >= WORLD_ABORTED) {

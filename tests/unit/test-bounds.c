@@ -11,6 +11,7 @@
 
 #include "control/pp-bounds.h"
 #include "engine/pp-flow.h"
+#include "engine/pp-timers.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
@@ -802,6 +803,69 @@ START_TEST(test_packed)
 }
 END_TEST
 
+static uint64_t
+rnd(uint64_t n)
+{
+    static uint64_t x = 88172645463325252;
+
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return x % n;
+}
+
+/* Timers against a plain list of them: none early, none late, none lost. */
+START_TEST(test_timers)
+{
+    enum { N = 200 };
+    static struct pp_timers timers;
+    static struct pp_timer timer[N];
+    uint64_t at[N] = { 0 };
+    uint64_t now = _i ? 0 : UINT64_C(1) << 36;
+    unsigned int n_fired = 0;
+
+    pp_timers_init(&timers);
+    for (int step = 0; step < 50000; step++) {
+        uint64_t first = UINT64_MAX;
+        bool late = false, early = false;
+        struct pp_timer *due;
+
+        for (uint64_t i = rnd(4); i > 0; i--) {
+            uint64_t which = rnd(N);
+
+            at[which] = (rnd(4) ? now + rnd(UINT64_C(1) << rnd(38)) : 0);
+            pp_timers_set(&timers, &timer[which], at[which]);
+        }
+        for (int i = 0; i < N; i++) {
+            first = at[i] ? MIN(first, MAX(at[i], now)) : first;
+        }
+        ck_assert_uint_le(pp_timers_next(&timers), first);
+        if (rnd(2) && pp_timers_next(&timers) != UINT64_MAX) {
+            now = MAX(now, pp_timers_next(&timers));
+        } else {
+            now += rnd(UINT64_C(1) << rnd(20));
+        }
+        while ((due = pp_timers_due(&timers, now)) != NULL) {
+            size_t which = (size_t) (due - timer);
+
+            early |= !at[which] || at[which] > now || due->at;
+            at[which] = 0;
+            n_fired++;
+        }
+        for (int i = 0; i < N; i++) {
+            late |= at[i] && at[i] <= now;
+        }
+        ck_assert(!early && !late);
+        ck_assert_uint_gt(pp_timers_next(&timers), now);
+    }
+    ck_assert_uint_gt(n_fired, 10000);
+    for (int i = 0; i < N; i++) {
+        pp_timers_set(&timers, &timer[i], 0);
+    }
+    ck_assert_uint_eq(pp_timers_next(&timers), UINT64_MAX);
+}
+END_TEST
+
 /* What an operator may say, and what it comes to. */
 START_TEST(test_words)
 {
@@ -900,6 +964,11 @@ main(void)
     tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_idle_memory, 0, ARRAY_SIZE(talks));
     tcase_add_test(tc, test_packed);
+    suite_add_tcase(suite, tc);
+
+    tc = tcase_create("timers");
+    tcase_set_timeout(tc, 120);
+    tcase_add_loop_test(tc, test_timers, 0, 2);
     suite_add_tcase(suite, tc);
 
     tc = tcase_create("settings");
