@@ -374,6 +374,7 @@ pp_stream_abort(struct pp_stream *st, struct pp_conn *conn)
     conn->half[0].dead = dead[0];
     conn->half[1].dead = dead[1];
     pp_stream_give_up(st, conn);
+    ovs_assert(!conn->holder_class);
 }
 
 /* A packet for an end that the engine stands in for. */

@@ -630,11 +630,14 @@ void
 pp_stream_give_up(struct pp_stream *st, struct pp_conn *conn)
 {
     for (int dir = 0; dir < 2; dir++) {
-        pp_keep_drop(st, &conn->half[dir]);
         if (!conn->half[!dir].dead) {
             pp_stream_send_rst(st, conn, dir, conn->half[dir].acked);
             conn->half[!dir].dead = true;
         }
+    }
+    for (int dir = 0; dir < 2; dir++) {
+        pp_keep_drop(st, &conn->half[dir]);
+        pp_stream_prune(st, &conn->half[dir], UINT64_MAX);
     }
     pp_stream_done(st, conn);
 }
