@@ -5,6 +5,8 @@
 
 noinst_LIBRARIES += ovs-patchpoint/control/libpp-control.a
 ovs_patchpoint_control_libpp_control_a_SOURCES = \
+	ovs-patchpoint/control/pp-bounds.c \
+	ovs-patchpoint/control/pp-bounds.h \
 	ovs-patchpoint/control/pp-control.h \
 	ovs-patchpoint/control/pp-discovery.c \
 	ovs-patchpoint/control/pp-discovery.h \

@@ -28,6 +28,7 @@
 #include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-discovery.h"
 #include "pp-drain.h"
@@ -121,6 +122,7 @@ update(void)
         ctl.dirty = false;
         pp_discovery_run(&ctl);
         pp_pins_assign(&ctl);
+        pp_bounds_run(&ctl);
         if (ctl.ovs) {
             pp_policy_run(&ctl);
         }
@@ -341,6 +343,7 @@ main(int argc, char *argv[])
     pp_pins_close();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
+    pp_bounds_destroy();
     pp_patches_destroy(&ctl);
     pp_events_set_file(NULL);
     if (ex.conn) {

@@ -46,6 +46,7 @@ struct pp_tap;
 #define PP_KEY_MODE "patchpoint-mode"
 #define PP_KEY_FAIL "patchpoint-fail"
 #define PP_KEY_PORTS "patchpoint-ports"
+#define PP_KEY_LIMITS "patchpoint-limits"
 #define PP_KEY_STATUS "patchpoint-status"
 #define PP_KEY_TAP "patchpoint-tap"     /* Marks a port of ours. */
 

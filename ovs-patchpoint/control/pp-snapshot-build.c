@@ -2,7 +2,8 @@
 
 /* The snapshot that the engine works by.
  *
- * In: the interfaces with a policy, their slots, the policies, the program.
+ * In: the interfaces with a policy, their slots, the policies, the program,
+ * the limits.
  * Out: a sealed memfd with a struct pp_snapshot (engine/pp-snapshot.h), handed
  * to the engine when it is not what it has already.
  *
@@ -21,6 +22,7 @@
 
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-engine-proc.h"
 #include "pp-policy.h"
@@ -125,6 +127,7 @@ build(const struct pp_control *ctl)
     struct ofpbuf *b = ofpbuf_new(65536);
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .limits = *pp_bounds(),
     };
     const struct pp_policy *policy;
     struct pp_bridge *br;

@@ -21,6 +21,7 @@
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-engine-proc.h"
 #include "pp-ofconn.h"
@@ -145,6 +146,9 @@ check_row(struct pp_control *ctl, const struct smap *ids, const char *where,
     const char *is = smap_get(ids, PP_KEY_STATUS);
     char *error = ctl->exiting ? NULL : pp_policy_check_keys(ctl, ids, where);
 
+    if (!error && !ctl->exiting && ids == &ctl->ovs->external_ids) {
+        error = nullable_xstrdup(pp_bounds_error());
+    }
     *value = error ? xasprintf("error: %s", error) : NULL;
     free(error);
     if (*value && (!is || strcmp(is, *value))) {

@@ -20,6 +20,7 @@
 #include "packets.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
+#include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-engine-proc.h"
 #include "pp-events.h"
@@ -179,6 +180,8 @@ stats_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
 
     ds_put_format(&ds, "%-28s %12"PRIu64"  connections followed\n", "conns",
                   c->conns);
+    ds_put_format(&ds, "%-28s %12"PRIu64"  of them half-open\n", "half_open",
+                  c->half_open);
     ds_put_format(&ds, "%-28s %12"PRIu64"  bytes held\n", "held_bytes",
                   c->held_bytes);
     ds_put_format(&ds, "%-28s %12"PRIu64"  bytes of connection state\n",
@@ -216,6 +219,9 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     pp_engine_format(ctl->engine, &ds);
     ds_put_format(&ds, "\npatches: %"PRIuSIZE" loaded%s\n", ctl->pool->n,
                   ctl->pool_error ? ", some refused (patch/list)" : "");
+    ds_put_cstr(&ds, "limits: ");
+    pp_bounds_format(&ds);
+    ds_put_char(&ds, '\n');
     PP_FOR_EACH_POLICY (policy) {
         ds_put_format(&ds, "policy %u: %"PRIuSIZE" patches, %s, fail %s, ",
                       policy->number, policy->n_patches,

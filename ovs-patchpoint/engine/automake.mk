@@ -20,8 +20,11 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-ipc.h \
 	ovs-patchpoint/engine/pp-ledger.c \
 	ovs-patchpoint/engine/pp-ledger.h \
+	ovs-patchpoint/engine/pp-limits.h \
 	ovs-patchpoint/engine/pp-match.c \
 	ovs-patchpoint/engine/pp-match.h \
+	ovs-patchpoint/engine/pp-pack.c \
+	ovs-patchpoint/engine/pp-pack.h \
 	ovs-patchpoint/engine/pp-packet-in.c \
 	ovs-patchpoint/engine/pp-packet-out.c \
 	ovs-patchpoint/engine/pp-packet.h \
@@ -41,6 +44,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-stream-udp.h \
 	ovs-patchpoint/engine/pp-stream.c \
 	ovs-patchpoint/engine/pp-stream.h \
+	ovs-patchpoint/engine/pp-timers.c \
+	ovs-patchpoint/engine/pp-timers.h \
 	ovs-patchpoint/engine/pp-vector.c \
 	ovs-patchpoint/engine/pp-vector.h
 

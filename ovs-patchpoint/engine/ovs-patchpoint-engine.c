@@ -176,6 +176,7 @@ map_snapshot(struct engine *e, int fd)
         return error;
     }
     pp_pipeline_set_snapshot(e->pipeline, data);
+    pp_pipeline_reserve(e->pipeline);
     if (e->snapshot) {
         munmap(e->snapshot, e->snapshot_size);
     }

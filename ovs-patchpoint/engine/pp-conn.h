@@ -15,7 +15,7 @@
 #include "engine/pp-inspect.h"
 #include "engine/pp-ipc.h"
 #include "engine/pp-packet.h"
-#include "heap.h"
+#include "engine/pp-timers.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 
@@ -105,6 +105,7 @@ struct pp_half {
     struct ovs_list held;       /* struct pp_held: undecided, in order. */
     struct ovs_list early;      /* struct pp_held: out of order, by 'in'. */
     uint32_t held_bytes;        /* Memory of all these. */
+    uint8_t dir;                /* enum pp_dir. */
 };
 
 /* What a half is besides its lists: plain bytes. */
@@ -118,20 +119,27 @@ struct pp_conn_key {
     uint32_t server;            /* struct pp_snap_server's id. */
 };
 
-struct pp_conn {
+/* What the flow stage knows of a connection, also of a packed one. */
+struct pp_conn_head {
     struct hmap_node node;      /* In the connection table. */
-    struct ovs_list lru;        /* In one of its lists. */
-    struct heap_node timer;     /* In the timers, if 'deadline'. */
+    struct ovs_list lru;        /* In one of its lists... */
     struct pp_conn_key key;
+    uint8_t lru_list;           /* ...this one, an enum pp_lru... */
+    bool quiet;                 /* ...of these. */
+    bool packed;                /* A packed one's (pp-pack.h). */
     const struct pp_proxy *proxy;
     uint64_t used;              /* When a frame last came, in ms. */
-    uint64_t deadline;          /* When it wants to be looked at, in ms; 0:
-                                 * not at all. */
+};
+
+struct pp_conn {
+    struct pp_conn_head head;   /* Must be first. */
+    struct pp_timer timer;      /* When it wants to be looked at. */
     uint64_t hold_ack_at;       /* Deadlines of one kind each; 0: none. */
     uint64_t rto_at;
     uint64_t close_at;
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
+    uint32_t other_isn;
     uint16_t pending_mss;
     int8_t pending_wscale;
     bool pending_sack_ok;
@@ -139,16 +147,36 @@ struct pp_conn {
     uint64_t serial;            /* ...of this one. */
     uint16_t record;            /* In the ledger: index + 1, or 0. */
     uint8_t state;              /* enum pp_conn_state. */
+    bool met;                   /* The client has acknowledged the server's
+                                 * SYN: the handshake is over. */
+    bool other_syn;             /* Until then: the server's SYN came with
+                                 * 'other_isn', too... */
+    bool other_ts;              /* ...and announced this. */
+    bool other_sack_ok;
+    int8_t other_wscale;
+    uint16_t other_mss;
     bool pending_syn;
     bool reset;                 /* The last that came was a RST that fits. */
     bool restarted;             /* 'inspect' is to start anew. */
     bool restored;              /* From the ledger: what its proxy knew is
                                  * lost. */
     bool to_server_waits;       /* PP_STEP_WAIT. */
+    bool full;                  /* Not decided on for want of room. */
+    uint8_t holder_class;       /* Index into the stream stage's holders + 1;
+                                 * 0: it holds nothing. */
+    struct ovs_list holder;     /* In that list... */
+    uint64_t holds_since;       /* ...and so much, without getting rid of any,
+                                 * since then. */
     bool has_ts;                /* Timestamps (RFC 7323) are in use. */
     bool signed_;               /* TCP-MD5 or TCP-AO: cannot be edited. */
     struct pp_half half[2];     /* By enum pp_dir. */
     struct pp_inspect inspect;  /* Must be last. */
 };
+
+static inline size_t
+pp_conn_size(const struct pp_proxy *proxy)
+{
+    return offsetof(struct pp_conn, inspect) + PP_INSPECT_SIZE(proxy);
+}
 
 #endif /* pp-conn.h */

@@ -81,13 +81,6 @@ pp_edit_list_touches(const struct pp_edit_list *list, uint64_t from,
     return false;
 }
 
-void
-pp_edit_list_destroy(struct pp_edit_list *list)
-{
-    free(list->entries);
-    memset(list, 0, sizeof *list);
-}
-
 /* The last entry for which 'in' (or, with 'by_out', 'out') is at or before
  * 'pos', or NULL. */
 static const struct pp_edit_entry *

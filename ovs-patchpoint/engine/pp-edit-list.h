@@ -49,8 +49,6 @@ bool pp_edit_list_touches(const struct pp_edit_list *, uint64_t from,
 /* Folds entries whose end in the out stream is at or before 'acked_out'. */
 void pp_edit_list_prune(struct pp_edit_list *, uint64_t acked_out);
 
-void pp_edit_list_destroy(struct pp_edit_list *);
-
 /* Where the byte at 'in' stands in the out stream.  At the place of an
  * insertion: behind it.  Inside of removed bytes: behind what replaced
  * them. */

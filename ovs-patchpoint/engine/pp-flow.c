@@ -9,10 +9,12 @@
 
 #include "engine/pp-flow.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/pp-ledger.h"
+#include "engine/pp-pack.h"
 #include "engine/pp-stream.h"
 #include "hash.h"
 #include "packets.h"
@@ -39,7 +41,8 @@ pp_flow_init(struct pp_flow *flow, uint32_t basis)
     hmap_init(&flow->servers);
     hmap_init(&flow->slots);
     for (int i = 0; i < PP_N_LRU; i++) {
-        ovs_list_init(&flow->lru[i]);
+        ovs_list_init(&flow->lru[i][0]);
+        ovs_list_init(&flow->lru[i][1]);
     }
     flow->basis = basis;
 }
@@ -56,20 +59,6 @@ clear_servers(struct pp_flow *flow)
     HMAP_FOR_EACH_POP (slot, node, &flow->slots) {
         free(slot);
     }
-}
-
-void
-pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
-{
-    struct pp_conn *conn;
-
-    HMAP_FOR_EACH_SAFE (conn, node, &flow->conns) {
-        pp_flow_forget(flow, st, conn);
-    }
-    hmap_destroy(&flow->conns);
-    clear_servers(flow);
-    hmap_destroy(&flow->servers);
-    hmap_destroy(&flow->slots);
 }
 
 static uint32_t
@@ -154,19 +143,6 @@ find_service(const struct pp_flow *flow, const struct pp_snap_server *server,
     return NULL;
 }
 
-static struct pp_conn *
-find_conn(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash)
-{
-    struct pp_conn *conn;
-
-    HMAP_FOR_EACH_WITH_HASH (conn, node, hash, &flow->conns) {
-        if (!memcmp(&conn->key, key, sizeof *key)) {
-            return conn;
-        }
-    }
-    return NULL;
-}
-
 static void
 make_key(struct pp_conn_key *key, const struct pp_snap_server *server,
          const struct pp_packet *pkt, enum pp_dir dir)
@@ -183,55 +159,210 @@ make_key(struct pp_conn_key *key, const struct pp_snap_server *server,
     key->server = server->id;
 }
 
-static size_t
-conn_memory(const struct pp_proxy *proxy)
+/* The connection of a head that is not packed. */
+static struct pp_conn *
+conn_of(struct pp_conn_head *head)
 {
-    return offsetof(struct pp_conn, inspect) + PP_INSPECT_SIZE(proxy);
+    ovs_assert(!head->packed);
+    return CONTAINER_OF(head, struct pp_conn, head);
+}
+
+static void
+join_list(struct pp_flow *flow, struct pp_conn_head *head, enum pp_lru list,
+          bool quiet)
+{
+    head->lru_list = list;
+    head->quiet = quiet;
+    ovs_list_push_back(&flow->lru[list][quiet], &head->lru);
+    flow->n_lru[list]++;
+}
+
+static void
+leave_list(struct pp_flow *flow, struct pp_conn_head *head)
+{
+    ovs_list_remove(&head->lru);
+    flow->n_lru[head->lru_list]--;
+}
+
+/* The one that was used before all others of 'list', or NULL. */
+static struct pp_conn_head *
+oldest(const struct pp_flow *flow, enum pp_lru list, bool quiet)
+{
+    const struct ovs_list *l = &flow->lru[list][quiet];
+
+    return (ovs_list_is_empty(l) ? NULL
+            : CONTAINER_OF(ovs_list_front(l), struct pp_conn_head, lru));
+}
+
+static void
+forget(struct pp_flow *flow, struct pp_stream *st, struct pp_conn_head *head)
+{
+    hmap_remove(&flow->conns, &head->node);
+    leave_list(flow, head);
+    if (!head->packed) {
+        pp_stream_conn_destroy(st, conn_of(head));
+    }
+    flow->memory -= malloc_usable_size(head);
+    free(head);
 }
 
 void
 pp_flow_forget(struct pp_flow *flow, struct pp_stream *st,
                struct pp_conn *conn)
 {
-    hmap_remove(&flow->conns, &conn->node);
-    ovs_list_remove(&conn->lru);
-    pp_stream_conn_destroy(st, conn);
-    flow->memory -= conn_memory(conn->proxy);
-    free(conn);
+    forget(flow, st, &conn->head);
 }
 
-/* Makes room for one more connection at the bound: one that is likely over,
- * else the one idle for longest. */
+/* 'new' has the place of 'old', which is freed. */
 static void
-make_room(struct pp_flow *flow, struct pp_stream *st)
+replace(struct pp_flow *flow, struct pp_conn_head *old,
+        struct pp_conn_head *new)
 {
-    if (hmap_count(&flow->conns) < st->limits.conns) {
-        return;
+    hmap_replace(&flow->conns, &old->node, &new->node);
+    ovs_list_replace(&new->lru, &old->lru);
+    flow->memory += malloc_usable_size(new);
+    flow->memory -= malloc_usable_size(old);
+    free(old);
+}
+
+void
+pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH_SAFE (head, node, &flow->conns) {
+        forget(flow, st, head);
     }
-    st->counters->flow_table_full++;
-    for (int i = 0; i < PP_N_LRU; i++) {
-        if (!ovs_list_is_empty(&flow->lru[i])) {
-            pp_flow_forget(flow, st,
-                           CONTAINER_OF(ovs_list_front(&flow->lru[i]),
-                                        struct pp_conn, lru));
-            return;
+    hmap_destroy(&flow->conns);
+    clear_servers(flow);
+    hmap_destroy(&flow->servers);
+    hmap_destroy(&flow->slots);
+}
+
+static struct pp_conn *
+find_conn(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH_WITH_HASH (head, node, hash, &flow->conns) {
+        if (!memcmp(&head->key, key, sizeof *key)) {
+            if (head->packed) {
+                struct pp_conn *conn = pp_unpack(head);
+
+                replace(flow, head, &conn->head);
+                return conn;
+            }
+            return conn_of(head);
         }
     }
+    return NULL;
+}
+
+static enum pp_lru
+list_of(const struct pp_conn *conn)
+{
+    bool ending = (conn->reset
+                   || (pp_stream_has_ended(conn, PP_TO_SERVER)
+                       && pp_stream_has_ended(conn, PP_FROM_SERVER)));
+
+    if (conn->state == PP_CONN_CLOSED || pp_stream_conn_is_over(conn)) {
+        return PP_LRU_CLOSED;
+    } else if (pp_ledger_is_due(conn)) {
+        return ending ? PP_LRU_EDITED_ENDING : PP_LRU_EDITED;
+    }
+    return (ending ? PP_LRU_ENDING
+            : conn->met ? PP_LRU_LIVE : PP_LRU_HALF_OPEN);
+}
+
+/* True if 'head' is in the list where it belongs.  If not, since a timer has
+ * changed something, it is afterwards. */
+static bool
+is_in_place(struct pp_flow *flow, struct pp_conn_head *head)
+{
+    enum pp_lru list = (head->packed ? head->lru_list
+                        : list_of(conn_of(head)));
+
+    if (list == head->lru_list) {
+        return true;
+    }
+    leave_list(flow, head);
+    join_list(flow, head, list, head->quiet);
+    return false;
+}
+
+/* Which list gives a connection at the bound; PP_N_LRU: none has one that
+ * could go. */
+static enum pp_lru
+list_to_give(const struct pp_flow *flow)
+{
+    const uint32_t *n = flow->n_lru;
+
+    if (n[PP_LRU_CLOSED] || n[PP_LRU_ENDING]) {
+        return n[PP_LRU_CLOSED] ? PP_LRU_CLOSED : PP_LRU_ENDING;
+    } else if (n[PP_LRU_LIVE] && (n[PP_LRU_HALF_OPEN]
+                                  < hmap_count(&flow->conns)
+                                    / PP_HALF_OPEN_SHARE)) {
+        return PP_LRU_LIVE;
+    }
+    return (n[PP_LRU_HALF_OPEN] ? PP_LRU_HALF_OPEN
+            : n[PP_LRU_LIVE] ? PP_LRU_LIVE : PP_N_LRU);
+}
+
+/* The one that is to go at the bound, or NULL. */
+static struct pp_conn_head *
+find_to_go(struct pp_flow *flow)
+{
+    struct pp_conn_head *head;
+    enum pp_lru list;
+
+    do {
+        list = list_to_give(flow);
+        if (list == PP_N_LRU) {
+            return NULL;
+        }
+        head = oldest(flow, list, true);
+        head = head ? head : oldest(flow, list, false);
+    } while (!is_in_place(flow, head));
+    return head;
+}
+
+/* Makes room for one more connection.  False: there is none.  A bound that has
+ * come down is reached with the next ones, each of which has two go. */
+static bool
+make_room(struct pp_flow *flow, struct pp_stream *st)
+{
+    for (int i = 0; i < 2 && hmap_count(&flow->conns) >= st->limits.conns;
+         i++) {
+        struct pp_conn_head *head = find_to_go(flow);
+        enum pp_lru list;
+
+        if (!head) {
+            st->counters->flow_table_full += !i;
+            return i;
+        }
+        list = head->lru_list;
+        st->counters->flow_evicted_closed += list < PP_LRU_HALF_OPEN;
+        st->counters->flow_evicted_half_open += list == PP_LRU_HALF_OPEN;
+        st->counters->flow_evicted_idle += list == PP_LRU_LIVE;
+        forget(flow, st, head);
+    }
+    return true;
 }
 
 void
 pp_conn_inspect_init(struct pp_conn *conn)
 {
     struct pp_ends ends = {
-        .client_port = conn->key.client_port,
-        .server_port = conn->key.service_port,
+        .client_port = conn->head.key.client_port,
+        .server_port = conn->head.key.service_port,
     };
 
-    memcpy(ends.client, &conn->key.client, sizeof ends.client);
-    memcpy(ends.server, &conn->key.service, sizeof ends.server);
-    pp_inspect_init(&conn->inspect, conn->proxy, &ends);
+    memcpy(ends.client, &conn->head.key.client, sizeof ends.client);
+    memcpy(ends.server, &conn->head.key.service, sizeof ends.server);
+    pp_inspect_init(&conn->inspect, conn->head.proxy, &ends);
 }
 
+/* A new connection, or NULL if there is no room for it. */
 static struct pp_conn *
 new_conn(struct pp_flow *flow, struct pp_stream *st,
          const struct pp_conn_key *key, uint32_t hash,
@@ -239,16 +370,18 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
 {
     struct pp_conn *conn;
 
-    make_room(flow, st);
-    conn = xzalloc(conn_memory(proxy));
-    conn->key = *key;
-    conn->proxy = proxy;
+    if (!make_room(flow, st)) {
+        return NULL;
+    }
+    conn = xzalloc(pp_conn_size(proxy));
+    conn->head.key = *key;
+    conn->head.proxy = proxy;
     pp_stream_conn_init(conn);
     pp_conn_inspect_init(conn);
-    hmap_insert(&flow->conns, &conn->node, hash);
-    conn->used = st->now;
-    ovs_list_push_back(&flow->lru[PP_LRU_OPENING], &conn->lru);
-    flow->memory += conn_memory(proxy);
+    hmap_insert(&flow->conns, &conn->head.node, hash);
+    conn->head.used = st->now;
+    join_list(flow, &conn->head, PP_LRU_HALF_OPEN, false);
+    flow->memory += malloc_usable_size(conn);
     st->counters->flow_new++;
     return conn;
 }
@@ -287,9 +420,11 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
             && (pkt->flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
             *connp = new_conn(flow, st, &key, hash,
                               pp_proxies[service->proxy]);
-            (*connp)->serial = flow->snapshot->serial;
-            (*connp)->service = (uint32_t) (
-                service - pp_snapshot_services(flow->snapshot));
+            if (*connp) {
+                (*connp)->serial = flow->snapshot->serial;
+                (*connp)->service = (uint32_t) (
+                    service - pp_snapshot_services(flow->snapshot));
+            }
         }
         if (*connp || result == PP_FLOW_OTHER) {
             *dirp = dir;
@@ -307,7 +442,8 @@ const struct pp_snap_server *
 pp_flow_server(const struct pp_flow *flow, const struct pp_conn *conn)
 {
     return (flow->snapshot
-            ? find_server(flow, conn->key.bridge, conn->half[PP_TO_SERVER].eth)
+            ? find_server(flow, conn->head.key.bridge,
+                          conn->half[PP_TO_SERVER].eth)
             : NULL);
 }
 
@@ -319,6 +455,7 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     const struct pp_snap_server *server = NULL;
     const struct pp_snap_service *service;
     struct pp_conn_key key;
+    struct pp_conn *conn;
     uint32_t hash;
 
     for (uint32_t i = 0; snap && i < snap->servers.n && !server; i++) {
@@ -329,7 +466,7 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
             server = s;
         }
     }
-    if (!server || hmap_count(&flow->conns) >= st->limits.conns) {
+    if (!server) {
         return NULL;
     }
     memset(&key, 0, sizeof key);
@@ -342,9 +479,13 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     key.server = server->id;
     hash = hash_bytes(&key, sizeof key, flow->basis);
     service = find_service(flow, server, PP_TCP, key.service_port);
-    return (find_conn(flow, &key, hash) ? NULL
+    conn = (find_conn(flow, &key, hash) ? NULL
             : new_conn(flow, st, &key, hash,
                        pp_proxies[service ? service->proxy : 0]));
+    if (conn) {
+        conn->met = true;
+    }
+    return conn;
 }
 
 const struct pp_snap_service *
@@ -376,15 +517,16 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
         const struct pp_snap_service *service = NULL;
 
         for (uint32_t i = 0; i < snap->servers.n && !service; i++) {
-            if (servers[i].id == conn->key.server) {
+            if (servers[i].id == conn->head.key.server) {
                 service = find_service(flow, &servers[i], PP_TCP,
-                                       conn->key.service_port);
+                                       conn->head.key.service_port);
             }
         }
         conn->serial = snap->serial;
-        conn->service = (service && pp_proxies[service->proxy] == conn->proxy
-                         ? (uint32_t) (service - pp_snapshot_services(snap))
-                         : UINT32_MAX);
+        conn->service
+            = (service && pp_proxies[service->proxy] == conn->head.proxy
+               ? (uint32_t) (service - pp_snapshot_services(snap))
+               : UINT32_MAX);
     }
     return (conn->service == UINT32_MAX ? NULL
             : &pp_snapshot_services(snap)[conn->service]);
@@ -393,40 +535,102 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 void
 pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
 {
-    enum pp_lru list = (conn->state == PP_CONN_CLOSED
-                        || pp_stream_conn_is_over(conn) ? PP_LRU_CLOSED
-                        : conn->record ? PP_LRU_RECORDED
-                        : conn->state == PP_CONN_OPENING ? PP_LRU_OPENING
-                        : PP_LRU_LIVE);
-
-    conn->used = now;
-    ovs_list_remove(&conn->lru);
-    ovs_list_push_back(&flow->lru[list], &conn->lru);
+    conn->head.used = now;
+    leave_list(flow, &conn->head);
+    join_list(flow, &conn->head, list_of(conn), false);
 }
 
-static uint64_t
-expire_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
-            uint64_t now, uint64_t age)
+/* Nothing comes of it at the moment. */
+static void
+quieten(struct pp_flow *flow, struct pp_conn_head *head)
 {
-    struct pp_conn *conn;
+    struct pp_conn *conn = conn_of(head);
 
-    LIST_FOR_EACH_SAFE (conn, lru, &flow->lru[list]) {
-        if (conn->used + age > now) {
-            return conn->used + age;
-        }
-        st->counters->flow_closed += list == PP_LRU_CLOSED;
-        st->counters->flow_expired += list != PP_LRU_CLOSED;
-        pp_flow_forget(flow, st, conn);
+    leave_list(flow, head);
+    join_list(flow, head, list_of(conn), true);
+    if (pp_pack_can(conn)) {
+        replace(flow, head, pp_pack(conn));
     }
-    return UINT64_MAX;
+}
+
+static void
+expire(struct pp_flow *flow, struct pp_stream *st, struct pp_conn_head *head)
+{
+    if (head->lru_list == PP_LRU_HALF_OPEN) {
+        st->counters->flow_expired_half_open++;
+    } else if (head->lru_list == PP_LRU_LIVE
+               || head->lru_list == PP_LRU_EDITED) {
+        st->counters->flow_expired++;
+    } else {
+        st->counters->flow_closed++;
+    }
+    forget(flow, st, head);
+}
+
+/* Does what is due for the connections of 'list', for '*batch' of them at
+ * most.  Returns when the next is due. */
+static uint64_t
+run_list(struct pp_flow *flow, struct pp_stream *st, enum pp_lru list,
+         uint64_t now, unsigned int *batch)
+{
+    static const uint64_t ages[PP_N_LRU] = {
+        [PP_LRU_CLOSED] = PP_CLOSED_MS,
+        [PP_LRU_ENDING] = PP_ENDING_MS,
+        [PP_LRU_HALF_OPEN] = PP_HALF_OPEN_MS,
+        [PP_LRU_LIVE] = PP_IDLE_MS,
+        [PP_LRU_EDITED_ENDING] = PP_ENDING_MS,
+        [PP_LRU_EDITED] = PP_IDLE_MS,
+    };
+    uint64_t next = UINT64_MAX;
+
+    for (int quiet = 0; quiet < 2; quiet++) {
+        uint64_t age = quiet ? ages[list] : PP_QUIET_MS;
+        struct pp_conn_head *head;
+
+        while ((head = oldest(flow, list, quiet)) != NULL) {
+            if (head->used + age > now || !*batch) {
+                next = MIN(next, head->used + age);
+                break;
+            }
+            --*batch;
+            if (!quiet) {
+                quieten(flow, head);
+            } else if (is_in_place(flow, head)) {
+                expire(flow, st, head);
+            }
+        }
+    }
+    return next;
 }
 
 uint64_t
 pp_flow_expire(struct pp_flow *flow, struct pp_stream *st, uint64_t now)
 {
-    uint64_t a = expire_list(flow, st, PP_LRU_OPENING, now, PP_OPENING_MS);
-    uint64_t b = expire_list(flow, st, PP_LRU_CLOSED, now, PP_CLOSED_MS);
-    uint64_t c = expire_list(flow, st, PP_LRU_RECORDED, now, PP_RECORDED_MS);
+    unsigned int batch = PP_EXPIRE_BATCH;
+    uint64_t next = UINT64_MAX;
 
-    return MIN(MIN(a, b), c);
+    for (int list = 0; list < PP_N_LRU; list++) {
+        next = MIN(next, run_list(flow, st, list, now, &batch));
+    }
+    return next;
+}
+
+void
+pp_flow_for_each(const struct pp_flow *flow, uint32_t max,
+                 void (*cb)(void *aux, const struct pp_conn *), void *aux)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH (head, node, &flow->conns) {
+        if (!max--) {
+            break;
+        } else if (head->packed) {
+            struct pp_conn *conn = pp_unpack(head);
+
+            cb(aux, conn);
+            free(conn);
+        } else {
+            cb(aux, conn_of(head));
+        }
+    }
 }

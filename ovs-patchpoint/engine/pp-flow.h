@@ -19,30 +19,54 @@
 struct pp_ledger_head;
 struct pp_stream;
 
-/* How long what is likely over is remembered, in ms. */
+/* How long a connection is remembered after its last frame, in ms: one that is
+ * over; one that may be over but that an end may still go on with, which
+ * would not be inspected then: longer than servers wait for clients; one whose
+ * handshake is not over, as Linux' SYN queue; and any other, a day, as no end
+ * may ever say that it is over. */
 #define PP_CLOSED_MS 10000
-#define PP_OPENING_MS 60000
+#define PP_ENDING_MS 300000
+#define PP_HALF_OPEN_MS 60000
+#define PP_IDLE_MS 86400000
 
-/* How long an idle connection is remembered that cannot do without the
- * engine, in ms: a day, as no end may ever say that it is over. */
-#define PP_RECORDED_MS 86400000
+/* After so long without a frame a connection is packed, in ms: so that those
+ * with traffic are not packed and unpacked all the time. */
+#define PP_QUIET_MS 1000
 
+/* Where a connection is in its life.  At the bound of the table, the first
+ * list in this order that has one gives its oldest; those that are edited
+ * never do. */
 enum pp_lru {
-    PP_LRU_OPENING,
-    PP_LRU_CLOSED,
+    PP_LRU_CLOSED,              /* Over: FINs acknowledged, or the server's
+                                 * RST. */
+    PP_LRU_ENDING,              /* The client's RST, or FINs of both. */
+    PP_LRU_HALF_OPEN,           /* Handshake not over. */
     PP_LRU_LIVE,
-    PP_LRU_RECORDED,            /* In the ledger. */
+    PP_LRU_EDITED_ENDING,       /* Its ends cannot do without the engine. */
+    PP_LRU_EDITED,
     PP_N_LRU,
 };
 
+/* While less than 1 in this many connections are half-open, an idle one makes
+ * room before them: a full table does not keep newcomers from getting through
+ * their handshake while somebody floods it with SYNs. */
+#define PP_HALF_OPEN_SHARE 64
+
+/* Connections that are forgotten or packed in one call at most. */
+#define PP_EXPIRE_BATCH 256
+
 struct pp_flow {
-    struct hmap conns;          /* struct pp_conn. */
-    struct ovs_list lru[PP_N_LRU];      /* Oldest first. */
+    struct hmap conns;          /* struct pp_conn_head. */
+    struct ovs_list lru[PP_N_LRU][2];   /* The same, oldest first; [1]: quiet
+                                         * for PP_QUIET_MS, and packed if
+                                         * that is possible. */
+    uint32_t n_lru[PP_N_LRU];   /* How many there are. */
     struct hmap servers;        /* By bridge and MAC. */
     struct hmap slots;          /* More slots of servers, by both. */
     const struct pp_snapshot *snapshot; /* Or NULL. */
     uint32_t basis;             /* For hashes that nobody can foresee. */
-    uint64_t memory;            /* Bytes of the connections. */
+    uint64_t memory;            /* Bytes of the connections, as the allocator
+                                 * rounds them up. */
 };
 
 void pp_flow_init(struct pp_flow *, uint32_t basis);
@@ -59,7 +83,8 @@ enum pp_flow_result {
 };
 
 /* Finds the connection that 'pkt', from bridge 'bridge', belongs to, or makes
- * one for a SYN to a service.  Sets '*dir' and '*service' too unless it is
+ * one for a SYN to a service; at the bound another one makes room for it, or
+ * it is not followed.  Sets '*dir' and '*service' too unless it is
  * PP_FLOW_OTHER. */
 enum pp_flow_result pp_flow(struct pp_flow *, struct pp_stream *,
                             uint32_t bridge, const struct pp_packet *,
@@ -93,9 +118,15 @@ void pp_conn_inspect_init(struct pp_conn *);
 /* After a packet: the connection was used now, in its present state. */
 void pp_flow_used(struct pp_flow *, struct pp_conn *, uint64_t now);
 
+/* Calls 'cb' for each of up to 'max' connections. */
+void pp_flow_for_each(const struct pp_flow *, uint32_t max,
+                      void (*cb)(void *aux, const struct pp_conn *),
+                      void *aux);
+
 void pp_flow_forget(struct pp_flow *, struct pp_stream *, struct pp_conn *);
 
-/* Forgets what is likely over.  Returns when to call again, in ms. */
+/* Forgets what is over, or idle for too long, and packs what is quiet.
+ * Returns when to call again, in ms. */
 uint64_t pp_flow_expire(struct pp_flow *, struct pp_stream *, uint64_t now);
 
 #endif /* pp-flow.h */

@@ -125,6 +125,14 @@ pp_inspect_init(struct pp_inspect *in, const struct pp_proxy *proxy,
     }
 }
 
+void
+pp_inspect_tidy(struct pp_inspect *in, const struct pp_proxy *proxy)
+{
+    if (!in->in_group) {
+        memset(saved(in, proxy), 0, proxy->conn_size);
+    }
+}
+
 /* The slot of 'proxy' in tables by proxy. */
 static int
 proxy_slot(struct pp_inspector *ins, const struct pp_proxy *proxy)

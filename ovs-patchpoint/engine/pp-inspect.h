@@ -111,6 +111,9 @@ struct pp_inspect {
 void pp_inspect_init(struct pp_inspect *, const struct pp_proxy *,
                      const struct pp_ends *ends);
 
+/* Makes zero what nobody will look at any more. */
+void pp_inspect_tidy(struct pp_inspect *, const struct pp_proxy *);
+
 /* The next step of direction 'dir'.  'conn_aux' is handed to report().  What
  * '*step' points to is valid until the next call for the same inspector. */
 void pp_inspect_step(struct pp_inspector *, struct pp_inspect *,

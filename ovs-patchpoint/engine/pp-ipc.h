@@ -174,7 +174,11 @@ struct pp_ipc_event {
     PP_COUNTER(flow_new, "connections seen from their SYN on")              \
     PP_COUNTER(flow_midstream, "connections first seen in mid-stream")      \
     PP_COUNTER(flow_expired, "connections forgotten when idle")             \
+    PP_COUNTER(flow_expired_half_open, "forgotten: handshake not over")     \
     PP_COUNTER(flow_closed, "connections ended")                            \
+    PP_COUNTER(flow_evicted_closed, "ended ones that made room early")      \
+    PP_COUNTER(flow_evicted_half_open, "half-open ones that made room")     \
+    PP_COUNTER(flow_evicted_idle, "idle ones that made room")               \
     PP_COUNTER(flow_table_full, "connections not followed: table full")     \
     PP_COUNTER(flow_reused, "connections that took over an old one's key")  \
     /* stream */                                                            \
@@ -187,6 +191,9 @@ struct pp_ipc_event {
     PP_COUNTER(stream_out_of_order, "segments ahead of their turn")         \
     PP_COUNTER(stream_out_of_window, "segments outside the window")         \
     PP_COUNTER(stream_hold_full, "segments dropped: held bytes at bound")   \
+    PP_COUNTER(stream_full, "segments dropped: edits or replies at bound")  \
+    PP_COUNTER(stream_full_waits, "decisions put off: the same")            \
+    PP_COUNTER(stream_evicted, "connections reset: held most for longest")  \
     PP_COUNTER(stream_hold_acks, "acknowledgements sent for held bytes")    \
     PP_COUNTER(stream_rto, "retransmissions on the engine's own timer")     \
     PP_COUNTER(stream_gave_up, "connections given up after timeouts")       \
@@ -240,6 +247,7 @@ struct pp_counters {
 
     /* Gauges. */
     uint64_t conns;             /* Connections in the table. */
+    uint64_t half_open;         /* Of them half-open. */
     uint64_t held_bytes;        /* Held and kept, all connections. */
     uint64_t memory;            /* Bytes of all connection state. */
 

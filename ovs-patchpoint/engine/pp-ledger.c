@@ -171,16 +171,22 @@ put_pieces(struct pp_ledger *ledger, struct body *body,
            const struct pp_half *half, int dir)
 {
     uint64_t owed = half->cut ? UINT64_MAX : half->owned;
+    const struct pp_edit_entry *e = half->edits.entries;
+    const struct pp_edit_entry *end = e ? e + half->edits.n : NULL;
 
     for (const struct pp_keep *keep = half->keep; keep; keep = keep->next) {
+        uint64_t keep_end = keep->out + keep->len;
+
         put_piece(ledger, body, keep, (struct range) { half->acked, owed },
                   dir);
-        for (uint32_t i = 0; i < half->edits.n; i++) {
-            const struct pp_edit_entry *e = &half->edits.entries[i];
-
+        while (e < end && e->out < keep_end) {
             put_piece(ledger, body, keep,
                       (struct range) { MAX(e->out, owed),
                                        e->out + e->inserted }, dir);
+            if (e->out + e->inserted > keep_end) {
+                break;          /* The next one has the rest. */
+            }
+            e++;
         }
     }
 }
@@ -225,6 +231,13 @@ is_owed(const struct pp_half *half)
 {
     return (half->acked < half->owned || half->swallow > half->decided
             || half->mine > pp_edit_list_acked(&half->edits, half->acked));
+}
+
+bool
+pp_ledger_is_due(const struct pp_conn *conn)
+{
+    return (is_pinned(conn) || is_owed(&conn->half[0])
+            || is_owed(&conn->half[1]));
 }
 
 static void
@@ -274,14 +287,14 @@ new_record(struct pp_ledger *ledger, struct pp_stream *st,
     head->used = true;
     head->pinned = false;
     body_of(record)->n_blocks = 0;
-    head->vlan = conn->key.vlan;
+    head->vlan = conn->head.key.vlan;
     head->since = st->now;
     memset(&head->client, 0, sizeof head->client);
-    head->client.ip = conn->key.client;
-    head->client.port = conn->key.client_port;
+    head->client.ip = conn->head.key.client;
+    head->client.port = conn->head.key.client_port;
     memset(&head->service, 0, sizeof head->service);
-    head->service.ip = conn->key.service;
-    head->service.port = conn->key.service_port;
+    head->service.ip = conn->head.key.service;
+    head->service.port = conn->head.key.service_port;
     head->mac = server->mac;
     memcpy(head->server, server->name, sizeof head->server);
     end(record);
@@ -301,8 +314,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
     }
     if (conn->state == PP_CONN_OPENING || conn->state == PP_CONN_CLOSED
         || conn->reset || pp_stream_conn_is_over(conn)
-        || (!pinned && !is_owed(&conn->half[0])
-            && !is_owed(&conn->half[1]))) {
+        || !pp_ledger_is_due(conn)) {
         if (conn->record) {
             pp_ledger_forget(ledger, conn);
         }
@@ -370,12 +382,13 @@ get(struct cursor *c, size_t n)
     return p;
 }
 
-/* Puts the next 'n' entries into 'list', which has the right skew.  False if
- * no list could have had them. */
+/* Puts the next 'n' entries into the edit list of 'half', which has the right
+ * skew.  False if no list could have had them. */
 static bool
-take_edits(struct pp_edit_list *list, uint32_t n, struct cursor *c)
+take_edits(struct pp_stream *st, struct pp_half *half, uint32_t n,
+           struct cursor *c)
 {
-    int64_t skew = list->skew;
+    int64_t skew = half->edits.skew;
     uint64_t from = 0;
 
     for (uint32_t i = 0; i < n; i++) {
@@ -392,7 +405,7 @@ take_edits(struct pp_edit_list *list, uint32_t n, struct cursor *c)
         }
         from = e.in + e.removed;
         skew += (int64_t) e.inserted - e.removed;
-        pp_edit_list_add(list, e.in, e.removed, e.inserted);
+        pp_stream_edit(st, half, e.in, e.removed, e.inserted);
     }
     return true;
 }
@@ -408,7 +421,8 @@ half_is_good(const struct pp_half *half)
 
 /* Puts what 'r' says into 'half', which is new. */
 static bool
-take_half(struct pp_half *half, const struct half_record *r, struct cursor *c)
+take_half(struct pp_stream *st, struct pp_half *half,
+          const struct half_record *r, struct cursor *c)
 {
     struct pp_half plain;
 
@@ -418,7 +432,7 @@ take_half(struct pp_half *half, const struct half_record *r, struct cursor *c)
     }
     memcpy(half, &plain, PP_HALF_PLAIN);
     half->edits.skew = r->skew;
-    return take_edits(&half->edits, r->n_edits, c);
+    return take_edits(st, half, r->n_edits, c);
 }
 
 /* Puts kept bytes back. */
@@ -474,8 +488,8 @@ take_record(struct pp_stream *st, struct pp_conn *conn,
     if ((body->state != PP_CONN_INSPECTED && body->state != PP_CONN_OPAQUE
          && body->state != PP_CONN_UNINSPECTED
          && body->state != PP_CONN_CLOSING)
-        || !take_half(&conn->half[0], &body->half[0], &c)
-        || !take_half(&conn->half[1], &body->half[1], &c)
+        || !take_half(st, &conn->half[0], &body->half[0], &c)
+        || !take_half(st, &conn->half[1], &body->half[1], &c)
         || !take_pieces(st, conn, body->n_pieces, &c)) {
         return false;
     }

@@ -102,6 +102,10 @@ uint32_t pp_ledger_layout(void);
 void pp_ledger_take(struct pp_ledger *, struct pp_ledger_region *,
                     struct pp_stream *, const struct pp_ledger_cbs *);
 
+/* True if an end of 'conn' cannot do without the engine: they count
+ * differently, or one has been told that the other has what it has not. */
+bool pp_ledger_is_due(const struct pp_conn *);
+
 /* Writes down what 'conn' has become, or strikes it out where both ends can
  * do without the engine.  The ledger may be NULL. */
 void pp_ledger_update(struct pp_ledger *, struct pp_stream *,

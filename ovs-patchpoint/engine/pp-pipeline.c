@@ -38,10 +38,15 @@ struct pp_pipeline {
 };
 
 static void
-fill_addr(struct pp_ipc_addr *addr, const struct in6_addr *ip, uint16_t port)
+fill_ends(struct pp_ipc_addr *client, struct pp_ipc_addr *service,
+          const struct pp_conn *conn)
 {
-    addr->ip = *ip;
-    addr->port = port;
+    const struct pp_conn_key *key = &conn->head.key;
+
+    client->ip = key->client;
+    client->port = key->client_port;
+    service->ip = key->service;
+    service->port = key->service_port;
 }
 
 /* A condition held on a connection. */
@@ -52,16 +57,15 @@ report(void *pl_, void *conn_, const struct pp_hit_report *hit)
     const struct pp_conn *conn = conn_;
     struct pp_ipc_event event = {
         .serial = pl->flow.snapshot->serial,
-        .server = conn->key.server,
+        .server = conn->head.key.server,
         .patch = hit->patch,
         .rule = hit->rule,
         .monitor = hit->monitor,
         .kind = hit->kind,
-        .proxy = pp_proxy_index(conn->proxy),
+        .proxy = pp_proxy_index(conn->head.proxy),
     };
 
-    fill_addr(&event.client, &conn->key.client, conn->key.client_port);
-    fill_addr(&event.service, &conn->key.service, conn->key.service_port);
+    fill_ends(&event.client, &event.service, conn);
     ovs_strlcpy(event.detail, hit->detail, sizeof event.detail);
     if (hit->patch < PP_PATCHES_MAX) {
         pl->counters->patch_hits[hit->patch]++;
@@ -121,10 +125,19 @@ pp_pipeline_set_limits(struct pp_pipeline *pl, const struct pp_limits *limits)
 }
 
 void
+pp_pipeline_reserve(struct pp_pipeline *pl)
+{
+    hmap_reserve(&pl->flow.conns, pl->stream.limits.conns);
+}
+
+void
 pp_pipeline_set_snapshot(struct pp_pipeline *pl,
                          const struct pp_snapshot *snapshot)
 {
     pp_flow_set_snapshot(&pl->flow, snapshot);
+    if (snapshot) {
+        pp_pipeline_set_limits(pl, &snapshot->limits);
+    }
     memset(pl->counters->patch_hits, 0, sizeof pl->counters->patch_hits);
     pl->counters->hits_serial = snapshot ? snapshot->serial : 0;
     pl->counters->engine_snapshots++;
@@ -178,6 +191,14 @@ decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
 
     for (int i = 0; i < STEPS_MAX && pp_stream_view(&pl->stream, dir, &view);
          i++) {
+        if (dir == PP_TO_SERVER) {
+            conn->full = !pp_stream_has_room(&pl->stream, conn);
+            if (conn->full) {
+                pl->counters->stream_full_waits++;
+                step.kind = PP_STEP_MORE;
+                break;
+            }
+        }
         if (!ruled || conn->signed_ || conn->restored) {
             /* No policy any more; signed segments, which are never edited;
              * or the proxy's state is lost. */
@@ -222,6 +243,20 @@ inspect(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
     }
 }
 
+/* Has those make room who hold the most for longest, while more is held in all
+ * than may be. */
+static void
+make_room(struct pp_pipeline *pl)
+{
+    struct pp_conn *conn;
+
+    while ((conn = pp_stream_overdrawn(&pl->stream)) != NULL) {
+        pl->counters->stream_evicted++;
+        pp_stream_abort(&pl->stream, conn);
+        pp_flow_used(&pl->flow, conn, pl->stream.now);
+    }
+}
+
 static void
 run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
          struct pp_packet *pkt)
@@ -239,8 +274,13 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         inspect(pl, conn, pl->stream.dir);
         free(held);
     }
+    if (conn->full && pp_stream_has_room(&pl->stream, conn)) {
+        conn->full = false;
+        decide(pl, conn, PP_TO_SERVER);
+    }
     pp_stream_done(&pl->stream, conn);
     pp_flow_used(&pl->flow, conn, pl->stream.now);
+    make_room(pl);
 }
 
 /* The ledger. */
@@ -287,7 +327,7 @@ go_on(void *pl_, struct pp_conn *conn)
 {
     struct pp_pipeline *pl = pl_;
 
-    pl->output.bridge = conn->key.bridge;
+    pl->output.bridge = conn->head.key.bridge;
     pp_stream_without_packet(&pl->stream, conn);
     if (conn->state != PP_CONN_CLOSING) {
         decide(pl, conn, PP_TO_SERVER);
@@ -442,41 +482,50 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
                  pp_reassembly_expire(&pl->reassembly, pl->stream.now));
     pl->counters->conns = hmap_count(&pl->flow.conns);
+    pl->counters->half_open = pl->flow.n_lru[PP_LRU_HALF_OPEN];
     pl->counters->held_bytes = pl->stream.held;
     pl->counters->memory = (pl->flow.memory + pl->stream.held
-                            + pl->reassembly.bytes);
+                            + pl->reassembly.bytes
+                            + (pl->flow.conns.mask + 1)
+                              * sizeof(struct hmap_node *));
     return MIN(expire, pp_stream_deadline(&pl->stream));
+}
+
+struct list_aux {
+    void (*row)(void *aux, struct pp_ipc_conn *);
+    void *aux;
+    uint64_t now;
+};
+
+static void
+list_conn(void *l_, const struct pp_conn *conn)
+{
+    struct list_aux *l = l_;
+    struct pp_ipc_conn c = {
+        .server = conn->head.key.server,
+        .proxy = pp_proxy_index(conn->head.proxy),
+        .state = conn->met ? conn->state : PP_CONN_OPENING,
+        .corrections = conn->inspect.corrections,
+        .idle_ms = (uint32_t) (l->now - conn->head.used),
+    };
+
+    fill_ends(&c.client, &c.service, conn);
+    for (int dir = 0; dir < 2; dir++) {
+        const struct pp_half *half = &conn->half[dir];
+
+        c.bytes[dir] = half->in_next;
+        c.edits[dir] = half->edits.n;
+        c.held += half->held_bytes;
+    }
+    l->row(l->aux, &c);
 }
 
 uint32_t
 pp_pipeline_list(const struct pp_pipeline *pl, uint32_t max,
                  void (*row)(void *aux, struct pp_ipc_conn *), void *aux)
 {
-    const struct pp_conn *conn;
-    uint32_t n = 0;
+    struct list_aux l = { .row = row, .aux = aux, .now = pl->stream.now };
 
-    HMAP_FOR_EACH (conn, node, &pl->flow.conns) {
-        struct pp_ipc_conn c = {
-            .server = conn->key.server,
-            .proxy = pp_proxy_index(conn->proxy),
-            .state = conn->state,
-            .corrections = conn->inspect.corrections,
-            .idle_ms = (uint32_t) (pl->stream.now - conn->used),
-        };
-
-        if (n++ >= max) {
-            break;
-        }
-        fill_addr(&c.client, &conn->key.client, conn->key.client_port);
-        fill_addr(&c.service, &conn->key.service, conn->key.service_port);
-        for (int dir = 0; dir < 2; dir++) {
-            const struct pp_half *half = &conn->half[dir];
-
-            c.bytes[dir] = half->in_next;
-            c.edits[dir] = half->edits.n;
-            c.held += half->held_bytes;
-        }
-        row(aux, &c);
-    }
+    pp_flow_for_each(&pl->flow, max, list_conn, &l);
     return (uint32_t) hmap_count(&pl->flow.conns);
 }

@@ -34,10 +34,15 @@ struct pp_pipeline *pp_pipeline_create(const struct pp_pipeline_ops *,
                                        uint32_t basis);
 void pp_pipeline_destroy(struct pp_pipeline *);
 
+/* Other limits than the snapshot's, until the next one. */
 void pp_pipeline_set_limits(struct pp_pipeline *, const struct pp_limits *);
 
-/* Puts a snapshot in force that passed pp_snapshot_check().  It must stay
- * where it is until another one is in force. */
+/* Makes the connection table as large as it may get, up to 8 bytes a
+ * connection, so that no packet has to wait for it to grow. */
+void pp_pipeline_reserve(struct pp_pipeline *);
+
+/* Puts a snapshot in force, with its limits, that passed pp_snapshot_check().
+ * It must stay where it is until another one is in force. */
 void pp_pipeline_set_snapshot(struct pp_pipeline *,
                               const struct pp_snapshot *);
 

@@ -43,6 +43,17 @@ check_service(const struct pp_snapshot *snap,
         (size_t) (sets_end - service->patchset), program);
 }
 
+static bool
+limits_are_good(const struct pp_limits *limits)
+{
+    return (true
+#define PP_LIMIT(MEMBER, NAME, DEFAULT, MIN, MAX, DOC)                       \
+            && limits->MEMBER >= (MIN) && limits->MEMBER <= (MAX)
+            PP_LIMITS
+#undef PP_LIMIT
+            );
+}
+
 const char *
 pp_snapshot_check(const void *data, size_t size)
 {
@@ -56,6 +67,8 @@ pp_snapshot_check(const void *data, size_t size)
         return "the snapshot is of another version";
     } else if (snap->size != size) {
         return "the snapshot's size is wrong";
+    } else if (!limits_are_good(&snap->limits)) {
+        return "a limit is out of range";
     } else if (!part_is_good(snap->servers, sizeof(struct pp_snap_server),
                              size)
                || !part_is_good(snap->services,

@@ -15,10 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "engine/pp-limits.h"
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 2
+#define PP_SNAPSHOT_VERSION 3
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
@@ -38,6 +39,7 @@ struct pp_snapshot {
     uint32_t version;
     uint64_t serial;            /* Grows by one a snapshot. */
     uint64_t size;              /* Bytes in all. */
+    struct pp_limits limits;
     struct pp_snap_part servers;    /* struct pp_snap_server. */
     struct pp_snap_part services;   /* struct pp_snap_service. */
     struct pp_snap_part slots;      /* struct pp_snap_slot. */

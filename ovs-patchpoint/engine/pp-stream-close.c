@@ -46,27 +46,43 @@ learn_syn(struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt)
     }
 }
 
+/* The client's SYN that waits is the one that the server answers. */
+static void
+take_pending(struct pp_conn *conn)
+{
+    struct pp_half *to = &conn->half[PP_TO_SERVER];
+
+    to->isn = conn->pending_isn;
+    to->tsval = conn->pending_tsval;
+    to->mss = conn->pending_mss;
+    to->wscale = conn->pending_wscale;
+    to->sack_ok = conn->pending_sack_ok;
+    conn->pending_syn = false;
+}
+
 /* Forgets what was, for a connection that starts anew with the same key. */
 static void
 start_anew(struct pp_stream *st, struct pp_conn *conn)
 {
     struct pp_half *to = &conn->half[PP_TO_SERVER];
     struct pp_half old = *to;
-    bool pending = conn->pending_syn;
 
     st->counters->flow_reused++;
     pp_stream_conn_destroy(st, conn);
     memset(conn->half, 0, sizeof conn->half);
     conn->hold_ack_at = conn->rto_at = conn->close_at = 0;
-    conn->pending_syn = conn->to_server_waits = conn->has_ts = false;
-    conn->signed_ = false;
+    conn->to_server_waits = conn->has_ts = conn->signed_ = false;
+    conn->met = conn->other_syn = false;
     pp_stream_conn_init(conn);
-    to->isn = conn->pending_isn;
     to->has_isn = true;
-    to->tsval = pending ? conn->pending_tsval : old.tsval;
-    to->mss = pending ? conn->pending_mss : old.mss;
-    to->wscale = pending ? conn->pending_wscale : old.wscale;
-    to->sack_ok = pending ? conn->pending_sack_ok : old.sack_ok;
+    if (conn->pending_syn) {
+        take_pending(conn);
+    } else {
+        to->tsval = old.tsval;
+        to->mss = old.mss;
+        to->wscale = old.wscale;
+        to->sack_ok = old.sack_ok;
+    }
     to->slot = old.slot;
     to->tpid = old.tpid;
     to->vlan_tci = old.vlan_tci;
@@ -75,6 +91,49 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     to->tos = old.tos;
     to->window = old.window;
     conn->restarted = true;
+}
+
+/* Learns what the server's answer 'pkt' to a SYN announces. */
+static void
+learn_answer(struct pp_conn *conn, const struct pp_packet *pkt)
+{
+    struct pp_half *to = &conn->half[PP_TO_SERVER];
+    struct pp_half *from = &conn->half[PP_FROM_SERVER];
+
+    learn_syn(conn, PP_FROM_SERVER, pkt);
+    conn->has_ts = pkt->ts;
+    to->edge = pkt->window;
+    from->edge = to->window;
+    if (to->wscale >= 0 && from->wscale >= 0) {
+        /* Not scaled in a SYN itself (RFC 7323 2.2). */
+        from->window = (uint16_t) (pkt->window >> from->wscale);
+    }
+    from->window_max = from->window;
+}
+
+/* A server that keeps no state for SYNs (RFC 4987 3.6) may answer the same one
+ * with another number later.  Which of them the client got, its
+ * acknowledgement tells; until then both are remembered.  False: 'pkt' is no
+ * such answer. */
+static bool
+take_other_syn(struct pp_conn *conn, const struct pp_packet *pkt)
+{
+    const struct pp_half *to = &conn->half[PP_TO_SERVER];
+    const struct pp_half *from = &conn->half[PP_FROM_SERVER];
+
+    if (conn->state != PP_CONN_INSPECTED || to->in_next || from->in_next
+        || pkt->ack != to->isn + 1 || pkt->seq == from->isn) {
+        return false;
+    }
+    conn->met = false;
+    conn->other_syn = true;
+    conn->other_isn = from->isn;
+    conn->other_ts = conn->has_ts;
+    conn->other_wscale = from->wscale;
+    conn->other_mss = from->mss;
+    conn->other_sack_ok = from->sack_ok;
+    learn_answer(conn, pkt);
+    return true;
 }
 
 /* A SYN.  Until the server answers, any number of them may come, and its
@@ -98,9 +157,12 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         if (pkt->payload_len) {
             pp_packet_strip_payload(pkt);
         }
-        if (conn->state == PP_CONN_OPENING && !(pkt->flags & PP_TCP_ACK)) {
+        if (pkt->flags & PP_TCP_ACK) {
+            /* Both open: the server's first acknowledgement tells. */
+        } else if (conn->state == PP_CONN_OPENING
+                   && (!to->has_isn || pkt->seq == to->isn)) {
             learn_syn(conn, dir, pkt);
-        } else if (!(pkt->flags & PP_TCP_ACK)) {
+        } else {
             conn->pending_syn = true;
             conn->pending_isn = pkt->seq;
             conn->pending_tsval = pkt->ts ? pkt->tsval : 0;
@@ -117,28 +179,47 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     } else {
         bool asked = conn->pending_syn && pkt->ack == conn->pending_isn + 1;
 
-        if (conn->state != PP_CONN_OPENING
-            && (pkt->seq != from->isn
-                || (asked && pkt->ack != to->isn + 1))) {
+        if (conn->state == PP_CONN_OPENING && asked) {
+            take_pending(conn);
+        } else if (conn->state != PP_CONN_OPENING
+                   && !take_other_syn(conn, pkt)
+                   && (pkt->seq != from->isn
+                       || (asked && pkt->ack != to->isn + 1))) {
             /* Whichever SYN it is that the server answers here, maybe not the
              * last one that came: what was before is over. */
             start_anew(st, conn);
         }
         if (conn->state == PP_CONN_OPENING) {
             to->isn = pkt->ack - 1;
-            learn_syn(conn, dir, pkt);
-            conn->has_ts = pkt->ts;
+            learn_answer(conn, pkt);
             conn->state = PP_CONN_INSPECTED;
-            to->edge = pkt->window;
-            from->edge = to->window;
-            if (to->wscale >= 0 && from->wscale >= 0) {
-                /* Not scaled in a SYN itself (RFC 7323 2.2). */
-                from->window = (uint16_t) (pkt->window >> from->wscale);
-            }
-            from->window_max = from->window;
         }
     }
     pp_packet_out(pkt, st->out, st->counters);
+}
+
+/* A packet of the client's behind its SYN, none of which has told yet that it
+ * got the server's. */
+void
+pp_stream_meet(struct pp_conn *conn, const struct pp_packet *pkt)
+{
+    struct pp_half *from = &conn->half[PP_FROM_SERVER];
+    uint64_t out = pp_offset(from, pkt->ack, from->sent);
+
+    if (!(pkt->flags & PP_TCP_ACK) || !from->has_isn) {
+        return;
+    }
+    if (conn->other_syn && pkt->ack == conn->other_isn + 1) {
+        from->isn = conn->other_isn;
+        from->wscale = conn->other_wscale;
+        from->mss = conn->other_mss;
+        from->sack_ok = conn->other_sack_ok;
+        conn->has_ts = conn->other_ts;
+    } else if (pp_before_start(out) || out > from->sent) {
+        return;
+    }
+    conn->met = true;
+    conn->other_syn = false;
 }
 
 /* A packet behind the SYNs, none of which told that the server takes the
@@ -222,6 +303,11 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pkt->payload_len = 0;
         pp_stream_pass(st, conn, dir, pkt, in);
     } else {
+        if (dir == PP_FROM_SERVER && conn->half[PP_TO_SERVER].has_isn
+            && pkt->flags & PP_TCP_ACK
+            && pkt->ack == conn->half[PP_TO_SERVER].isn + 1) {
+            conn->reset = true;
+        }
         pp_packet_out(pkt, st->out, st->counters);
     }
 }
@@ -264,6 +350,7 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
         pp_stream_send_rst(st, conn, PP_FROM_SERVER,
                            conn->half[PP_FROM_SERVER].sent);
         gone(conn, PP_TO_SERVER);
+        pp_keep_drop(st, &conn->half[PP_FROM_SERVER]);
     }
     for (int dir = 0; dir < 2; dir++) {
         struct pp_half *half = &conn->half[dir];
@@ -272,6 +359,22 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
             pp_stream_emit(st, conn, dir, half->sent, half->end);
         }
     }
+}
+
+void
+pp_stream_abort(struct pp_stream *st, struct pp_conn *conn)
+{
+    bool dead[2] = { conn->half[0].dead, conn->half[1].dead };
+
+    st->out->bridge = conn->head.key.bridge;
+    pp_stream_without_packet(st, conn);
+    /* What is decided need not get there any more. */
+    conn->half[0].dead = conn->half[1].dead = true;
+    pp_stream_cut(st, conn, false);
+    conn->half[0].dead = dead[0];
+    conn->half[1].dead = dead[1];
+    pp_stream_give_up(st, conn);
+    ovs_assert(!conn->holder_class);
 }
 
 /* A packet for an end that the engine stands in for. */

@@ -14,20 +14,145 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a step may put in at once: the longest reply. */
+#define STEP_ROOM (64 * 1024)
+
+static struct pp_conn *
+conn_of(const struct pp_half *half)
+{
+    return CONST_CAST(struct pp_conn *,
+                      CONTAINER_OF(half - half->dir, struct pp_conn,
+                                   half[0]));
+}
+
+static uint64_t
+held_by(const struct pp_conn *conn)
+{
+    return (uint64_t) conn->half[0].held_bytes + conn->half[1].held_bytes;
+}
+
+/* 'n' bytes more are held; fewer if it is negative. */
 static void
 account(struct pp_stream *st, struct pp_half *half, int64_t n)
 {
+    struct pp_conn *conn = conn_of(half);
+    uint64_t held;
+    uint8_t class;
+
     half->held_bytes = (uint32_t) (half->held_bytes + n);
     st->held = (uint64_t) ((int64_t) st->held + n);
+    held = held_by(conn);
+    class = (uint8_t) (held ? log_2_floor(held) + 1 : 0);
+    if (class == conn->holder_class && n >= 0) {
+        return;
+    }
+    if (conn->holder_class) {
+        ovs_list_remove(&conn->holder);
+        st->n_holders--;
+    }
+    if (class) {
+        ovs_list_push_back(&st->holders[class - 1], &conn->holder);
+        st->n_holders++;
+        conn->holds_since = st->now;
+    }
+    conn->holder_class = class;
 }
 
-/* True if 'n' more bytes stay within the bounds. */
+/* True if 'n' more bytes stay within the bounds of the connection: half of
+ * them are for each direction, so that neither has to wait for the other.
+ * When most of the room for all is taken, who holds more than the others do
+ * on the average does not get more; a little is left for each. */
 bool
 pp_may_hold(const struct pp_stream *st, const struct pp_half *half, size_t n)
 {
-    return (n <= st->limits.held_conn
-            && half->held_bytes <= st->limits.held_conn - n
-            && st->held + n <= st->limits.held_total);
+    uint64_t bound = st->limits.held_conn / 2;
+    uint64_t most = st->limits.held_total / 4 * 3;
+
+    if (n > bound || half->held_bytes > bound - n) {
+        return false;
+    }
+    return (st->held + n <= most
+            || held_by(conn_of(half)) + n
+               <= MAX(st->limits.held_conn / 4,
+                      most / MAX(st->n_holders, 1)));
+}
+
+bool
+pp_stream_has_room(const struct pp_stream *st, const struct pp_conn *conn)
+{
+    if (conn->state != PP_CONN_INSPECTED) {
+        return true;
+    }
+    for (int dir = 0; dir < 2; dir++) {
+        const struct pp_half *half = &conn->half[dir];
+
+        if (half->edits.n >= st->limits.edits
+            || (half->keep && !pp_may_hold(st, half, STEP_ROOM))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Who costs most: by bytes, and by how long they have been held without any of
+ * them going. */
+struct pp_conn *
+pp_stream_overdrawn(const struct pp_stream *st)
+{
+    struct pp_conn *worst = NULL;
+    uint64_t most = 0;
+
+    if (st->held <= st->limits.held_total) {
+        return NULL;
+    }
+    for (int i = 0; i < PP_HOLDER_CLASSES; i++) {
+        if (!ovs_list_is_empty(&st->holders[i])) {
+            struct pp_conn *conn = CONTAINER_OF(
+                ovs_list_front(&st->holders[i]), struct pp_conn, holder);
+            uint64_t cost = (st->now - conn->holds_since + 1) << i;
+
+            if (cost > most) {
+                most = cost;
+                worst = conn;
+            }
+        }
+    }
+    return worst;
+}
+
+/* Edits.  Their entries are held, too. */
+
+static void
+account_edits(struct pp_stream *st, struct pp_half *half, uint32_t before)
+{
+    account(st, half, ((int64_t) half->edits.allocated - before)
+                      * (int64_t) sizeof *half->edits.entries);
+}
+
+/* As pp_edit_list_add(). */
+void
+pp_stream_edit(struct pp_stream *st, struct pp_half *half, uint64_t in,
+               uint32_t removed, uint32_t inserted)
+{
+    uint32_t before = half->edits.allocated;
+
+    pp_edit_list_add(&half->edits, in, removed, inserted);
+    if (half->edits.allocated != before) {
+        account_edits(st, half, before);
+    }
+}
+
+/* As pp_edit_list_prune(). */
+void
+pp_stream_prune(struct pp_stream *st, struct pp_half *half,
+                uint64_t acked_out)
+{
+    uint32_t before = half->edits.allocated;
+
+    pp_edit_list_prune(&half->edits, acked_out);
+    if (half->edits.allocated != before) {
+        account_edits(st, half, before);
+    }
 }
 
 /* Kept bytes. */
@@ -78,6 +203,20 @@ pp_keep_release(struct pp_stream *st, struct pp_half *half)
     if (!half->keep) {
         half->keep_last = NULL;
     }
+}
+
+/* Frees all: the receiver is gone. */
+void
+pp_keep_drop(struct pp_stream *st, struct pp_half *half)
+{
+    while (half->keep) {
+        struct pp_keep *keep = half->keep;
+
+        half->keep = keep->next;
+        account(st, half, -(int64_t) (sizeof *keep + keep->allocated));
+        free(keep);
+    }
+    half->keep_last = NULL;
 }
 
 /* The kept bytes that have 'out', or else the first behind it, or NULL. */

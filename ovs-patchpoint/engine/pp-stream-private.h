@@ -95,6 +95,7 @@ void pp_stream_answer_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
 void pp_stream_take_ack(struct pp_stream *, struct pp_conn *, enum pp_dir,
                         const struct pp_packet *);
 uint64_t pp_stream_furthest(const struct pp_conn *, enum pp_dir);
+void pp_stream_give_up(struct pp_stream *, struct pp_conn *);
 void pp_stream_acknowledge(struct pp_conn *, enum pp_dir);
 
 /* Keeping: pp-stream-keep.c. */
@@ -110,6 +111,11 @@ void pp_held_add(struct pp_stream *, struct pp_half *, struct ovs_list *,
                  const struct pp_packet *, uint64_t in, bool passed);
 void pp_held_remove(struct pp_stream *, struct pp_half *, struct pp_held *);
 void pp_held_drop(struct pp_stream *, struct pp_half *, struct ovs_list *);
+void pp_keep_drop(struct pp_stream *, struct pp_half *);
+void pp_stream_edit(struct pp_stream *, struct pp_half *, uint64_t in,
+                    uint32_t removed, uint32_t inserted);
+void pp_stream_prune(struct pp_stream *, struct pp_half *,
+                     uint64_t acked_out);
 bool pp_may_hold(const struct pp_stream *, const struct pp_half *, size_t);
 
 /* Closing: pp-stream-close.c. */
@@ -118,6 +124,7 @@ void pp_stream_closing_in(struct pp_stream *, struct pp_conn *, enum pp_dir,
                           struct pp_packet *);
 void pp_stream_syn(struct pp_stream *, struct pp_conn *, enum pp_dir,
                    struct pp_packet *);
+void pp_stream_meet(struct pp_conn *, const struct pp_packet *);
 bool pp_stream_opens(struct pp_conn *, enum pp_dir, const struct pp_packet *);
 void pp_stream_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
                    struct pp_packet *);

@@ -270,15 +270,15 @@ send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         .slot = half->slot,
         .tpid = half->tpid,
         .vlan_tci = half->vlan_tci,
-        .ipv6 = !IN6_IS_ADDR_V4MAPPED(&conn->key.client),
+        .ipv6 = !IN6_IS_ADDR_V4MAPPED(&conn->head.key.client),
         .ttl = half->ttl,
         .tos = half->tos & 0xfc,
-        .src = to_server ? conn->key.client : conn->key.service,
-        .dst = to_server ? conn->key.service : conn->key.client,
-        .src_port = (to_server ? conn->key.client_port
-                     : conn->key.service_port),
-        .dst_port = (to_server ? conn->key.service_port
-                     : conn->key.client_port),
+        .src = to_server ? conn->head.key.client : conn->head.key.service,
+        .dst = to_server ? conn->head.key.service : conn->head.key.client,
+        .src_port = (to_server ? conn->head.key.client_port
+                     : conn->head.key.service_port),
+        .dst_port = (to_server ? conn->head.key.service_port
+                     : conn->head.key.client_port),
         .seq = pp_seq(half, out),
         .flags = flags | PP_TCP_ACK,
         .has_ts = conn->has_ts,
@@ -469,7 +469,7 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
         pp_keep_release(st, acked);
         in = pp_edit_list_acked(&acked->edits, out);
         if (acked->edits.n) {
-            pp_edit_list_prune(&acked->edits, out);
+            pp_stream_prune(st, acked, out);
         }
         if (acked->n_rto) {
             acked->n_rto = 0;
@@ -510,17 +510,8 @@ set_deadline(struct pp_stream *st, struct pp_conn *conn)
     deadline = conn->hold_ack_at ? MIN(deadline, conn->hold_ack_at) : deadline;
     deadline = conn->rto_at ? MIN(deadline, conn->rto_at) : deadline;
     deadline = conn->close_at ? MIN(deadline, conn->close_at) : deadline;
-    deadline = deadline == UINT64_MAX ? 0 : deadline;
-    if (deadline == conn->deadline) {
-        return;
-    } else if (!deadline) {
-        heap_remove(&st->timers, &conn->timer);
-    } else if (!conn->deadline) {
-        heap_insert(&st->timers, &conn->timer, UINT64_MAX - deadline);
-    } else {
-        heap_change(&st->timers, &conn->timer, UINT64_MAX - deadline);
-    }
-    conn->deadline = deadline;
+    pp_timers_set(&st->timers, &conn->timer,
+                  deadline == UINT64_MAX ? 0 : deadline);
 }
 
 /* Bytes up to here the engine delivers: it acknowledged them, or some of
@@ -635,8 +626,8 @@ run_rto(struct pp_stream *st, struct pp_conn *conn)
 /* Stands in for nobody any more: resets both ends.  Each takes it only where
  * it expects the next byte, which it was last heard to be but is not known for
  * sure; so the connection is remembered, and whoever goes on is told again. */
-static void
-give_up(struct pp_stream *st, struct pp_conn *conn)
+void
+pp_stream_give_up(struct pp_stream *st, struct pp_conn *conn)
 {
     for (int dir = 0; dir < 2; dir++) {
         if (!conn->half[!dir].dead) {
@@ -644,27 +635,31 @@ give_up(struct pp_stream *st, struct pp_conn *conn)
             conn->half[!dir].dead = true;
         }
     }
+    for (int dir = 0; dir < 2; dir++) {
+        pp_keep_drop(st, &conn->half[dir]);
+        pp_stream_prune(st, &conn->half[dir], UINT64_MAX);
+    }
     pp_stream_done(st, conn);
 }
 
 uint64_t
 pp_stream_deadline(const struct pp_stream *st)
 {
-    return (heap_is_empty(&st->timers) ? UINT64_MAX
-            : UINT64_MAX - heap_max(&st->timers)->priority);
+    return pp_timers_next(&st->timers);
 }
 
 struct pp_conn *
 pp_stream_run_timers(struct pp_stream *st)
 {
-    st->pkt = NULL;
-    while (pp_stream_deadline(st) <= st->now) {
-        struct pp_conn *conn = CONTAINER_OF(heap_max(&st->timers),
-                                            struct pp_conn, timer);
+    struct pp_timer *timer;
 
-        st->out->bridge = conn->key.bridge;
+    st->pkt = NULL;
+    while ((timer = pp_timers_due(&st->timers, st->now)) != NULL) {
+        struct pp_conn *conn = CONTAINER_OF(timer, struct pp_conn, timer);
+
+        st->out->bridge = conn->head.key.bridge;
         if (conn->close_at && conn->close_at <= st->now) {
-            give_up(st, conn);
+            pp_stream_give_up(st, conn);
             return conn;
         }
         if (conn->hold_ack_at && conn->hold_ack_at <= st->now) {

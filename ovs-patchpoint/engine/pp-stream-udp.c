@@ -46,7 +46,7 @@ struct pp_conn *
 pp_stream_udp_in(struct pp_stream_udp *udp, const struct pp_conn_key *key,
                  const struct pp_proxy *proxy, const struct pp_packet *pkt)
 {
-    size_t size = offsetof(struct pp_conn, inspect) + PP_INSPECT_SIZE(proxy);
+    size_t size = pp_conn_size(proxy);
 
     udp->counters->stream_datagrams++;
     udp->pkt = pkt;
@@ -63,8 +63,8 @@ pp_stream_udp_in(struct pp_stream_udp *udp, const struct pp_conn_key *key,
         udp->conn_size = size;
     }
     memset(udp->conn, 0, size);
-    udp->conn->key = *key;
-    udp->conn->proxy = proxy;
+    udp->conn->head.key = *key;
+    udp->conn->head.proxy = proxy;
     pp_conn_inspect_init(udp->conn);
     return udp->conn;
 }

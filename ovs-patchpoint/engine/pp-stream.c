@@ -21,15 +21,17 @@ pp_stream_init(struct pp_stream *st, struct pp_output *out,
     memset(st, 0, sizeof *st);
     st->out = out;
     st->counters = counters;
-    st->limits = PP_LIMITS_DEFAULT;
-    heap_init(&st->timers);
+    st->limits = pp_limits_default();
+    for (int i = 0; i < PP_HOLDER_CLASSES; i++) {
+        ovs_list_init(&st->holders[i]);
+    }
+    pp_timers_init(&st->timers);
     st->segment = xmalloc(UINT16_MAX + 1);
 }
 
 void
 pp_stream_destroy(struct pp_stream *st)
 {
-    heap_destroy(&st->timers);
     free(st->segment);
 }
 
@@ -49,6 +51,7 @@ pp_stream_conn_init(struct pp_conn *conn)
 {
     half_init(&conn->half[PP_TO_SERVER]);
     half_init(&conn->half[PP_FROM_SERVER]);
+    conn->half[PP_FROM_SERVER].dir = PP_FROM_SERVER;
     conn->state = PP_CONN_OPENING;
 }
 
@@ -60,9 +63,8 @@ half_destroy(struct pp_stream *st, struct pp_half *half)
     if (half->pending) {
         pp_pending_consume(st, half, half->pending->len);
     }
-    half->acked = UINT64_MAX;
-    pp_keep_release(st, half);
-    pp_edit_list_destroy(&half->edits);
+    pp_keep_drop(st, half);
+    pp_stream_prune(st, half, UINT64_MAX);
 }
 
 void
@@ -71,10 +73,7 @@ pp_stream_conn_destroy(struct pp_stream *st, struct pp_conn *conn)
     half_destroy(st, &conn->half[PP_TO_SERVER]);
     half_destroy(st, &conn->half[PP_FROM_SERVER]);
     pp_ledger_forget(st->ledger, conn);
-    if (conn->deadline) {
-        heap_remove(&st->timers, &conn->timer);
-        conn->deadline = 0;
-    }
+    pp_timers_set(&st->timers, &conn->timer, 0);
 }
 
 bool
@@ -107,9 +106,31 @@ learn(struct pp_half *half, const struct pp_packet *pkt)
     half->tos = pkt->tos;
     half->window = pkt->window;
     half->window_max = MAX(half->window_max, pkt->window);
-    if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0) {
-        half->tsval = pkt->tsval;
-    }
+}
+
+/* How far behind a frame may be that a newer timestamp is learnt from. */
+#define OLD_MAX (1 << 20)
+
+/* True if the numbers of 'pkt' are those that its sender has now, or had up to
+ * 'old' bytes ago: at or behind what it has been told (a keepalive: one byte
+ * before), within the window, and acknowledging no less than it did and
+ * nothing that never left (RFC 9293 3.10.7.4, RFC 5961 5).  Who only forges
+ * addresses does not know them. */
+static bool
+fits(const struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt,
+     uint64_t old)
+{
+    const struct pp_half *half = &conn->half[dir];
+    const struct pp_half *acked = &conn->half[!dir];
+    uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+    uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t out = pp_offset(acked, pkt->ack, acked->sent);
+
+    return ((int64_t) (end + 1 + old) >= (int64_t) half->told
+            && (int64_t) in <= (int64_t) pp_stream_furthest(conn, dir)
+            && pkt->flags & PP_TCP_ACK
+            && (int64_t) (out + old) >= (int64_t) acked->acked
+            && (int64_t) out <= (int64_t) acked->sent);
 }
 
 /* A range that came before.  Its unacknowledged part leaves again, with the
@@ -254,8 +275,14 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     uint64_t end = data_end + fin;
     uint64_t fresh;
 
+    if (dir == PP_TO_SERVER && !pp_stream_has_room(st, conn)) {
+        st->counters->stream_full++;
+        st->pkt = NULL;
+        return false;
+    }
     if (!make_room(st, half, dir, 2 * (size_t) pkt->len + 256)) {
         st->counters->stream_hold_full++;
+        st->pkt = NULL;
         return false;
     }
     st->rebuild = in < half->in_next;
@@ -371,12 +398,16 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         st->counters->stream_out_of_window++;
         return false;
     }
-    uint64_t in = pp_offset(half, pkt->seq, half->in_next);
-
-    /* A keepalive may stand before the first byte. */
-    if (in + 1 <= pp_stream_furthest(conn, dir) + 1) {
+    if (!conn->met && dir == PP_TO_SERVER) {
+        pp_stream_meet(conn, pkt);
+    }
+    if (fits(conn, dir, pkt, 0)) {
         learn(half, pkt);
         half->dead = false;
+    }
+    if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
+        && fits(conn, dir, pkt, OLD_MAX)) {
+        half->tsval = pkt->tsval;
     }
     if (dir == PP_TO_SERVER && pkt->flags & PP_TCP_URG
         && half->decided != PP_FOREVER / 2) {
@@ -425,7 +456,7 @@ consume(struct pp_stream *st, struct pp_half *half, enum pp_dir dir, size_t n)
 static void
 swallow(struct pp_stream *st, struct pp_half *half, enum pp_dir dir, size_t n)
 {
-    pp_edit_list_add(&half->edits, half->decided, (uint32_t) n, 0);
+    pp_stream_edit(st, half, half->decided, (uint32_t) n, 0);
     st->rebuild = true;
     consume(st, half, dir, n);
 }
@@ -472,7 +503,7 @@ apply_pass(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
         pp_keep_append(st, half, pp_map(half, half->decided + pos),
                        view->base + pos, e->off - pos);
         pp_keep_append(st, half, pp_map(half, in), e->ins.p, e->ins.n);
-        pp_edit_list_add(&half->edits, in, e->removed, (uint32_t) e->ins.n);
+        pp_stream_edit(st, half, in, e->removed, (uint32_t) e->ins.n);
         pos = e->off + e->removed;
         st->rebuild = true;
     }
@@ -515,7 +546,7 @@ apply_reply(struct pp_stream *st, struct pp_conn *conn, struct pp_bytes reply)
         return;
     }
     pp_keep_append(st, half, out, reply.p, reply.n);
-    pp_edit_list_add(&half->edits, in, 0, (uint32_t) reply.n);
+    pp_stream_edit(st, half, in, 0, (uint32_t) reply.n);
     half->end = MAX(half->end, out + reply.n);
     half->owned = half->end;
 }

@@ -41,39 +41,14 @@
 #include <stdint.h>
 
 #include "engine/pp-conn.h"
+#include "engine/pp-limits.h"
 #include "engine/pp-packet.h"
 
 struct pp_counters;
 struct pp_ledger;
 
-/* Bounds.  Each has a stated policy at it. */
-struct pp_limits {
-    uint32_t conns;             /* Connections.  The one that is likeliest
-                                 * over, then the one idle longest, makes
-                                 * room. */
-    uint32_t held_conn;         /* Bytes held and kept for one direction of a
-                                 * connection.  Further segments are dropped;
-                                 * their sender sends them again. */
-    uint64_t held_total;        /* The same, for all connections. */
-
-    /* Of IP datagrams that wait for fragments (pp-reassembly.h). */
-    uint32_t datagram_fragments;    /* Fragments of one, and bytes of memory
-                                     * for them.  One that needs more is
-                                     * dropped. */
-    uint32_t datagram_bytes;
-    uint32_t datagrams;         /* Datagrams.  The oldest one makes room. */
-    uint64_t datagrams_total;   /* Bytes of memory for all.  The same. */
-};
-
-#define PP_LIMITS_DEFAULT ((struct pp_limits) {                             \
-        .conns = 1024 * 1024,                                               \
-        .held_conn = 2 * 1024 * 1024,                                       \
-        .held_total = 256 * 1024 * 1024,                                    \
-        .datagram_fragments = 256,                                          \
-        .datagram_bytes = 256 * 1024,                                       \
-        .datagrams = 4096,                                                  \
-        .datagrams_total = 16 * 1024 * 1024,                                \
-    })
+/* Sizes of what connections hold, as powers of 2. */
+#define PP_HOLDER_CLASSES 32
 
 struct pp_stream {
     struct pp_output *out;
@@ -81,7 +56,11 @@ struct pp_stream {
     struct pp_limits limits;
     uint64_t now;               /* In ms, monotonic. */
     uint64_t held;              /* Bytes held and kept, in all. */
-    struct heap timers;
+    uint64_t n_holders;         /* By how many connections... */
+    struct ovs_list holders[PP_HOLDER_CLASSES];     /* ...of these; by how
+                                 * much, what has not changed for longest
+                                 * first. */
+    struct pp_timers timers;
     struct pp_ledger *ledger;   /* Or NULL. */
 
     /* The packet at hand. */
@@ -135,6 +114,18 @@ pp_stream_has_ended(const struct pp_conn *conn, enum pp_dir dir)
 
     return half->fin != UINT64_MAX && half->in_next > half->fin;
 }
+
+/* True if what may follow from one more decision about to-server bytes stays
+ * within the connection's bounds.  If not, it has to wait until an end has
+ * acknowledged something. */
+bool pp_stream_has_room(const struct pp_stream *, const struct pp_conn *);
+
+/* If more is held in all than may be: the connection that is to make room.
+ * Else NULL. */
+struct pp_conn *pp_stream_overdrawn(const struct pp_stream *);
+
+/* Resets the connection towards both ends, at once. */
+void pp_stream_abort(struct pp_stream *, struct pp_conn *);
 
 /* After all: acknowledgements that are due, and the connection's timer. */
 void pp_stream_done(struct pp_stream *, struct pp_conn *);

@@ -271,6 +271,7 @@ make_snapshot(struct replay *r)
     struct ofpbuf *b = ofpbuf_new(65536);
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .limits = pp_limits_default(),
         .serial = 1,
     };
     struct pp_patchset *set = xzalloc(set_size);

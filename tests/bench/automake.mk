@@ -13,6 +13,10 @@ tests_bench_pp_bulk_LDADD =
 EXTRA_PROGRAMS += tests/bench/pp-lib
 tests_bench_pp_lib_LDADD = $(PP_ENGINE) $(OVS_LIBS)
 
+# Many connections: "PP_SRCDIR=... pp-conns".
+EXTRA_PROGRAMS += tests/bench/pp-conns
+tests_bench_pp_conns_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/tests/unit
+
 bench-programs: tests/bench/pp-hop $(EXTRA_PROGRAMS)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)

@@ -294,6 +294,7 @@ make_snapshot(const struct pp_program *program, size_t program_size)
     size_t set_size = ROUND_UP(pp_patchset_size(program), 8);
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .limits = pp_limits_default(),
         .serial = 1,
     };
     struct pp_snap_service service = {

@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define BATCH 64                /* Records of one input. */
 
 static const struct pp_limits small = {
-    .conns = 4, .held_conn = 64 * 1024, .held_total = 128 * 1024,
+    .conns = 4, .held_conn = 128 * 1024, .held_total = 128 * 1024, .edits = 8,
     .datagram_fragments = 40, .datagram_bytes = 32 * 1024, .datagrams = 4,
     .datagrams_total = 64 * 1024,
 };

@@ -169,6 +169,43 @@ class Policy(unittest.TestCase):
         self.assertIn("Open_vSwitch", self.status("error"))
 
 
+    def limits(self):
+        return [line for line in
+                self.lab.daemon("pipeline/show").splitlines()
+                if line.startswith("limits: ")][0]
+
+    def test_limits(self):
+        "the engine's limits: set, set wrongly, and no more"
+        self.addCleanup(self.lab.vsctl, "remove", "Open_vSwitch", ".",
+                        "external_ids", "patchpoint-limits")
+        self.lab.set_ids(self.vm, policy=TRAVERSAL)
+        self.status("protected")
+        before = self.limits()
+        self.set("Open_vSwitch", ".", "limits", "connections=3,held=32M")
+        wait_for("the limits", lambda: " connections=3 " in self.limits()
+                 and " held=33554432 " in self.limits())
+        self.status("protected")
+        evicted = self.lab.counter("flow_evicted_closed")
+        for _ in range(6):
+            self.assertFalse(self.harmed())
+        wait_for("closed ones make room", lambda: self.lab.counter(
+            "flow_evicted_closed") >= evicted + 2)
+
+        self.set("Open_vSwitch", ".", "limits", "connections=2,hold=1M")
+        wait_for("a status", lambda: "no limit called" in
+                 self.lab.get("Open_vSwitch", ".", "external_ids",
+                              "patchpoint-status"))
+        self.assertIn(" connections=3 ", self.limits())
+        self.assertFalse(self.harmed())
+        self.status("protected")
+
+        self.lab.vsctl("remove", "Open_vSwitch", ".", "external_ids",
+                       "patchpoint-limits")
+        wait_for("the defaults", lambda: self.limits() == before)
+        wait_for("no status", lambda: "patchpoint-status" not in
+                 self.lab.get("Open_vSwitch", ".", "external_ids"))
+
+
 class NewVms(unittest.TestCase):
     def setUp(self):
         self.lab = pplab.Lab()

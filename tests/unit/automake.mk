@@ -5,6 +5,7 @@
 # list.  Every suite links our libraries, libopenvswitch and libcheck.
 
 UNIT_SUITES = \
+	tests/unit/test-bounds \
 	tests/unit/test-contract \
 	tests/unit/test-expr \
 	tests/unit/test-ftp \
@@ -17,6 +18,7 @@ UNIT_SUITES = \
 	tests/unit/test-reassembly \
 	tests/unit/test-smtp \
 	tests/unit/test-stream \
+	tests/unit/test-timers \
 	tests/unit/test-udp
 
 # What suites share.
@@ -35,6 +37,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/proxy-driver.c \
 	tests/unit/proxy-driver.h \
 	tests/unit/stream-toy.c \
+	tests/unit/stream-conn.c \
+	tests/unit/stream-conn.h \
 	tests/unit/stream-want.c \
 	tests/unit/stream-want.h \
 	tests/unit/stream-world.c \

@@ -93,6 +93,7 @@ make_snapshot(const struct pp_program *program, size_t program_size,
     };
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .limits = pp_limits_default(),
         .serial = 1,
     };
     struct pp_snapshot *result;
@@ -275,29 +276,73 @@ fill_frame(void *f_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
     }
 }
 
-struct frame *
-frame_tcp(enum pp_dir dir, bool ipv6, uint32_t seq, uint32_t ack,
-          uint8_t flags, const void *payload, size_t n)
+/* What all segments of the server's and its clients' have in common. */
+static struct pp_segment
+segment(enum pp_dir dir, bool ipv6, uint16_t client_port)
 {
-    struct frame *f = xzalloc(sizeof *f);
-    struct pp_output out = { .write = fill_frame, .aux = f };
     bool to_server = dir == PP_TO_SERVER;
     struct pp_segment seg = {
         .eth = eth[dir], .slot = to_server ? CLIENT_SLOT : SERVER_SLOT,
         .ipv6 = ipv6, .ttl = 64,
-        .src_port = to_server ? CLIENT_PORT : 80,
-        .dst_port = to_server ? 80 : CLIENT_PORT,
-        .seq = seq, .ack = ack, .window = 65535, .flags = flags,
-        .payload = payload, .payload_len = (uint32_t) n,
+        .src_port = to_server ? client_port : 80,
+        .dst_port = to_server ? 80 : client_port,
+        .window = 65535,
     };
-    static struct pp_counters ignore;
 
     inet_pton(AF_INET6, ipv6 ? "fd00::1" : "::ffff:10.0.0.1",
               to_server ? &seg.src : &seg.dst);
     inet_pton(AF_INET6, ipv6 ? "fd00::2" : "::ffff:10.0.0.2",
               to_server ? &seg.dst : &seg.src);
-    pp_segment_out(&seg, &out, &ignore);
+    return seg;
+}
+
+static struct frame *
+make_frame(const struct pp_segment *seg)
+{
+    struct frame *f = xmalloc(sizeof *f);
+    struct pp_output out = { .write = fill_frame, .aux = f };
+    static struct pp_counters ignore;
+
+    f->len = 0;
+    pp_segment_out(seg, &out, &ignore);
     return f;
+}
+
+struct frame *
+frame_tcp(enum pp_dir dir, bool ipv6, uint32_t seq, uint32_t ack,
+          uint8_t flags, const void *payload, size_t n)
+{
+    struct pp_segment seg = segment(dir, ipv6, CLIENT_PORT);
+
+    seg.seq = seq;
+    seg.ack = ack;
+    seg.flags = flags;
+    seg.payload = payload;
+    seg.payload_len = (uint32_t) n;
+    return make_frame(&seg);
+}
+
+struct frame *
+frame_tcp_of(uint32_t client, enum pp_dir dir, uint32_t seq, uint32_t ack,
+             uint8_t flags, const void *payload, size_t n)
+{
+    struct pp_segment seg = segment(dir, false, (uint16_t) (
+                                        CLIENT_PORT + client % 50000));
+    struct in6_addr *addr = dir == PP_TO_SERVER ? &seg.src : &seg.dst;
+
+    addr->s6_addr[13] = (uint8_t) (client / 50000);
+    seg.seq = seq;
+    seg.ack = ack;
+    seg.flags = flags;
+    seg.payload = payload;
+    seg.payload_len = (uint32_t) n;
+    return make_frame(&seg);
+}
+
+void
+frame_set_slot(struct frame *f, uint16_t slot)
+{
+    put_be16(f->data + 14, slot);
 }
 
 struct frame *
@@ -328,6 +373,27 @@ frame_udp(enum pp_dir dir, bool ipv6, uint16_t port, const void *payload,
         frame_mend(f);
     }
     return f;
+}
+
+void
+driver_tcp(struct driver *d, uint32_t client, enum pp_dir dir, uint32_t seq,
+           uint32_t ack, uint8_t flags, const char *text)
+{
+    struct frame *f = frame_tcp_of(client, dir, seq, ack, flags, text,
+                                   text ? strlen(text) : 0);
+
+    driver_run(d, f);
+    free(f);
+}
+
+void
+driver_connect_of(struct driver *d, uint32_t client)
+{
+    driver_tcp(d, client, PP_TO_SERVER, 1000, 0, PP_TCP_SYN, NULL);
+    driver_tcp(d, client, PP_FROM_SERVER, 5000, 1001,
+               PP_TCP_SYN | PP_TCP_ACK, NULL);
+    driver_tcp(d, client, PP_TO_SERVER, 1001, 5001, PP_TCP_ACK, NULL);
+    driver_forget(d);
 }
 
 void

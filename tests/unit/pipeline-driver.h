@@ -83,6 +83,15 @@ const char *driver_said(const struct driver *, enum pp_dir);
 struct frame *frame_tcp(enum pp_dir, bool ipv6, uint32_t seq, uint32_t ack,
                         uint8_t flags, const void *payload, size_t n);
 
+/* The same of another client's connection: each number is one, and 0 is the
+ * one of frame_tcp().  By IPv4. */
+struct frame *frame_tcp_of(uint32_t client, enum pp_dir, uint32_t seq,
+                           uint32_t ack, uint8_t flags, const void *payload,
+                           size_t n);
+
+/* Puts another slot on it. */
+void frame_set_slot(struct frame *, uint16_t slot);
+
 /* A UDP datagram between CLIENT_PORT and 'port' of the server. */
 struct frame *frame_udp(enum pp_dir, bool ipv6, uint16_t port,
                         const void *payload, size_t n);
@@ -90,6 +99,14 @@ struct frame *frame_udp(enum pp_dir, bool ipv6, uint16_t port,
 /* The connection's handshake goes through the pipeline; afterwards the client
  * is at 1,001 and the server at 5,001. */
 void driver_connect(struct driver *, bool ipv6);
+
+/* Runs such a segment of connection 'client' with 'text' as its payload;
+ * NULL: none. */
+void driver_tcp(struct driver *, uint32_t client, enum pp_dir, uint32_t seq,
+                uint32_t ack, uint8_t flags, const char *text);
+
+/* As driver_connect(), for connection 'client'. */
+void driver_connect_of(struct driver *, uint32_t client);
 
 /* A fragment with the 'n' bytes at 'ofs' of what the IP header of 'whole'
  * carries, with IP header 'header' bytes long (40: IPv6, more: extension

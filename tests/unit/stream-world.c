@@ -14,7 +14,9 @@
 #include <string.h>
 
 #include "engine/pp-flow.h"
+#include "engine/pp-pack.h"
 #include "pp-reader.h"
+#include "stream-conn.h"
 #include "stream-want.h"
 #include "util.h"
 
@@ -283,12 +285,11 @@ stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
 static void
 new_conn(struct world *w)
 {
-    w->conn = xzalloc(sizeof *w->conn);
-    pp_stream_conn_init(w->conn);
-    w->conn->key.client = w->net.client;
-    w->conn->key.service = w->net.server;
-    w->conn->key.client_port = w->net.client_port;
-    w->conn->key.service_port = w->net.server_port;
+    w->conn = stream_conn_create();
+    w->conn->head.key.client = w->net.client;
+    w->conn->head.key.service = w->net.server;
+    w->conn->head.key.client_port = w->net.client_port;
+    w->conn->head.key.service_port = w->net.server_port;
 }
 
 static void
@@ -385,7 +386,11 @@ run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
         w->conn->restarted = false;
     }
     pp_stream_done(&w->st, w->conn);
-    w->conn->used = w->net.now;
+    w->conn->head.used = w->net.now;
+    if (pp_pack_can(w->conn)) {
+        w->conn = stream_conn_repack(w->conn);
+        tcp_seen.packed++;
+    }
 }
 
 static void
@@ -471,6 +476,20 @@ end_takes(struct world *w, struct tcp_frame *f)
 
 /* Time. */
 
+/* When the connection wants to be looked at.  The stage may say a time before
+ * that, and not after. */
+static uint64_t
+stage_deadline(const struct world *w)
+{
+    uint64_t at = w->conn && w->conn->timer.at ? w->conn->timer.at
+                  : UINT64_MAX;
+
+    if (pp_stream_deadline(&w->st) > MAX(at, w->net.now)) {
+        tcp_fail("the stage would be late");
+    }
+    return at;
+}
+
 static void
 run_stage_timers(struct world *w)
 {
@@ -481,7 +500,7 @@ run_stage_timers(struct world *w)
     while ((conn = pp_stream_run_timers(&w->st))) {
         set_mode(w, WORLD_GAVE_UP);
         tcp_seen.gave_up++;
-        conn->used = w->net.now;
+        conn->head.used = w->net.now;
     }
     if (w->counters->stream_gave_up > gave_up && w->conn) {
         tcp_seen.gave_up++;
@@ -489,7 +508,7 @@ run_stage_timers(struct world *w)
     }
     if (w->conn && (w->conn->state == PP_CONN_CLOSED
                     || pp_stream_conn_is_over(w->conn))
-        && w->conn->used + PP_CLOSED_MS <= w->net.now) {
+        && w->conn->head.used + PP_CLOSED_MS <= w->net.now) {
         forget_conn(w);
     }
 }
@@ -580,9 +599,10 @@ check_over(struct world *w)
         const struct pp_half *half = &conn->half[dir];
 
         bool rest = w->side[dir].taken < w->end[dir].out.n;
+        size_t edits = half->edits.allocated * sizeof *half->edits.entries;
 
         if (w->mode == WORLD_NORMAL
-            && (half->keep || (half->held_bytes && !rest))) {
+            && (half->keep || (half->held_bytes != edits && !rest))) {
             tcp_fail("%u bytes are still held for the %s", half->held_bytes,
                      w->end[!dir].name);
         } else if (w->mode == WORLD_NORMAL && half->edits.n > 1) {
@@ -679,7 +699,7 @@ world_run(struct world *w)
             check_over(w);
             return;
         }
-        next = MIN(tcp_net_deadline(&w->net), pp_stream_deadline(&w->st));
+        next = MIN(tcp_net_deadline(&w->net), stage_deadline(w));
         next = MIN(next, tcp_end_deadline(&w->end[0]));
         next = MIN(next, tcp_end_deadline(&w->end[1]));
         if (next == UINT64_MAX && w->mode >= WORLD_ABORTED) {

@@ -44,6 +44,7 @@
     X(opaque) X(bad_open) X(bad_closed) X(skipped) X(waits)          \
     X(waits_in_vain) X(cut_by_fin)                                          \
     X(held) X(hold_acks) X(hold_full) X(delivered_by_timer) X(gave_up)      \
+    X(packed)                                                               \
     X(reuses) X(strays)
 
 struct tcp_seen {

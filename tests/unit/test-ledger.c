@@ -61,10 +61,10 @@ make(void *w_, const struct pp_ledger_head *head)
     }
     conn = w->conns[w->n_conns++] = xzalloc(sizeof *conn);
     pp_stream_conn_init(conn);
-    conn->key.client = head->client.ip;
-    conn->key.service = head->service.ip;
-    conn->key.client_port = head->client.port;
-    conn->key.service_port = head->service.port;
+    conn->head.key.client = head->client.ip;
+    conn->head.key.service = head->service.ip;
+    conn->head.key.client_port = head->client.port;
+    conn->head.key.service_port = head->service.port;
     return conn;
 }
 
@@ -144,7 +144,7 @@ edit(struct world *w, uint16_t port, uint32_t n, uint32_t m)
     half->sent = half->end = half->owned = 100 + m;
     half->acked = 100;
     memset(bytes, 'x', m);
-    pp_edit_list_add(&half->edits, 100, n, m);
+    pp_stream_edit(&w->st, half, 100, n, m);
     pp_keep_append(&w->st, half, 100, bytes, m);
     free(bytes);
     pp_stream_done(&w->st, conn);
@@ -205,7 +205,7 @@ START_TEST(test_over_when_acknowledged)
     edit(w, 1000, 5, 5);
     half = &w->conns[0]->half[PP_TO_SERVER];
     half->acked = half->sent;
-    pp_edit_list_prune(&half->edits, half->acked);
+    pp_stream_prune(&w->st, half, half->acked);
     pp_keep_release(&w->st, half);
     pp_stream_done(&w->st, w->conns[0]);
     ck_assert_uint_eq(w->conns[0]->record, 0);

@@ -54,7 +54,7 @@ setup(void)
 {
     counters = xzalloc(sizeof *counters);
     pp_reassembly_init(&re, counters, 0);
-    limits = PP_LIMITS_DEFAULT;
+    limits = pp_limits_default();
     now = 1000;
 }
 
@@ -388,7 +388,7 @@ START_TEST(test_bounds)
     pp_reassembly_expire(&re, now);
 
     /* So many bytes in all. */
-    limits = PP_LIMITS_DEFAULT;
+    limits = pp_limits_default();
     limits.datagrams_total = 3 * one;
     for (uint32_t id = 1; id <= 4; id++) {
         ck_assert_ptr_null(take_part(whole, V4, id, 0, 2048, true));
@@ -405,13 +405,13 @@ START_TEST(test_bounds)
     ck_assert_uint_eq(re.bytes, 0);
 
     /* So many bytes, or fragments, of one: it goes with what still comes. */
-    limits = PP_LIMITS_DEFAULT;
+    limits = pp_limits_default();
     limits.datagram_bytes = (uint32_t) one + 1000;
     ck_assert_ptr_null(take_part(whole, V4, 1, 0, 2048, true));
     ck_assert_ptr_null(take_part(whole, V4, 1, 2048, 2048, false));
     ck_assert_uint_eq(counters->packet_in_frag_too_much, 1);
     ck_assert_ptr_null(take_part(whole, V4, 1, 0, 2048, true));
-    limits = PP_LIMITS_DEFAULT;
+    limits = pp_limits_default();
     limits.datagram_fragments = 2;
     for (size_t ofs = 0; ofs < 32; ofs += 8) {
         ck_assert_ptr_null(take_part(whole, V4, 2, ofs, 8, true));

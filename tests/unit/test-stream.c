@@ -195,7 +195,7 @@ run_schedule(uint64_t seed)
     w->aborts = tcp_chance(4);
     w->rsts = tcp_chance(8);
     if (tcp_chance(10)) {
-        w->st.limits.held_conn = 280000 + tcp_rnd(100000);
+        w->st.limits.held_conn = 2 * (280000 + tcp_rnd(100000));
     }
     for (int i = 0; i < 2; i++) {
         shape_end(&w->end[i], size);

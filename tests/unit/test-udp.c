@@ -374,7 +374,7 @@ static void
 check_refragmented(const struct driver *d, size_t most, const char *payload)
 {
     struct driver *other = make_driver(PP_MODE_OFF, PP_FAIL_OPEN);
-    struct pp_limits limits = PP_LIMITS_DEFAULT;
+    struct pp_limits limits = pp_limits_default();
     struct pp_reassembly re;
     struct pp_datagram *whole = NULL;
     struct pp_packet pkt;
