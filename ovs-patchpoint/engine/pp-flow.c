@@ -59,13 +59,19 @@ clear_servers(struct pp_flow *flow)
 }
 
 void
-pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
+pp_flow_clear(struct pp_flow *flow, struct pp_stream *st)
 {
     struct pp_conn *conn;
 
     HMAP_FOR_EACH_SAFE (conn, node, &flow->conns) {
         pp_flow_forget(flow, st, conn);
     }
+}
+
+void
+pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
+{
+    pp_flow_clear(flow, st);
     hmap_destroy(&flow->conns);
     clear_servers(flow);
     hmap_destroy(&flow->servers);

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Unit tests of the pipeline as a whole.
+ *
+ * In: frames of a connection.  Out: what leaves.  Runs in "make check". */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "patch/pp-pool.h"
+#include "pipeline-driver.h"
+#include "suite.h"
+#include "util.h"
+
+static const char exploit[] = "GET /%2e%2e/secret HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static void
+send_tcp(struct driver *d, uint32_t seq, const char *payload, size_t n)
+{
+    struct frame *f = frame_tcp(PP_TO_SERVER, false, seq, 5001, PP_TCP_ACK,
+                                payload, n);
+
+    driver_run(d, f);
+    free(f);
+}
+
+/* A request that is corrected, a part of one that is held, a segment that
+ * came early, and a fragment of a datagram that is not complete. */
+static void
+leave_things_undone(struct driver *d)
+{
+    const size_t n = strlen(exploit);
+    struct frame *whole = frame_tcp(PP_TO_SERVER, false, 1, 1, PP_TCP_ACK,
+                                    exploit, n);
+    size_t n_parts;
+    struct frame **parts = frame_cut(whole, 20, 7, 24, &n_parts);
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, exploit, n);
+    send_tcp(d, 1001 + (uint32_t) n, exploit, 10);
+    send_tcp(d, 1001 + (uint32_t) n + 20, exploit + 20, 5);
+    driver_run(d, parts[0]);
+    driver_pass_time(d, 5);
+    for (size_t i = 0; i < n_parts; i++) {
+        free(parts[i]);
+    }
+    free(parts);
+    free(whole);
+}
+
+/* After it, nothing of what was before is left, and the same frames have the
+ * same made of them. */
+START_TEST(test_clear)
+{
+    struct pp_snap_service http = driver_service("http");
+    struct pp_pool *pool = driver_pool("CVE-2014-3744");
+    struct driver *d = driver_create(pool, PP_MODE_ENFORCE, &http, 1);
+    struct frame *before[16];
+    struct pp_counters counters;
+    size_t n;
+
+    pp_pool_unref(pool);
+    leave_things_undone(d);
+    counters = *d->counters;
+    n = d->n_out;
+    ck_assert_uint_eq(counters.conns, 1);
+    ck_assert_uint_gt(counters.held_bytes, 0);
+    ck_assert_uint_gt(counters.memory, counters.held_bytes);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_le(n, ARRAY_SIZE(before));
+    for (size_t i = 0; i < n; i++) {
+        before[i] = d->out[i];
+    }
+    d->n_out = 0;
+
+    pp_pipeline_clear(d->pl);
+    ck_assert_uint_eq(pp_pipeline_list(d->pl, 0, NULL, NULL), 0);
+    ck_assert_uint_eq(pp_pipeline_run_timers(d->pl), UINT64_MAX);
+    ck_assert_uint_eq(d->counters->conns, 0);
+    ck_assert_uint_eq(d->counters->held_bytes, 0);
+    ck_assert_uint_eq(d->counters->memory, 0);
+
+    driver_reset(d);
+    leave_things_undone(d);
+    ck_assert_mem_eq(&counters, d->counters, sizeof counters);
+    ck_assert_uint_eq(d->n_out, n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_eq(d->out[i]->len, before[i]->len);
+        ck_assert_mem_eq(d->out[i]->data, before[i]->data, before[i]->len);
+        free(before[i]);
+    }
+    driver_destroy(d);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("pipeline");
+    TCase *tcase = tcase_create("pipeline");
+
+    tcase_add_test(tcase, test_clear);
+    suite_add_tcase(suite, tcase);
+    return suite_main(suite);
+}
