@@ -259,7 +259,8 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         return false;
     }
     st->rebuild = in < half->in_next;
-    st->from = (st->rebuild ? pp_from(half, in)
+    /* What it begins with may follow held bytes that have not left yet. */
+    st->from = (st->rebuild ? MIN(pp_from(half, in), half->sent)
                 : half->sent);
     fresh = MIN(MAX(half->in_next, half->decided), data_end);
     if (dir == PP_TO_SERVER && fresh > half->in_next) {
@@ -319,8 +320,8 @@ take_payload(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         return false;
     }
     if (half->fin != UINT64_MAX && !pp_before_start(end)
-        && end > half->fin + 1) {
-        /* Nothing comes behind a FIN. */
+        && (in + pkt->payload_len > half->fin || end > half->fin + 1)) {
+        /* Nothing comes behind a FIN, or in its place. */
         st->counters->stream_out_of_window++;
         return false;
     }
@@ -492,9 +493,9 @@ apply_skip(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     uint64_t decided = half->decided;
 
     if (dir == PP_TO_SERVER) {
-        pass_unseen(st, half, decided, (struct pp_bytes) {
-            .p = view->base, .n = now,
-        }, now < view->len);
+        /* The proxy saw these, and may have skipped them for what they
+         * say. */
+        pp_keep_append(st, half, pp_map(half, decided), view->base, now);
     } else if (now) {
         half->unkept = MAX(half->unkept, decided + now);
     }

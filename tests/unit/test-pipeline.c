@@ -16,13 +16,33 @@
 static const char exploit[] = "GET /%2e%2e/secret HTTP/1.1\r\nHost: a\r\n\r\n";
 
 static void
-send_tcp(struct driver *d, uint32_t seq, const char *payload, size_t n)
+send_flags(struct driver *d, uint32_t seq, uint8_t flags, const char *payload,
+           size_t n)
 {
-    struct frame *f = frame_tcp(PP_TO_SERVER, false, seq, 5001, PP_TCP_ACK,
+    struct frame *f = frame_tcp(PP_TO_SERVER, false, seq, 5001, flags,
                                 payload, n);
 
     driver_run(d, f);
     free(f);
+}
+
+static void
+send_tcp(struct driver *d, uint32_t seq, const char *payload, size_t n)
+{
+    send_flags(d, seq, PP_TCP_ACK, payload, n);
+}
+
+/* A pipeline with one patch. */
+static struct driver *
+make_driver(void)
+{
+    struct pp_snap_service http = driver_service("http");
+    struct pp_pool *pool = driver_pool("CVE-2014-3744");
+    struct driver *d = driver_create(pool, PP_MODE_ENFORCE, &http,
+                                     1);
+
+    pp_pool_unref(pool);
+    return d;
 }
 
 /* A request that is corrected, a part of one that is held, a segment that
@@ -53,14 +73,11 @@ leave_things_undone(struct driver *d)
  * same made of them. */
 START_TEST(test_clear)
 {
-    struct pp_snap_service http = driver_service("http");
-    struct pp_pool *pool = driver_pool("CVE-2014-3744");
-    struct driver *d = driver_create(pool, PP_MODE_ENFORCE, &http, 1);
+    struct driver *d = make_driver();
     struct frame *before[16];
     struct pp_counters counters;
     size_t n;
 
-    pp_pool_unref(pool);
     leave_things_undone(d);
     counters = *d->counters;
     n = d->n_out;
@@ -94,6 +111,60 @@ START_TEST(test_clear)
 }
 END_TEST
 
+/* Bytes that the proxy skipped for what they say come again as others, from a
+ * client that made the server pass over the first ones: without ACK they are
+ * nothing to it (RFC 9293 3.10.7.4). */
+START_TEST(test_skipped_again)
+{
+    struct driver *d = make_driver();
+    const size_t n = strlen(exploit);
+    char empty_lines[64];
+
+    for (size_t i = 0; i < n; i++) {
+        empty_lines[i] = i % 2 ? '\n' : '\r';
+    }
+    ck_assert_uint_eq(n % 2, 0);
+    driver_connect(d, false);
+    send_flags(d, 1001, 0, empty_lines, n);
+    driver_forget(d);
+    send_tcp(d, 1001, exploit, n);
+    ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), empty_lines, n);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A byte takes the place of the FIN. */
+START_TEST(test_behind_fin)
+{
+    struct driver *d = make_driver();
+
+    driver_connect(d, false);
+    send_flags(d, 1001, PP_TCP_ACK | PP_TCP_FIN, "\r", 1);
+    ck_assert_uint_eq(d->n_out, 1);
+    send_tcp(d, 1001, "\rT", 2);
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_uint_eq(d->counters->stream_out_of_window, 1);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A segment repeats the last bytes of those that are held and completes them:
+ * what leaves begins with the first that is missing. */
+START_TEST(test_overlaps_held)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct driver *d = make_driver();
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, request, 20);
+    ck_assert_uint_eq(d->n_out, 0);
+    send_tcp(d, 1011, request + 10, strlen(request) - 10);
+    ck_assert_str_eq(driver_said(d, PP_TO_SERVER), request);
+    ck_assert_uint_eq(driver_out(d, 0, PP_PACKET_TCP).seq, 1001);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -101,6 +172,9 @@ main(void)
     TCase *tcase = tcase_create("pipeline");
 
     tcase_add_test(tcase, test_clear);
+    tcase_add_test(tcase, test_skipped_again);
+    tcase_add_test(tcase, test_behind_fin);
+    tcase_add_test(tcase, test_overlaps_held);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
