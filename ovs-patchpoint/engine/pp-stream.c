@@ -640,6 +640,22 @@ out_as_it_came(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     }
 }
 
+/* True if what waits in order, or else the packet at hand, has the first byte
+ * of the to-server stream that never left, or earlier ones. */
+static bool
+is_next(const struct pp_stream *st, const struct pp_half *half)
+{
+    uint64_t in = half->in_next;
+
+    if (!ovs_list_is_empty(&half->held)) {
+        in = CONTAINER_OF(ovs_list_front(&half->held), struct pp_held,
+                          node)->in;
+    } else if (st->pkt && st->dir == PP_TO_SERVER) {
+        in = st->in;
+    }
+    return pp_map(half, in) <= half->sent;
+}
+
 /* Keeps what is still undecided of the packet at hand. */
 static void
 hold(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir, bool all)
@@ -677,7 +693,8 @@ out_to_server(struct pp_stream *st, struct pp_conn *conn)
     }
     decided = pp_decided(half);
     half->end = MAX(half->end, pp_edit_list_end(&half->edits, decided));
-    if (decided == half->in_next && !st->rebuild && half->whole) {
+    if (decided == half->in_next && !st->rebuild && half->whole
+        && is_next(st, half)) {
         out_as_it_came(st, conn, PP_TO_SERVER);
     } else {
         bool some = half->end > half->sent || st->rebuild;

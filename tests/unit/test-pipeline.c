@@ -165,6 +165,48 @@ START_TEST(test_overlaps_held)
 }
 END_TEST
 
+/* The server has no room for all of a request, which leaves anew since it
+ * repeats held bytes.  What comes behind it does not leave before it. */
+START_TEST(test_behind_window)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const uint32_t n = (uint32_t) strlen(request);
+    struct driver *d = make_driver();
+    struct frame *f = frame_tcp(PP_FROM_SERVER, false, 5001, 1001, PP_TCP_ACK,
+                                NULL, 0);
+    struct pp_segment seg = frame_segment(PP_FROM_SERVER, false, 80);
+
+    seg.seq = 5000;
+    seg.ack = 1001;
+    seg.flags = PP_TCP_SYN | PP_TCP_ACK;
+    seg.window = 20;
+    frame_make(f, &seg);
+    send_flags(d, 1000, PP_TCP_SYN, NULL, 0);
+    driver_run(d, f);
+    driver_forget(d);
+    send_tcp(d, 1001, request, 20);
+    ck_assert_uint_eq(d->n_out, 0);
+    send_tcp(d, 1011, request + 10, n - 10);
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), request, 20);
+
+    send_tcp(d, 1001 + n, request, n);
+    driver_said(d, PP_TO_SERVER);           /* Without a gap. */
+    driver_forget(d);
+
+    seg.seq = 5001;
+    seg.ack = 1021;
+    seg.flags = PP_TCP_ACK;
+    seg.window = 1000;
+    frame_make(f, &seg);
+    driver_run(d, f);
+    ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), request + 20, n - 20);
+    ck_assert_str_eq(driver_said(d, PP_TO_SERVER) + (n - 20), request);
+    free(f);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -175,6 +217,7 @@ main(void)
     tcase_add_test(tcase, test_skipped_again);
     tcase_add_test(tcase, test_behind_fin);
     tcase_add_test(tcase, test_overlaps_held);
+    tcase_add_test(tcase, test_behind_window);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
