@@ -268,8 +268,10 @@ show_mirror(struct both *both, const struct record *rec,
     bool from_server = rec->how & RECORD_FROM_SERVER;
     bool fin = seg->flags & PP_TCP_FIN;
 
-    if (seg->flags & PP_TCP_SYN) {
-        mirror_close(m);        /* Perhaps another connection. */
+    if (seg->flags & PP_TCP_SYN
+        || (seg->flags & PP_TCP_RST && rec->how & RECORD_CUT)) {
+        /* Perhaps another connection; fragments may leave. */
+        mirror_close(m);
     }
     if (!from_server) {
         return;
