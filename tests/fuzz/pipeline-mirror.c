@@ -245,9 +245,10 @@ mirror_from_server(struct mirror *m, const uint8_t *p, size_t n, bool fin)
 void
 mirror_acked(struct mirror *m, uint32_t ack)
 {
+    const struct side *side = &m->side[PP_TO_SERVER];
     size_t acked = ack - m->start;
 
-    if (m->open && acked <= m->side[PP_TO_SERVER].n) {
+    if (m->open && acked <= side->n + side->eof) {      /* With the FIN. */
         m->acked = MAX(m->acked, acked);
     }
 }
