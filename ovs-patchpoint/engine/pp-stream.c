@@ -144,10 +144,13 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_probe(st, conn, dir);
         return;
     }
-    if (end > decided
-        || pp_edit_list_touches(&half->edits, in, end)
-        || (pp_map(half, in) < half->acked
-            && !pp_edit_list_is_clean(&half->edits))) {
+    if (dir == PP_TO_SERVER && pp_map(half, in) > half->sent) {
+        /* What is before it still waits for room. */
+        pp_stream_emit(st, conn, dir, half->sent, to);
+    } else if (end > decided
+               || pp_edit_list_touches(&half->edits, in, end)
+               || (pp_map(half, in) < half->acked
+                   && !pp_edit_list_is_clean(&half->edits))) {
         pp_stream_emit(st, conn, dir, from, to);
     } else if (pp_keep_differs(half, pp_map(half, in), payload,
                                pkt->payload_len)) {

@@ -192,6 +192,8 @@ START_TEST(test_behind_window)
 
     send_tcp(d, 1001 + n, request, n);
     driver_said(d, PP_TO_SERVER);           /* Without a gap. */
+    send_tcp(d, 1001 + n - 3, request + n - 3, 3);      /* Once more. */
+    driver_said(d, PP_TO_SERVER);
     driver_forget(d);
 
     seg.seq = 5001;
