@@ -10,6 +10,7 @@
 
 #include "patch/pp-pool.h"
 #include "pipeline-driver.h"
+#include "registry.h"
 #include "suite.h"
 #include "util.h"
 
@@ -107,6 +108,29 @@ START_TEST(test_clear)
         ck_assert_mem_eq(d->out[i]->data, before[i]->data, before[i]->len);
         free(before[i]);
     }
+    driver_destroy(d);
+}
+END_TEST
+
+/* Why a connection is not followed is counted where control looks for it: by
+ * the proxy's place in the registry. */
+START_TEST(test_reasons)
+{
+    static const char hello[] = { 0x16, 3, 1, 2, 0, 1, 0, 1, (char) 0xfc, 3 };
+    unsigned int http = pp_proxy_index(pp_proxy_by_name("http"));
+    struct driver *d = make_driver();
+    uint64_t n = 0, of_http = 0;
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, hello, sizeof hello);
+    for (unsigned int i = 0; i < PP_PROXIES_MAX; i++) {
+        for (unsigned int j = 0; j < PP_REASONS_MAX; j++) {
+            n += d->counters->reasons[i][j];
+            of_http += i == http ? d->counters->reasons[i][j] : 0;
+        }
+    }
+    ck_assert_uint_eq(n, 1);
+    ck_assert_uint_eq(of_http, 1);
     driver_destroy(d);
 }
 END_TEST
@@ -216,6 +240,7 @@ main(void)
     TCase *tcase = tcase_create("pipeline");
 
     tcase_add_test(tcase, test_clear);
+    tcase_add_test(tcase, test_reasons);
     tcase_add_test(tcase, test_skipped_again);
     tcase_add_test(tcase, test_behind_fin);
     tcase_add_test(tcase, test_overlaps_held);
