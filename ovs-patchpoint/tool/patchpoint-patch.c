@@ -35,6 +35,8 @@ enum {
 
 struct options {
     bool quiet;
+    bool json;
+    bool monitor;               /* replay: correct nothing. */
     const char *patches;        /* Where to find patches by their id. */
     const char *ports;          /* replay: services, or NULL for the usual. */
 };
@@ -66,6 +68,9 @@ usage(FILE *stream)
             "      --ports=PROXY:PORT[,PORT...]\n"
             "                       replay: services there are (default: the "
             "usual ports)\n"
+            "  -m, --monitor        replay: say what would be corrected, and "
+            "correct nothing\n"
+            "  -j, --json           replay: print one JSON object\n"
             "  -q, --quiet          print errors only\n"
             "  -h, --help           print this and exit\n"
             "  -V, --version        print the version and exit\n"
@@ -291,12 +296,13 @@ run_explain(const struct options *o, int argc OVS_UNUSED, char *const argv[])
 }
 
 static int
-run_replay(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+run_replay(const struct options *o, int argc, char *const argv[])
 {
     struct pp_errors errors = PP_ERRORS_INITIALIZER;
     struct pp_pool *pool = load(o, 0, NULL, &errors);
     struct pp_replay replay = {
-        .pool = pool, .in = argv[0], .out = argv[1], .ports = o->ports,
+        .pool = pool, .in = argv[0], .out = argc > 1 ? argv[1] : NULL,
+        .ports = o->ports, .monitor = o->monitor, .json = o->json,
         .quiet = o->quiet,
     };
     int status = EXIT_BAD_PATCH;
@@ -321,8 +327,8 @@ static const struct command commands[] = {
     { "list", "[FILE|DIR...]", 0, -1, run_list, "list patches, a line each" },
     { "explain", "FILE|ID", 1, 1, run_explain,
       "say what a patch looks at and does" },
-    { "replay", "IN.pcap OUT.pcap", 2, 2, run_replay,
-      "correct a capture, and print what was corrected" },
+    { "replay", "IN.pcap [OUT.pcap]", 1, 2, run_replay,
+      "correct a capture, and say what became of each connection" },
     { NULL, NULL, 0, 0, NULL, NULL },
 };
 
@@ -332,6 +338,8 @@ parse_options(int argc, char *argv[], struct options *o)
     static const struct option long_options[] = {
         { "patches", required_argument, NULL, 'p' },
         { "ports", required_argument, NULL, 'P' },
+        { "monitor", no_argument, NULL, 'm' },
+        { "json", no_argument, NULL, 'j' },
         { "quiet", no_argument, NULL, 'q' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
@@ -339,13 +347,19 @@ parse_options(int argc, char *argv[], struct options *o)
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "+p:qhV", long_options, NULL)) >= 0) {
+    while ((c = getopt_long(argc, argv, "p:mjqhV", long_options, NULL)) >= 0) {
         switch (c) {
         case 'p':
             o->patches = optarg;
             break;
         case 'P':
             o->ports = optarg;
+            break;
+        case 'm':
+            o->monitor = true;
+            break;
+        case 'j':
+            o->json = true;
             break;
         case 'q':
             o->quiet = true;
