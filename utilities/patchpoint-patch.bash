@@ -47,7 +47,7 @@ _patchpoint_patch () {
             --ports)
                 ((i++))
                 ;;
-            check|list|explain|replay)
+            check|list|explain|diff|replay)
                 command=${command:-${COMP_WORDS[i]}}
                 ;;
         esac
@@ -70,7 +70,7 @@ _patchpoint_patch () {
     fi
     case $command in
         "")
-            _patchpoint_patch_words check list explain replay
+            _patchpoint_patch_words check list explain diff replay
             ;;
         explain)
             _patchpoint_patch_files yaml

@@ -5,6 +5,8 @@
 bin_PROGRAMS += ovs-patchpoint/tool/patchpoint-patch
 ovs_patchpoint_tool_patchpoint_patch_SOURCES = \
 	ovs-patchpoint/tool/patchpoint-patch.c \
+	ovs-patchpoint/tool/pp-diff.c \
+	ovs-patchpoint/tool/pp-diff.h \
 	ovs-patchpoint/tool/pp-replay-report.c \
 	ovs-patchpoint/tool/pp-replay-report.h \
 	ovs-patchpoint/tool/pp-replay.c \

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "engine/pp-vector.h"
+#include "tool/pp-diff.h"
 #include "tool/pp-replay.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
@@ -31,6 +32,11 @@ enum {
     EXIT_OK = 0,
     EXIT_BAD_PATCH = 1,         /* Something is wrong with a patch. */
     EXIT_USAGE = 2,             /* Something is wrong with the command. */
+
+    /* Of diff, as diff(1) has them. */
+    EXIT_SAME = 0,
+    EXIT_DIFFER = 1,
+    EXIT_TROUBLE = 2,
 };
 
 struct options {
@@ -70,12 +76,14 @@ usage(FILE *stream)
             "usual ports)\n"
             "  -m, --monitor        replay: say what would be corrected, and "
             "correct nothing\n"
-            "  -j, --json           replay: print one JSON object\n"
+            "  -j, --json           diff, replay: print one JSON object\n"
             "  -q, --quiet          print errors only\n"
             "  -h, --help           print this and exit\n"
             "  -V, --version        print the version and exit\n"
             "\nExit status: 0 if all is well, 1 if something is wrong with a "
-            "patch,\n2 if something is wrong with the command.\n",
+            "patch,\n2 if something is wrong with the command.  diff: 0 if "
+            "nothing changes,\n1 if something does, 2 if there is "
+            "trouble.\n",
             PP_PKGDATADIR "/patches");
 }
 
@@ -321,12 +329,33 @@ run_replay(const struct options *o, int argc, char *const argv[])
     return status;
 }
 
+static int
+run_diff(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *old = load(o, 1, &argv[0], &errors);
+    struct pp_pool *new = load(o, 1, &argv[1], &errors);
+    int status = EXIT_TROUBLE;
+
+    print_errors(&errors);
+    if (!errors.total) {
+        status = (pp_diff(old, new, o->json, o->quiet) ? EXIT_DIFFER
+                  : EXIT_SAME);
+    }
+    pp_errors_destroy(&errors);
+    pp_pool_unref(old);
+    pp_pool_unref(new);
+    return status;
+}
+
 static const struct command commands[] = {
     { "check", "[FILE|DIR...]", 0, -1, run_check,
       "read patches and run all their vectors" },
     { "list", "[FILE|DIR...]", 0, -1, run_list, "list patches, a line each" },
     { "explain", "FILE|ID", 1, 1, run_explain,
       "say what a patch looks at and does" },
+    { "diff", "OLD NEW", 2, 2, run_diff,
+      "say what changes between two patches or directories" },
     { "replay", "IN.pcap [OUT.pcap]", 1, 2, run_replay,
       "correct a capture, and say what became of each connection" },
     { NULL, NULL, 0, 0, NULL, NULL },

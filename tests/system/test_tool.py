@@ -2,6 +2,7 @@
 """patchpoint-patch on the command line: what it prints, its exit codes, and
 how the shell completes it.  No switch, no privileges."""
 
+import json
 import os
 import subprocess
 import sys
@@ -34,6 +35,159 @@ class Case(unittest.TestCase):
                            text=True, timeout=60)
         self.assertEqual(p.returncode, status, p.stdout + p.stderr)
         return p.stdout + p.stderr
+
+
+PATCH = """
+patch: CVE-2000-0001
+title: A path that must not be asked for
+vendor: a test's own
+affects: [{ product: test/server, versions: "< 1" }]
+severity: 5.0
+proxy: http
+on: request
+let:
+  bad: '"evil"'
+when: path contains bad
+correct:
+  reject: { status: 404, close: true }
+same-as-vendor: it is a test's own
+vectors:
+  - exploit: it is asked for
+    to-server: "GET /evil HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
+    expect:
+      to-client: "HTTP/1.1 404 Not Found\\r\\n\\r\\n"
+      close: fin
+  - benign: another one
+    to-server: "GET /good HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
+"""
+
+
+class Diff(Case):
+    OLD = "old/CVE-2000-0001.yaml"
+    NEW = "new/CVE-2000-0001.yaml"
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.path("old"))
+        os.mkdir(self.path("new"))
+        self.write(self.OLD, PATCH)
+
+    def changes(self, *edits, status=1):
+        """What diff says of the patch after 'edits', pairs of texts."""
+        text = PATCH
+        for old, new in edits:
+            self.assertIn(old, text)
+            text = text.replace(old, new)
+        self.write(self.NEW, text)
+        said = self.tool("diff", self.path(self.OLD), self.path(self.NEW),
+                         status=status)
+        said_of_dirs = self.tool("diff", self.path("old"), self.path("new"),
+                                 status=status)
+        self.assertEqual(said, said_of_dirs)
+        return [x.strip() for x in said.splitlines()]
+
+    def test_same(self):
+        "what only looks otherwise is the same"
+        self.assertEqual(self.changes(status=0), [])
+        self.assertEqual(self.changes(
+            ("when: path contains bad", "# A comment.\nwhen: >\n  ( path\n"
+             "  contains 'evil' )"), ("let:\n  bad: '\"evil\"'\n", ""),
+            ("{ status: 404, close: true }", "\n    close: true\n"
+             "    status: 404"), status=0), [])
+
+    def test_condition(self):
+        "a condition, by its words or by a name in them"
+        self.assertEqual(self.changes(("when: path contains bad",
+                                       "when: path ends_with bad")), [
+            "~ CVE-2000-0001: A path that must not be asked for",
+            "rule 1: condition: path contains bad -> path ends_with bad",
+            "rule 1: nominal cost: 10 -> 3"])
+        self.assertEqual(self.changes(("'\"evil\"'", "'\"evi\"'"))[1:], [
+            "rule 1: condition: in the same words, but a name in them stands "
+            "for something else: path contains bad"])
+        said = self.changes(("path contains bad",
+                             "path contains bad or count(headers) > 9"))
+        self.assertRegex(said[2], r"^rule 1: nominal cost: \d+ -> \d+$")
+
+    def test_correction(self):
+        "a correction, by its kind, its numbers, or its words"
+        for new, said in (
+                ("close", "reject 404 and close -> close with FIN"),
+                ("reject 403", "reject 404 and close -> reject 403"),
+                ("{ reject: { status: 404, close: true, reason: No } }",
+                 "reject 404 and close: the reply has other words"),
+                ("{ replace: path, with: '\"/\"' }",
+                 "reject 404 and close -> replace path")):
+            with self.subTest(new):
+                self.assertEqual(self.changes(
+                    ("\n  reject: { status: 404, close: true }",
+                     " " + new))[1:], ["rule 1: correction: " + said])
+
+    def test_words(self):
+        "what is said of a patch"
+        self.assertEqual(self.changes(
+            ("5.0", "7.5"), ("A path", "The path"), ('"< 1"', '"< 2"'))[1:], [
+            "title: A path that must not be asked for -> "
+            "The path that must not be asked for",
+            "affects: test/server < 1 -> test/server < 2",
+            "severity: 5.0 -> 7.5"])
+
+    def test_rules(self):
+        "a rule in front of others is new, and they are the same"
+        one = """rules:
+  - on: request
+    when: path contains "evil"
+    correct: { reject: { status: 404, close: true } }
+"""
+        two = one.replace("rules:\n", """rules:
+  - on: trailers
+    when: trailers.text == "x"
+    correct: close
+""")
+        old = PATCH[:PATCH.index("on: ")] + one + PATCH[PATCH.index("same-"):]
+        self.write(self.OLD, old)
+        self.write(self.NEW, old.replace(one, two))
+        args = "diff", self.path("old"), self.path("new")
+        what = 'on trailers, when trailers.text == "x": close with FIN\n'
+        self.assertIn("    rule 1 is new: " + what,
+                      self.tool(*args, status=1))
+        self.assertIn("    rule 1 is gone: " + what,
+                      self.tool(args[0], args[2], args[1], status=1))
+
+    def test_vectors(self):
+        "vectors, by their names"
+        self.assertEqual(self.changes(("another one", "one more"),
+                                      ("/evil HTTP", "/evil?a HTTP"))[1:], [
+            "vector is another: exploit: it is asked for",
+            "vector is gone: benign: another one",
+            "vector is new: benign: one more"])
+
+    def test_pools(self):
+        "patches that are new, or gone; and the same as JSON"
+        self.write("new/CVE-2000-0002.yaml",
+                   PATCH.replace("0001", "0002").replace("A path", "Another"))
+        args = "diff", self.path("old"), self.path("new")
+        self.assertEqual(self.tool(*args, status=1), (
+            "- CVE-2000-0001: A path that must not be asked for\n"
+            "+ CVE-2000-0002: Another that must not be asked for\n"))
+        self.assertEqual(self.tool("-q", *args, status=1), "")
+        self.write(self.NEW, PATCH.replace("5.0", "7.5"))
+        self.assertEqual(json.loads(self.tool("--json", *args, status=1)), {
+            "added": ["CVE-2000-0002"], "removed": [],
+            "changed": [{"patch": "CVE-2000-0001",
+                         "changes": ["severity: 5.0 -> 7.5"]}]})
+
+    def test_trouble(self):
+        "a bad patch, or none, is trouble and not a difference"
+        self.write(self.NEW, PATCH.replace("http", "gopher"))
+        said = self.tool("diff", self.path("old"), self.path("new"), status=2)
+        self.assertIn("CVE-2000-0001.yaml:7:8: ", said)
+        said = self.tool("diff", self.path("old"), self.path("no"), status=2)
+        self.assertIn("No such file or directory", said)
+
+    def test_all(self):
+        "the pool itself does not differ from itself"
+        self.assertEqual(self.tool("diff", PATCHES, PATCHES), "")
 
 
 class Completion(Case):
