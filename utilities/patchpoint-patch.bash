@@ -44,10 +44,10 @@ _patchpoint_patch () {
                 [[ ${COMP_WORDS[i]} != "=" ]] || ((i++))
                 dir=${COMP_WORDS[i]}
                 ;;
-            --ports)
+            -o|--output|--ports)
                 ((i++))
                 ;;
-            check|list|explain|diff|replay)
+            check|list|explain|new|diff|replay)
                 command=${command:-${COMP_WORDS[i]}}
                 ;;
         esac
@@ -58,19 +58,28 @@ _patchpoint_patch () {
             _patchpoint_patch_files
             return
             ;;
+        -o|--output)
+            _patchpoint_patch_files yaml
+            return
+            ;;
         --ports)
+            return
+            ;;
+        new)
+            _patchpoint_patch_words "$(find "$dir" -mindepth 1 -maxdepth 1 \
+                -type d -printf '%f\n' 2>/dev/null)"
             return
             ;;
     esac
     if [[ $cur == -* ]]; then
-        _patchpoint_patch_words --patches= --ports= --monitor --json --quiet \
+        _patchpoint_patch_words --patches= --ports= --output= --monitor --json --quiet \
             --help --version
         [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null
         return
     fi
     case $command in
         "")
-            _patchpoint_patch_words check list explain diff replay
+            _patchpoint_patch_words check list explain new diff replay
             ;;
         explain)
             _patchpoint_patch_files yaml
@@ -78,6 +87,8 @@ _patchpoint_patch () {
             ;;
         replay)
             _patchpoint_patch_files pcap pcapng cap
+            ;;
+        new)
             ;;
         *)
             _patchpoint_patch_files yaml

@@ -10,7 +10,9 @@ ovs_patchpoint_tool_patchpoint_patch_SOURCES = \
 	ovs-patchpoint/tool/pp-replay-report.c \
 	ovs-patchpoint/tool/pp-replay-report.h \
 	ovs-patchpoint/tool/pp-replay.c \
-	ovs-patchpoint/tool/pp-replay.h
+	ovs-patchpoint/tool/pp-replay.h \
+	ovs-patchpoint/tool/pp-template.c \
+	ovs-patchpoint/tool/pp-template.h
 ovs_patchpoint_tool_patchpoint_patch_LDFLAGS = $(PP_HARDENED)
 ovs_patchpoint_tool_patchpoint_patch_LDADD = \
 	$(PP_ENGINE) $(PCAP_LIBS) $(OVS_LIBS)

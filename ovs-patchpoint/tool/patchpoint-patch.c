@@ -18,6 +18,7 @@
 #include "engine/pp-vector.h"
 #include "tool/pp-diff.h"
 #include "tool/pp-replay.h"
+#include "tool/pp-template.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-patch.h"
@@ -45,6 +46,7 @@ struct options {
     bool monitor;               /* replay: correct nothing. */
     const char *patches;        /* Where to find patches by their id. */
     const char *ports;          /* replay: services, or NULL for the usual. */
+    const char *output;         /* new: the file; NULL: standard output. */
 };
 
 struct command {
@@ -74,6 +76,8 @@ usage(FILE *stream)
             "      --ports=PROXY:PORT[,PORT...]\n"
             "                       replay: services there are (default: the "
             "usual ports)\n"
+            "  -o, --output=FILE    new: write it to FILE, which must not be "
+            "there yet\n"
             "  -m, --monitor        replay: say what would be corrected, and "
             "correct nothing\n"
             "  -j, --json           diff, replay: print one JSON object\n"
@@ -329,6 +333,52 @@ run_replay(const struct options *o, int argc, char *const argv[])
     return status;
 }
 
+/* Says that 'name' is no proxy, and which there are. */
+static int
+no_such_proxy(const char *name)
+{
+    fprintf(stderr, "%s: there is no proxy '%s'; there are", program_name,
+            name);
+    for (size_t i = 0; pp_proxies[i]; i++) {
+        fprintf(stderr, "%s %s", i ? "," : "", pp_proxies[i]->name);
+    }
+    putc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+static int
+run_new(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+{
+    const struct pp_proxy *proxy = pp_proxy_by_name(argv[0]);
+    char *fault = pp_patch_id_fault(argv[1]);
+    FILE *stream = stdout;
+
+    if (!proxy) {
+        free(fault);
+        return no_such_proxy(argv[0]);
+    }
+    if (fault) {
+        fprintf(stderr, "%s: '%s': %s\n", program_name, argv[1], fault);
+        free(fault);
+        return EXIT_USAGE;
+    }
+    if (o->output) {
+        stream = fopen(o->output, "wx");
+        if (!stream) {
+            ovs_error(errno, "%s: cannot be made", o->output);
+            return EXIT_USAGE;
+        }
+    }
+    pp_template_write(stream, proxy, argv[1]);
+    if (ferror(stream) | (stream == stdout ? fflush(stream)
+                          : fclose(stream))) {
+        ovs_error(errno, "%s: cannot be written",
+                  o->output ? o->output : "standard output");
+        return EXIT_USAGE;
+    }
+    return EXIT_OK;
+}
+
 static int
 run_diff(const struct options *o, int argc OVS_UNUSED, char *const argv[])
 {
@@ -354,6 +404,8 @@ static const struct command commands[] = {
     { "list", "[FILE|DIR...]", 0, -1, run_list, "list patches, a line each" },
     { "explain", "FILE|ID", 1, 1, run_explain,
       "say what a patch looks at and does" },
+    { "new", "PROXY ID", 2, 2, run_new,
+      "print a patch to be filled in" },
     { "diff", "OLD NEW", 2, 2, run_diff,
       "say what changes between two patches or directories" },
     { "replay", "IN.pcap [OUT.pcap]", 1, 2, run_replay,
@@ -367,6 +419,7 @@ parse_options(int argc, char *argv[], struct options *o)
     static const struct option long_options[] = {
         { "patches", required_argument, NULL, 'p' },
         { "ports", required_argument, NULL, 'P' },
+        { "output", required_argument, NULL, 'o' },
         { "monitor", no_argument, NULL, 'm' },
         { "json", no_argument, NULL, 'j' },
         { "quiet", no_argument, NULL, 'q' },
@@ -376,13 +429,17 @@ parse_options(int argc, char *argv[], struct options *o)
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "p:mjqhV", long_options, NULL)) >= 0) {
+    while ((c = getopt_long(argc, argv, "p:o:mjqhV", long_options,
+                            NULL)) >= 0) {
         switch (c) {
         case 'p':
             o->patches = optarg;
             break;
         case 'P':
             o->ports = optarg;
+            break;
+        case 'o':
+            o->output = optarg;
             break;
         case 'm':
             o->monitor = true;

@@ -4,6 +4,7 @@ how the shell completes it.  No switch, no privileges."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,95 @@ vectors:
   - benign: another one
     to-server: "GET /good HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
 """
+
+
+class New(Case):
+    # What an author knows: the condition, the correction, why, the vectors.
+    FILLED = {
+        "ftp": ('verb == "STAT"', "drop", '"STAT\\r\\n"', '""',
+                '"NOOP\\r\\n"'),
+        "http": ('path == "/x"', "{ reject: { status: 404 } }",
+                 '"GET /x HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"',
+                 '"HTTP/1.1 404 Not Found\\r\\n\\r\\n"',
+                 '"GET /y HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"'),
+        "ldap": ('dn == ""', "drop",
+                 '!bytes "0\\x0c\\x02\\x01\\x01`\\x07\\x02\\x01\\x03'
+                 '\\x04\\x00\\x80\\x00"', '""',
+                 '!bytes "0\\x0d\\x02\\x01\\x01`\\x08\\x02\\x01\\x03'
+                 '\\x04\\x01x\\x80\\x00"'),
+        "smtp": ('command.verb == "VRFY"', "drop", '"VRFY a\\r\\n"', '""',
+                 '"NOOP\\r\\n"'),
+    }
+
+    def proxies(self):
+        said = self.tool("new", "gopher", "X-1", status=2)
+        self.assertIn("there is no proxy 'gopher'", said)
+        return said.partition("there are ")[2].strip().split(", ")
+
+    def fill(self, text, when, correct, exploit, reply, benign):
+        blanks = iter((
+            ("title", "A title"), ("vendor", "Its fix"),
+            ("- product", "test/server"), ("versions", '"< 1"'),
+            ("severity", "5.0"), ("when", when), ("correct", correct),
+            ("same-as-vendor", "So it does."), ("- exploit", "one"),
+            ("to-server", exploit), ("to-client", reply), ("to-server", '""'),
+            ("close", "none"), ("- benign", "other"), ("to-server", benign)))
+        lines = []
+        blank = next(blanks)
+        for line in text.splitlines():
+            if blank and line.strip() == blank[0] + ":":
+                line += " " + blank[1]
+                blank = next(blanks, None)
+            lines.append(line + "\n")
+        self.assertIsNone(blank)
+        return "".join(lines)
+
+    def test_fill_in(self):
+        "check names each blank, and accepts the patch when they are filled"
+        for proxy in self.proxies():
+            with self.subTest(proxy):
+                path = self.path(f"{proxy}-1.yaml")
+                self.tool("new", proxy, f"{proxy}-1", "-o", path)
+                said = self.tool("check", path, status=1)
+                for key in ("title", "vendor", "product", "versions",
+                            "severity", "when", "correct", "same-as-vendor"):
+                    self.assertRegex(said, rf"-1.yaml:\d+:\d+: .*{key[:7]}")
+                if proxy in self.FILLED:
+                    with open(path) as f:
+                        text = self.fill(f.read(), *self.FILLED[proxy])
+                    self.write(f"{proxy}-1.yaml", text)
+                    self.assertRegex(self.tool("check", path), "ok .*-1: 2 v")
+
+    def test_all_is_there(self):
+        "every key of the language, every event and field of the proxy"
+        text = self.tool("new", "http", "X-1")
+        with open(os.path.join(pplab.TOP, "ovs-patchpoint", "patch",
+                               "ovs-patchpoint-patch.5")) as f:
+            keys = re.search(r'SS "Keys of a patch"(.*?)\n\.SH', f.read(),
+                             re.S).group(1).replace(r"\-", "-")
+        keys = re.findall(r'^\.IP "?\\fB([a-z-]+)', keys, re.M)
+        self.assertIn("let", keys)
+        for key in keys:
+            self.assertRegex(text, rf"(?m)^(# )?{key}:")
+        with open(os.path.join(pplab.TOP, "proxies", "http",
+                               "ovs-patchpoint-http.7")) as f:
+            manual = f.read()
+        self.assertIn("content_length", text)
+        for name in ("request", "chunk", "trailers", "body", "path"):
+            self.assertIn(name, manual)
+            self.assertRegex(text, rf"(?m)^#   {name}\b")
+        self.assertLessEqual(max(map(len, text.splitlines())), 79)
+
+    def test_refused(self):
+        "a bad id; a file that is there stays"
+        for bad in "a/b", "all", "", "x" * 65:
+            with self.subTest(bad):
+                self.tool("new", "http", bad, status=2)
+        path = self.write("X-1.yaml", "precious")
+        self.assertIn("File exists",
+                      self.tool("new", "http", "X-1", "-o", path, status=2))
+        with open(path) as f:
+            self.assertEqual(f.read(), "precious")
 
 
 class Diff(Case):
