@@ -7,6 +7,8 @@ ovs_patchpoint_tool_patchpoint_patch_SOURCES = \
 	ovs-patchpoint/tool/patchpoint-patch.c \
 	ovs-patchpoint/tool/pp-diff.c \
 	ovs-patchpoint/tool/pp-diff.h \
+	ovs-patchpoint/tool/pp-explain.c \
+	ovs-patchpoint/tool/pp-explain.h \
 	ovs-patchpoint/tool/pp-replay-report.c \
 	ovs-patchpoint/tool/pp-replay-report.h \
 	ovs-patchpoint/tool/pp-replay.c \

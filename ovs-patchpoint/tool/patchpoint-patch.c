@@ -16,7 +16,9 @@
 #include <string.h>
 
 #include "engine/pp-vector.h"
+#include "openvswitch/json.h"
 #include "tool/pp-diff.h"
+#include "tool/pp-explain.h"
 #include "tool/pp-replay.h"
 #include "tool/pp-template.h"
 #include "patch/pp-errors.h"
@@ -80,7 +82,7 @@ usage(FILE *stream)
             "there yet\n"
             "  -m, --monitor        replay: say what would be corrected, and "
             "correct nothing\n"
-            "  -j, --json           diff, replay: print one JSON object\n"
+            "  -j, --json           print JSON, for programs\n"
             "  -q, --quiet          print errors only\n"
             "  -h, --help           print this and exit\n"
             "  -V, --version        print the version and exit\n"
@@ -110,12 +112,43 @@ load(const struct options *o, int n, char *const paths[],
                         PP_POOL_WHAT_IS_GOOD, errors);
 }
 
+/* What came of one patch's vectors. */
+static struct json *
+checked_json(const struct pp_patch *patch, bool ok,
+             const struct pp_vector_stats *stats)
+{
+    struct json *object = json_object_create();
+
+    json_object_put_string(object, "patch", patch->id);
+    json_object_put(object, "ok", json_boolean_create(ok));
+    json_object_put(object, "vectors",
+                    json_integer_create((long long) stats->n_vectors));
+    json_object_put(object, "runs",
+                    json_integer_create((long long) stats->n_runs));
+    return object;
+}
+
+/* Prints what came of all, and destroys 'patches'. */
+static void
+print_checked(struct json *patches, const struct pp_errors *errors,
+              size_t size)
+{
+    struct json *object = json_object_create();
+
+    json_object_put(object, "patches", patches);
+    json_object_put(object, "errors", pp_explain_errors(errors));
+    json_object_put(object, "compiled-bytes",
+                    json_integer_create((long long) size));
+    pp_explain_print(object);
+}
+
 static int
 run_check(const struct options *o, int argc, char *const argv[])
 {
     struct pp_errors errors = PP_ERRORS_INITIALIZER;
     struct pp_vector_stats stats = { 0, 0 };
     struct pp_pool *pool = load(o, argc, argv, &errors);
+    struct json *patches = json_array_create_empty();
     struct pp_program *program;
     char *why = NULL;
     size_t size = 0;
@@ -126,7 +159,8 @@ run_check(const struct options *o, int argc, char *const argv[])
         struct pp_vector_stats s = { 0, 0 };
         bool ok = pp_vectors_run(patch, &errors, &s);
 
-        if (!o->quiet) {
+        json_array_add(patches, checked_json(patch, ok, &s));
+        if (!o->quiet && !o->json) {
             printf("%s %s: %"PRIuSIZE" vectors, %"PRIuSIZE" runs\n",
                    ok ? "ok  " : "FAIL", patch->id, s.n_vectors, s.n_runs);
         }
@@ -142,9 +176,14 @@ run_check(const struct options *o, int argc, char *const argv[])
                       program ? pp_program_check(program, size, pp_proxies)
                       : why);
     }
-    print_errors(&errors);
     n_bad = errors.total;
-    if (!o->quiet) {
+    if (o->json) {
+        print_checked(patches, &errors, size);
+    } else {
+        print_errors(&errors);
+        json_destroy(patches);
+    }
+    if (!o->quiet && !o->json) {
         printf("%"PRIuSIZE" patches, %"PRIuSIZE" vectors, %"PRIuSIZE" runs, "
                "%"PRIuSIZE" bytes compiled: %"PRIuSIZE" errors\n",
                pool->n, stats.n_vectors, stats.n_runs, size, n_bad);
@@ -156,6 +195,18 @@ run_check(const struct options *o, int argc, char *const argv[])
     return n_bad ? EXIT_BAD_PATCH : EXIT_OK;
 }
 
+/* All patches of 'pool' as an array, each in 'full' or not. */
+static void
+print_patches(const struct pp_pool *pool, bool full)
+{
+    struct json *array = json_array_create_empty();
+
+    for (size_t i = 0; i < pool->n; i++) {
+        json_array_add(array, pp_explain_json(pool->patches[i], full));
+    }
+    pp_explain_print(array);
+}
+
 static int
 run_list(const struct options *o, int argc, char *const argv[])
 {
@@ -163,7 +214,10 @@ run_list(const struct options *o, int argc, char *const argv[])
     struct pp_pool *pool = load(o, argc, argv, &errors);
     int status = errors.total ? EXIT_BAD_PATCH : EXIT_OK;
 
-    for (size_t i = 0; i < pool->n; i++) {
+    if (o->json) {
+        print_patches(pool, false);
+    }
+    for (size_t i = 0; i < pool->n && !o->json; i++) {
         const struct pp_patch *p = pool->patches[i];
 
         printf("%-20s %-8s %4.1f  %-20s %s\n", p->id, p->proxy->name,
@@ -176,105 +230,15 @@ run_list(const struct options *o, int argc, char *const argv[])
     return status;
 }
 
-/* Prints 'text' with its lines indented, each as long as fits. */
 static void
-print_wrapped(const char *text)
+explain(const struct options *o, const struct pp_pool *pool)
 {
-    size_t column = 0;
-
-    while (*text) {
-        size_t n = strcspn(text, " \t\n");
-
-        if (column && column + n > 68) {
-            column = 0;
+    if (o->json) {
+        print_patches(pool, true);
+    } else {
+        for (size_t i = 0; i < pool->n; i++) {
+            pp_explain(pool->patches[i]);
         }
-        if (n) {
-            printf("%s%.*s", column ? " " : "\n    ", (int) n, text);
-            column += n + 1;
-        }
-        text += n;
-        text += strspn(text, " \t\n");
-    }
-    putchar('\n');
-}
-
-static void
-explain_expr(const char *what, const struct pp_expr *e)
-{
-    if (e && e->name) {
-        printf("      %s: %s\n", what, e->name);
-    }
-}
-
-static void
-explain_rule(const struct pp_patch *patch, size_t i)
-{
-    const struct pp_rule *rule = &patch->rules[i];
-
-    printf("\n  rule %"PRIuSIZE" (line %u), on each %s of %s", i + 1,
-           rule->line, patch->proxy->events[rule->event].name,
-           patch->proxy->title);
-    if (rule->each_text) {
-        printf("\n    for each element of %s", rule->each_text);
-    }
-    printf("\n    when");
-    print_wrapped(rule->when_text);
-    printf("    then %s", pp_correct_kind_name(rule->kind));
-    switch (rule->kind) {
-    case PP_CORRECT_REJECT:
-        if (rule->raw) {
-            printf(" with a reply as written");
-        } else {
-            printf(" with status %"PRId64, rule->status);
-        }
-        printf("; the connection %s\n",
-               rule->close ? "is closed after it" : "goes on");
-        break;
-    case PP_CORRECT_CLOSE:
-        printf(" the connection with %s\n", rule->reset ? "RST" : "FIN");
-        break;
-    case PP_CORRECT_DROP:
-        printf(" it silently; the connection goes on\n");
-        break;
-    case PP_CORRECT_DELETE:
-    case PP_CORRECT_REPLACE:
-    case PP_CORRECT_TRUNCATE:
-    case PP_CORRECT_INSERT_BEFORE:
-    case PP_CORRECT_INSERT_AFTER:
-    default:
-        printf(rule->target ? "\n" : " the element\n");
-        explain_expr("field", rule->target);
-        break;
-    }
-    printf("    nominal cost %u of at most %d\n", rule->when->cost,
-           PP_EXPR_COST_MAX);
-    if (rule->same_as_vendor) {
-        printf("    as the vendor:");
-        print_wrapped(rule->same_as_vendor);
-    }
-}
-
-static void
-explain(const struct pp_patch *p)
-{
-    printf("%s: %s\n", p->id, p->title);
-    printf("  file      %s\n  vendor    %s\n  severity  %.1f\n", p->file,
-           p->vendor, p->severity);
-    for (size_t i = 0; i < p->n_affects; i++) {
-        printf("  affects   %s %s\n", p->affects[i].product,
-               p->affects[i].versions);
-    }
-    for (size_t i = 0; i < p->n_rules; i++) {
-        explain_rule(p, i);
-    }
-    if (p->same_as_vendor) {
-        printf("\n  as the vendor:");
-        print_wrapped(p->same_as_vendor);
-    }
-    printf("\n");
-    for (size_t i = 0; i < p->n_vectors; i++) {
-        printf("  %s: %s\n", p->vectors[i].exploit ? "exploit" : "benign ",
-               p->vectors[i].name);
     }
 }
 
@@ -288,19 +252,21 @@ run_explain(const struct options *o, int argc OVS_UNUSED, char *const argv[])
     int status = EXIT_OK;
 
     patch = id ? pp_pool_find(pool, argv[0], NULL) : NULL;
-    if (patch) {
-        explain(patch);
-    } else if (id) {
+    if (id && !patch) {
         fprintf(stderr, "%s: there is no patch '%s' in %s; '%s list' shows "
                 "what there is\n", program_name, argv[0], o->patches,
                 program_name);
         status = EXIT_BAD_PATCH;
     } else {
-        for (size_t i = 0; i < pool->n; i++) {
-            explain(pool->patches[i]);
+        struct pp_pool one = {
+            .n = 1, .patches = CONST_CAST(struct pp_patch **, &patch),
+        };
+
+        explain(o, patch ? &one : pool);
+        if (!id) {
+            print_errors(&errors);
+            status = errors.total ? EXIT_BAD_PATCH : EXIT_OK;
         }
-        print_errors(&errors);
-        status = errors.total ? EXIT_BAD_PATCH : EXIT_OK;
     }
     pp_errors_destroy(&errors);
     pp_pool_unref(pool);

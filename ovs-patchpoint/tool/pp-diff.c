@@ -20,6 +20,7 @@
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "svec.h"
+#include "tool/pp-explain.h"
 #include "util.h"
 
 /* Equality. */
@@ -467,11 +468,9 @@ pp_diff(const struct pp_pool *old, const struct pp_pool *new, bool json,
     json_object_put(object, "removed", r.removed);
     json_object_put(object, "changed", r.changed);
     if (json && !quiet) {
-        char *text = json_to_string(object, JSSF_PRETTY | JSSF_SORT);
-
-        puts(text);
-        free(text);
+        pp_explain_print(object);
+    } else {
+        json_destroy(object);
     }
-    json_destroy(object);
     return r.any;
 }

@@ -29,6 +29,7 @@
 #include "packets.h"
 #include "patch/pp-program.h"
 #include "registry.h"
+#include "tool/pp-explain.h"
 #include "util.h"
 
 struct correction {
@@ -513,7 +514,6 @@ print_json(const struct pp_report *report,
     struct json *frames = json_object_create();
     struct json *conns = json_array_create_empty();
     const struct conn *conn;
-    char *text;
 
     put_int(frames, "read", totals->n_in);
     put_int(frames, "written", totals->n_out);
@@ -528,10 +528,7 @@ print_json(const struct pp_report *report,
     put_int(object, "servers", totals->n_servers);
     put_int(object, "corrections", report->n_corrections);
     json_object_put(object, "connections", conns);
-    text = json_to_string(object, JSSF_PRETTY | JSSF_SORT);
-    puts(text);
-    free(text);
-    json_destroy(object);
+    pp_explain_print(object);
 }
 
 void

@@ -63,6 +63,49 @@ vectors:
 """
 
 
+class Json(Case):
+    def test_list_and_explain(self):
+        "what the text says, for programs"
+        listed = json.loads(self.tool("list", "-j", PATCHES))
+        lines = self.tool("list", PATCHES).splitlines()
+        self.assertEqual([x["patch"] for x in listed],
+                         [x.split()[0] for x in lines])
+        path = self.write("CVE-2000-0001.yaml", PATCH)
+        said, = json.loads(self.tool("explain", "--json", path))
+        rule, = said.pop("rules")
+        self.assertGreater(rule.pop("cost"), 0)
+        self.assertEqual(rule, {
+            "line": 11, "on": "request", "when": "path contains bad",
+            "correct": {"kind": "reject", "status": 404, "close": True}})
+        self.assertEqual(said, {
+            "patch": "CVE-2000-0001", "proxy": "http", "severity": 5.0,
+            "title": "A path that must not be asked for", "file": path,
+            "affects": [{"product": "test/server", "versions": "< 1"}],
+            "vendor": "a test's own", "same-as-vendor": "it is a test's own",
+            "vectors": [{"kind": "exploit", "name": "it is asked for"},
+                        {"kind": "benign", "name": "another one"}]})
+        self.assertEqual(
+            [x["patch"] for x in json.loads(self.tool(
+                "-p", PATCHES, "explain", "-j", "CVE-2014-3744"))],
+            ["CVE-2014-3744"])
+
+    def test_check(self):
+        "what is right, and where it is wrong"
+        path = self.write("CVE-2000-0001.yaml", PATCH)
+        said = json.loads(self.tool("check", "--json", path))
+        self.assertEqual(said["errors"], [])
+        done, = said["patches"]
+        self.assertEqual((done["patch"], done["ok"], done["vectors"]),
+                         ("CVE-2000-0001", True, 2))
+        self.assertGreater(done["runs"], 2)
+        self.write("CVE-2000-0001.yaml", PATCH.replace("/good", "/evil"))
+        said = json.loads(self.tool("check", "--json", path, status=1))
+        self.assertEqual(said["patches"][0]["ok"], False)
+        error, = said["errors"]
+        self.assertEqual((error["file"], error["line"]), (path, 21))
+        self.assertIn("benign 'another one'", error["reason"])
+
+
 class New(Case):
     # What an author knows: the condition, the correction, why, the vectors.
     FILLED = {
