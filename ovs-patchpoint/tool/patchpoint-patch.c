@@ -258,9 +258,8 @@ run_explain(const struct options *o, int argc OVS_UNUSED, char *const argv[])
                 program_name);
         status = EXIT_BAD_PATCH;
     } else {
-        struct pp_pool one = {
-            .n = 1, .patches = CONST_CAST(struct pp_patch **, &patch),
-        };
+        struct pp_patch *found = CONST_CAST(struct pp_patch *, patch);
+        const struct pp_pool one = { .n = 1, .patches = &found };
 
         explain(o, patch ? &one : pool);
         if (!id) {

@@ -12,6 +12,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
+import test_replay                                          # noqa: E402
 
 PATCHES = os.path.join(pplab.TOP, "patches")
 COMPLETION = os.path.join(pplab.TOP, "utilities", "patchpoint-patch.bash")
@@ -38,29 +39,9 @@ class Case(unittest.TestCase):
         return p.stdout + p.stderr
 
 
-PATCH = """
-patch: CVE-2000-0001
-title: A path that must not be asked for
-vendor: a test's own
-affects: [{ product: test/server, versions: "< 1" }]
-severity: 5.0
-proxy: http
-on: request
-let:
+PATCH = test_replay.PATCH.replace('when: path contains "evil"', """let:
   bad: '"evil"'
-when: path contains bad
-correct:
-  reject: { status: 404, close: true }
-same-as-vendor: it is a test's own
-vectors:
-  - exploit: it is asked for
-    to-server: "GET /evil HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
-    expect:
-      to-client: "HTTP/1.1 404 Not Found\\r\\n\\r\\n"
-      close: fin
-  - benign: another one
-    to-server: "GET /good HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"
-"""
+when: path contains bad""")
 
 
 class Json(Case):
@@ -102,7 +83,7 @@ class Json(Case):
         said = json.loads(self.tool("check", "--json", path, status=1))
         self.assertEqual(said["patches"][0]["ok"], False)
         error, = said["errors"]
-        self.assertEqual((error["file"], error["line"]), (path, 21))
+        self.assertEqual((error["file"], error["line"]), (path, 22))
         self.assertIn("benign 'another one'", error["reason"])
 
 
