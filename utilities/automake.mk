@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# What a shell wants: completion.
+# What a shell wants: completion.  Bash looks for "COMMAND.bash".
 
-dist_bashcompletion_DATA += utilities/patchpoint-patch-completion.bash
+dist_bashcompletion_DATA += utilities/patchpoint-patch.bash

@@ -226,13 +226,19 @@ replace(struct pp_flow *flow, struct pp_conn_head *old,
 }
 
 void
-pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
+pp_flow_clear(struct pp_flow *flow, struct pp_stream *st)
 {
     struct pp_conn_head *head;
 
     HMAP_FOR_EACH_SAFE (head, node, &flow->conns) {
         forget(flow, st, head);
     }
+}
+
+void
+pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
+{
+    pp_flow_clear(flow, st);
     hmap_destroy(&flow->conns);
     clear_servers(flow);
     hmap_destroy(&flow->servers);

@@ -72,6 +72,9 @@ struct pp_flow {
 void pp_flow_init(struct pp_flow *, uint32_t basis);
 void pp_flow_destroy(struct pp_flow *, struct pp_stream *);
 
+/* Forgets all connections. */
+void pp_flow_clear(struct pp_flow *, struct pp_stream *);
+
 /* Puts 'snapshot' in force, which must stay until another one is.  NULL: no
  * server is known. */
 void pp_flow_set_snapshot(struct pp_flow *, const struct pp_snapshot *);

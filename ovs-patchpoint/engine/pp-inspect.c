@@ -18,6 +18,7 @@
 #include "engine/pp-ipc.h"
 #include "engine/pp-match.h"
 #include "patch/pp-program.h"
+#include "registry.h"
 #include "util.h"
 
 /* Corrections of one unit that may follow from one another. */
@@ -558,11 +559,16 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
     return false;
 }
 
+/* Counts by the proxy's place in the registry, as whoever reads the counters
+ * has it.  A test's own proxy has none. */
 static void
-count_reason(struct pp_inspector *ins, int slot, uint16_t reason)
+count_reason(struct pp_inspector *ins, const struct pp_proxy *proxy,
+             uint16_t reason)
 {
-    if (reason < PP_REASONS_MAX) {
-        ins->counters->reasons[slot][reason]++;
+    for (int i = 0; pp_proxies[i]; i++) {
+        if (pp_proxies[i] == proxy && reason < PP_REASONS_MAX) {
+            ins->counters->reasons[i][reason]++;
+        }
     }
 }
 
@@ -638,17 +644,17 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
             return;
 
         case PP_PARSE_BAD:
-            count_reason(ins, slot, r.reason);
+            count_reason(ins, proxy, r.reason);
             bad(ins, in, step);
             return;
 
         case PP_PARSE_TOO_MUCH:
-            count_reason(ins, slot, r.reason);
+            count_reason(ins, proxy, r.reason);
             too_much(ins, in, dir, step);
             return;
 
         case PP_PARSE_OPAQUE:
-            count_reason(ins, slot, r.reason);
+            count_reason(ins, proxy, r.reason);
             ins->counters->proxy_opaque++;
             in->ended = true;
             step->kind = PP_STEP_OPAQUE;

@@ -119,6 +119,15 @@ pp_pipeline_destroy(struct pp_pipeline *pl)
 }
 
 void
+pp_pipeline_clear(struct pp_pipeline *pl)
+{
+    pp_stream_without_packet(&pl->stream, NULL);
+    pp_reassembly_clear(&pl->reassembly);
+    pp_flow_clear(&pl->flow, &pl->stream);
+    pl->udp.next_id = 0;
+}
+
+void
 pp_pipeline_set_limits(struct pp_pipeline *pl, const struct pp_limits *limits)
 {
     pl->stream.limits = *limits;

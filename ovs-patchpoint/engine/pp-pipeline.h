@@ -34,6 +34,10 @@ struct pp_pipeline *pp_pipeline_create(const struct pp_pipeline_ops *,
                                        uint32_t basis);
 void pp_pipeline_destroy(struct pp_pipeline *);
 
+/* Forgets all connections and datagrams, as a new pipeline has none.  What was
+ * put in force, limits and counters stay. */
+void pp_pipeline_clear(struct pp_pipeline *);
+
 /* Other limits than the snapshot's, until the next one. */
 void pp_pipeline_set_limits(struct pp_pipeline *, const struct pp_limits *);
 

@@ -78,13 +78,19 @@ pp_reassembly_init(struct pp_reassembly *re, struct pp_counters *counters,
 }
 
 void
-pp_reassembly_destroy(struct pp_reassembly *re)
+pp_reassembly_clear(struct pp_reassembly *re)
 {
     struct pp_datagram *d;
 
     LIST_FOR_EACH_SAFE (d, age, &re->oldest) {
         pp_reassembly_done(re, d);
     }
+}
+
+void
+pp_reassembly_destroy(struct pp_reassembly *re)
+{
+    pp_reassembly_clear(re);
     hmap_destroy(&re->datagrams);
     free(re->frame);
 }

@@ -56,6 +56,9 @@ void pp_reassembly_init(struct pp_reassembly *, struct pp_counters *,
                         uint32_t basis);
 void pp_reassembly_destroy(struct pp_reassembly *);
 
+/* Drops all datagrams. */
+void pp_reassembly_clear(struct pp_reassembly *);
+
 /* Takes a copy of fragment 'frag', which came from bridge 'bridge'.  Returns
  * its datagram if that is complete now, else NULL.  The caller hands it to
  * pp_reassembly_done() when done with it. */

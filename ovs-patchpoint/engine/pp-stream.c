@@ -165,10 +165,13 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_probe(st, conn, dir);
         return;
     }
-    if (end > decided
-        || pp_edit_list_touches(&half->edits, in, end)
-        || (pp_map(half, in) < half->acked
-            && !pp_edit_list_is_clean(&half->edits))) {
+    if (dir == PP_TO_SERVER && pp_map(half, in) > half->sent) {
+        /* What is before it still waits for room. */
+        pp_stream_emit(st, conn, dir, half->sent, to);
+    } else if (end > decided
+               || pp_edit_list_touches(&half->edits, in, end)
+               || (pp_map(half, in) < half->acked
+                   && !pp_edit_list_is_clean(&half->edits))) {
         pp_stream_emit(st, conn, dir, from, to);
     } else if (pp_keep_differs(half, pp_map(half, in), payload,
                                pkt->payload_len)) {
@@ -286,7 +289,8 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         return false;
     }
     st->rebuild = in < half->in_next;
-    st->from = (st->rebuild ? pp_from(half, in)
+    /* What it begins with may follow held bytes that have not left yet. */
+    st->from = (st->rebuild ? MIN(pp_from(half, in), half->sent)
                 : half->sent);
     fresh = MIN(MAX(half->in_next, half->decided), data_end);
     if (dir == PP_TO_SERVER && fresh > half->in_next) {
@@ -346,8 +350,8 @@ take_payload(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         return false;
     }
     if (half->fin != UINT64_MAX && !pp_before_start(end)
-        && end > half->fin + 1) {
-        /* Nothing comes behind a FIN. */
+        && (in + pkt->payload_len > half->fin || end > half->fin + 1)) {
+        /* Nothing comes behind a FIN, or in its place. */
         st->counters->stream_out_of_window++;
         return false;
     }
@@ -523,9 +527,9 @@ apply_skip(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     uint64_t decided = half->decided;
 
     if (dir == PP_TO_SERVER) {
-        pass_unseen(st, half, decided, (struct pp_bytes) {
-            .p = view->base, .n = now,
-        }, now < view->len);
+        /* The proxy saw these, and may have skipped them for what they
+         * say. */
+        pp_keep_append(st, half, pp_map(half, decided), view->base, now);
     } else if (now) {
         half->unkept = MAX(half->unkept, decided + now);
     }
@@ -670,6 +674,22 @@ out_as_it_came(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     }
 }
 
+/* True if what waits in order, or else the packet at hand, has the first byte
+ * of the to-server stream that never left, or earlier ones. */
+static bool
+is_next(const struct pp_stream *st, const struct pp_half *half)
+{
+    uint64_t in = half->in_next;
+
+    if (!ovs_list_is_empty(&half->held)) {
+        in = CONTAINER_OF(ovs_list_front(&half->held), struct pp_held,
+                          node)->in;
+    } else if (st->pkt && st->dir == PP_TO_SERVER) {
+        in = st->in;
+    }
+    return pp_map(half, in) <= half->sent;
+}
+
 /* Keeps what is still undecided of the packet at hand. */
 static void
 hold(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir, bool all)
@@ -707,7 +727,8 @@ out_to_server(struct pp_stream *st, struct pp_conn *conn)
     }
     decided = pp_decided(half);
     half->end = MAX(half->end, pp_edit_list_end(&half->edits, decided));
-    if (decided == half->in_next && !st->rebuild && half->whole) {
+    if (decided == half->in_next && !st->rebuild && half->whole
+        && is_next(st, half)) {
         out_as_it_came(st, conn, PP_TO_SERVER);
     } else {
         bool some = half->end > half->sent || st->rebuild;

@@ -292,7 +292,9 @@ put_around(struct ds *s, const uint8_t *p, size_t n, size_t at)
     size_t to = MIN(n, at + 40);
 
     ds_put_cstr(s, from ? "...\"" : "\"");
-    put_escaped(s, p + from, to - from);
+    if (to > from) {            /* 'p' may be NULL when there is nothing. */
+        put_escaped(s, p + from, to - from);
+    }
     ds_put_cstr(s, to < n ? "\"..." : "\"");
 }
 

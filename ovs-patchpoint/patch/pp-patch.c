@@ -604,12 +604,31 @@ take_rules(struct pp_loader *ld)
 
 /* The patch. */
 
+char *
+pp_patch_id_fault(const char *id)
+{
+    size_t n = strlen(id);
+
+    if (!n || n > PP_PATCH_ID_MAX
+        || strspn(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                  "abcdefghijklmnopqrstuvwxyz0123456789._-") != n) {
+        return xasprintf("an id has up to %d letters, digits, '.', '_' and "
+                         "'-'", PP_PATCH_ID_MAX);
+    }
+    if (!strcmp(id, "all") || !strcmp(id, "none") || !strcmp(id, "auto")) {
+        return xasprintf("'%s' means something else in policies: it cannot be "
+                         "an id", id);
+    }
+    return NULL;
+}
+
 static void
 take_id(struct pp_loader *ld)
 {
     struct pp_yaml *node = pp_loader_need(ld, ld->root, "patch", "the patch");
     const char *base = strrchr(ld->file, '/');
     const char *dot;
+    char *fault;
     size_t n;
 
     ld->patch->id = take_text(ld, node, "'patch'");
@@ -617,16 +636,10 @@ take_id(struct pp_loader *ld)
         return;
     }
     n = strlen(ld->patch->id);
-    if (n > PP_PATCH_ID_MAX
-        || strspn(ld->patch->id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                  "abcdefghijklmnopqrstuvwxyz0123456789._-") != n) {
-        pp_loader_error(ld, node, "an id has up to %d letters, digits, '.', "
-                        "'_' and '-'", PP_PATCH_ID_MAX);
-    }
-    if (!strcmp(ld->patch->id, "all") || !strcmp(ld->patch->id, "none")
-        || !strcmp(ld->patch->id, "auto")) {
-        pp_loader_error(ld, node, "'%s' means something else in policies: "
-                        "it cannot be an id", ld->patch->id);
+    fault = pp_patch_id_fault(ld->patch->id);
+    if (fault) {
+        pp_loader_error(ld, node, "%s", fault);
+        free(fault);
     }
     base = base ? base + 1 : ld->file;
     dot = strrchr(base, '.');

@@ -143,4 +143,7 @@ struct pp_patch *pp_patch_read(const char *file,
 
 void pp_patch_destroy(struct pp_patch *);
 
+/* NULL if 'id' may be a patch's id, or why not, in words, to be freed. */
+char *pp_patch_id_fault(const char *id);
+
 #endif /* pp-patch.h */

@@ -5,8 +5,16 @@
 bin_PROGRAMS += ovs-patchpoint/tool/patchpoint-patch
 ovs_patchpoint_tool_patchpoint_patch_SOURCES = \
 	ovs-patchpoint/tool/patchpoint-patch.c \
+	ovs-patchpoint/tool/pp-diff.c \
+	ovs-patchpoint/tool/pp-diff.h \
+	ovs-patchpoint/tool/pp-explain.c \
+	ovs-patchpoint/tool/pp-explain.h \
+	ovs-patchpoint/tool/pp-replay-report.c \
+	ovs-patchpoint/tool/pp-replay-report.h \
 	ovs-patchpoint/tool/pp-replay.c \
-	ovs-patchpoint/tool/pp-replay.h
+	ovs-patchpoint/tool/pp-replay.h \
+	ovs-patchpoint/tool/pp-template.c \
+	ovs-patchpoint/tool/pp-template.h
 ovs_patchpoint_tool_patchpoint_patch_LDFLAGS = $(PP_HARDENED)
 ovs_patchpoint_tool_patchpoint_patch_LDADD = \
 	$(PP_ENGINE) $(PCAP_LIBS) $(OVS_LIBS)

@@ -16,7 +16,11 @@
 #include <string.h>
 
 #include "engine/pp-vector.h"
+#include "openvswitch/json.h"
+#include "tool/pp-diff.h"
+#include "tool/pp-explain.h"
 #include "tool/pp-replay.h"
+#include "tool/pp-template.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-patch.h"
@@ -31,12 +35,20 @@ enum {
     EXIT_OK = 0,
     EXIT_BAD_PATCH = 1,         /* Something is wrong with a patch. */
     EXIT_USAGE = 2,             /* Something is wrong with the command. */
+
+    /* Of diff, as diff(1) has them. */
+    EXIT_SAME = 0,
+    EXIT_DIFFER = 1,
+    EXIT_TROUBLE = 2,
 };
 
 struct options {
     bool quiet;
+    bool json;
+    bool monitor;               /* replay: correct nothing. */
     const char *patches;        /* Where to find patches by their id. */
     const char *ports;          /* replay: services, or NULL for the usual. */
+    const char *output;         /* new: the file; NULL: standard output. */
 };
 
 struct command {
@@ -66,11 +78,18 @@ usage(FILE *stream)
             "      --ports=PROXY:PORT[,PORT...]\n"
             "                       replay: services there are (default: the "
             "usual ports)\n"
+            "  -o, --output=FILE    new: write it to FILE, which must not be "
+            "there yet\n"
+            "  -m, --monitor        replay: say what would be corrected, and "
+            "correct nothing\n"
+            "  -j, --json           print JSON, for programs\n"
             "  -q, --quiet          print errors only\n"
             "  -h, --help           print this and exit\n"
             "  -V, --version        print the version and exit\n"
             "\nExit status: 0 if all is well, 1 if something is wrong with a "
-            "patch,\n2 if something is wrong with the command.\n",
+            "patch,\n2 if something is wrong with the command.  diff: 0 if "
+            "nothing changes,\n1 if something does, 2 if there is "
+            "trouble.\n",
             PP_PKGDATADIR "/patches");
 }
 
@@ -93,12 +112,43 @@ load(const struct options *o, int n, char *const paths[],
                         PP_POOL_WHAT_IS_GOOD, errors);
 }
 
+/* What came of one patch's vectors. */
+static struct json *
+checked_json(const struct pp_patch *patch, bool ok,
+             const struct pp_vector_stats *stats)
+{
+    struct json *object = json_object_create();
+
+    json_object_put_string(object, "patch", patch->id);
+    json_object_put(object, "ok", json_boolean_create(ok));
+    json_object_put(object, "vectors",
+                    json_integer_create((long long) stats->n_vectors));
+    json_object_put(object, "runs",
+                    json_integer_create((long long) stats->n_runs));
+    return object;
+}
+
+/* Prints what came of all, and destroys 'patches'. */
+static void
+print_checked(struct json *patches, const struct pp_errors *errors,
+              size_t size)
+{
+    struct json *object = json_object_create();
+
+    json_object_put(object, "patches", patches);
+    json_object_put(object, "errors", pp_explain_errors(errors));
+    json_object_put(object, "compiled-bytes",
+                    json_integer_create((long long) size));
+    pp_explain_print(object);
+}
+
 static int
 run_check(const struct options *o, int argc, char *const argv[])
 {
     struct pp_errors errors = PP_ERRORS_INITIALIZER;
     struct pp_vector_stats stats = { 0, 0 };
     struct pp_pool *pool = load(o, argc, argv, &errors);
+    struct json *patches = json_array_create_empty();
     struct pp_program *program;
     char *why = NULL;
     size_t size = 0;
@@ -109,7 +159,8 @@ run_check(const struct options *o, int argc, char *const argv[])
         struct pp_vector_stats s = { 0, 0 };
         bool ok = pp_vectors_run(patch, &errors, &s);
 
-        if (!o->quiet) {
+        json_array_add(patches, checked_json(patch, ok, &s));
+        if (!o->quiet && !o->json) {
             printf("%s %s: %"PRIuSIZE" vectors, %"PRIuSIZE" runs\n",
                    ok ? "ok  " : "FAIL", patch->id, s.n_vectors, s.n_runs);
         }
@@ -125,9 +176,14 @@ run_check(const struct options *o, int argc, char *const argv[])
                       program ? pp_program_check(program, size, pp_proxies)
                       : why);
     }
-    print_errors(&errors);
     n_bad = errors.total;
-    if (!o->quiet) {
+    if (o->json) {
+        print_checked(patches, &errors, size);
+    } else {
+        print_errors(&errors);
+        json_destroy(patches);
+    }
+    if (!o->quiet && !o->json) {
         printf("%"PRIuSIZE" patches, %"PRIuSIZE" vectors, %"PRIuSIZE" runs, "
                "%"PRIuSIZE" bytes compiled: %"PRIuSIZE" errors\n",
                pool->n, stats.n_vectors, stats.n_runs, size, n_bad);
@@ -139,6 +195,18 @@ run_check(const struct options *o, int argc, char *const argv[])
     return n_bad ? EXIT_BAD_PATCH : EXIT_OK;
 }
 
+/* All patches of 'pool' as an array, each in 'full' or not. */
+static void
+print_patches(const struct pp_pool *pool, bool full)
+{
+    struct json *array = json_array_create_empty();
+
+    for (size_t i = 0; i < pool->n; i++) {
+        json_array_add(array, pp_explain_json(pool->patches[i], full));
+    }
+    pp_explain_print(array);
+}
+
 static int
 run_list(const struct options *o, int argc, char *const argv[])
 {
@@ -146,7 +214,10 @@ run_list(const struct options *o, int argc, char *const argv[])
     struct pp_pool *pool = load(o, argc, argv, &errors);
     int status = errors.total ? EXIT_BAD_PATCH : EXIT_OK;
 
-    for (size_t i = 0; i < pool->n; i++) {
+    if (o->json) {
+        print_patches(pool, false);
+    }
+    for (size_t i = 0; i < pool->n && !o->json; i++) {
         const struct pp_patch *p = pool->patches[i];
 
         printf("%-20s %-8s %4.1f  %-20s %s\n", p->id, p->proxy->name,
@@ -159,105 +230,15 @@ run_list(const struct options *o, int argc, char *const argv[])
     return status;
 }
 
-/* Prints 'text' with its lines indented, each as long as fits. */
 static void
-print_wrapped(const char *text)
+explain(const struct options *o, const struct pp_pool *pool)
 {
-    size_t column = 0;
-
-    while (*text) {
-        size_t n = strcspn(text, " \t\n");
-
-        if (column && column + n > 68) {
-            column = 0;
+    if (o->json) {
+        print_patches(pool, true);
+    } else {
+        for (size_t i = 0; i < pool->n; i++) {
+            pp_explain(pool->patches[i]);
         }
-        if (n) {
-            printf("%s%.*s", column ? " " : "\n    ", (int) n, text);
-            column += n + 1;
-        }
-        text += n;
-        text += strspn(text, " \t\n");
-    }
-    putchar('\n');
-}
-
-static void
-explain_expr(const char *what, const struct pp_expr *e)
-{
-    if (e && e->name) {
-        printf("      %s: %s\n", what, e->name);
-    }
-}
-
-static void
-explain_rule(const struct pp_patch *patch, size_t i)
-{
-    const struct pp_rule *rule = &patch->rules[i];
-
-    printf("\n  rule %"PRIuSIZE" (line %u), on each %s of %s", i + 1,
-           rule->line, patch->proxy->events[rule->event].name,
-           patch->proxy->title);
-    if (rule->each_text) {
-        printf("\n    for each element of %s", rule->each_text);
-    }
-    printf("\n    when");
-    print_wrapped(rule->when_text);
-    printf("    then %s", pp_correct_kind_name(rule->kind));
-    switch (rule->kind) {
-    case PP_CORRECT_REJECT:
-        if (rule->raw) {
-            printf(" with a reply as written");
-        } else {
-            printf(" with status %"PRId64, rule->status);
-        }
-        printf("; the connection %s\n",
-               rule->close ? "is closed after it" : "goes on");
-        break;
-    case PP_CORRECT_CLOSE:
-        printf(" the connection with %s\n", rule->reset ? "RST" : "FIN");
-        break;
-    case PP_CORRECT_DROP:
-        printf(" it silently; the connection goes on\n");
-        break;
-    case PP_CORRECT_DELETE:
-    case PP_CORRECT_REPLACE:
-    case PP_CORRECT_TRUNCATE:
-    case PP_CORRECT_INSERT_BEFORE:
-    case PP_CORRECT_INSERT_AFTER:
-    default:
-        printf(rule->target ? "\n" : " the element\n");
-        explain_expr("field", rule->target);
-        break;
-    }
-    printf("    nominal cost %u of at most %d\n", rule->when->cost,
-           PP_EXPR_COST_MAX);
-    if (rule->same_as_vendor) {
-        printf("    as the vendor:");
-        print_wrapped(rule->same_as_vendor);
-    }
-}
-
-static void
-explain(const struct pp_patch *p)
-{
-    printf("%s: %s\n", p->id, p->title);
-    printf("  file      %s\n  vendor    %s\n  severity  %.1f\n", p->file,
-           p->vendor, p->severity);
-    for (size_t i = 0; i < p->n_affects; i++) {
-        printf("  affects   %s %s\n", p->affects[i].product,
-               p->affects[i].versions);
-    }
-    for (size_t i = 0; i < p->n_rules; i++) {
-        explain_rule(p, i);
-    }
-    if (p->same_as_vendor) {
-        printf("\n  as the vendor:");
-        print_wrapped(p->same_as_vendor);
-    }
-    printf("\n");
-    for (size_t i = 0; i < p->n_vectors; i++) {
-        printf("  %s: %s\n", p->vectors[i].exploit ? "exploit" : "benign ",
-               p->vectors[i].name);
     }
 }
 
@@ -271,19 +252,20 @@ run_explain(const struct options *o, int argc OVS_UNUSED, char *const argv[])
     int status = EXIT_OK;
 
     patch = id ? pp_pool_find(pool, argv[0], NULL) : NULL;
-    if (patch) {
-        explain(patch);
-    } else if (id) {
+    if (id && !patch) {
         fprintf(stderr, "%s: there is no patch '%s' in %s; '%s list' shows "
                 "what there is\n", program_name, argv[0], o->patches,
                 program_name);
         status = EXIT_BAD_PATCH;
     } else {
-        for (size_t i = 0; i < pool->n; i++) {
-            explain(pool->patches[i]);
+        struct pp_patch *found = CONST_CAST(struct pp_patch *, patch);
+        const struct pp_pool one = { .n = 1, .patches = &found };
+
+        explain(o, patch ? &one : pool);
+        if (!id) {
+            print_errors(&errors);
+            status = errors.total ? EXIT_BAD_PATCH : EXIT_OK;
         }
-        print_errors(&errors);
-        status = errors.total ? EXIT_BAD_PATCH : EXIT_OK;
     }
     pp_errors_destroy(&errors);
     pp_pool_unref(pool);
@@ -291,12 +273,13 @@ run_explain(const struct options *o, int argc OVS_UNUSED, char *const argv[])
 }
 
 static int
-run_replay(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+run_replay(const struct options *o, int argc, char *const argv[])
 {
     struct pp_errors errors = PP_ERRORS_INITIALIZER;
     struct pp_pool *pool = load(o, 0, NULL, &errors);
     struct pp_replay replay = {
-        .pool = pool, .in = argv[0], .out = argv[1], .ports = o->ports,
+        .pool = pool, .in = argv[0], .out = argc > 1 ? argv[1] : NULL,
+        .ports = o->ports, .monitor = o->monitor, .json = o->json,
         .quiet = o->quiet,
     };
     int status = EXIT_BAD_PATCH;
@@ -315,14 +298,83 @@ run_replay(const struct options *o, int argc OVS_UNUSED, char *const argv[])
     return status;
 }
 
+/* Says that 'name' is no proxy, and which there are. */
+static int
+no_such_proxy(const char *name)
+{
+    fprintf(stderr, "%s: there is no proxy '%s'; there are", program_name,
+            name);
+    for (size_t i = 0; pp_proxies[i]; i++) {
+        fprintf(stderr, "%s %s", i ? "," : "", pp_proxies[i]->name);
+    }
+    putc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+static int
+run_new(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+{
+    const struct pp_proxy *proxy = pp_proxy_by_name(argv[0]);
+    char *fault = pp_patch_id_fault(argv[1]);
+    FILE *stream = stdout;
+
+    if (!proxy) {
+        free(fault);
+        return no_such_proxy(argv[0]);
+    }
+    if (fault) {
+        fprintf(stderr, "%s: '%s': %s\n", program_name, argv[1], fault);
+        free(fault);
+        return EXIT_USAGE;
+    }
+    if (o->output) {
+        stream = fopen(o->output, "wx");
+        if (!stream) {
+            ovs_error(errno, "%s: cannot be made", o->output);
+            return EXIT_USAGE;
+        }
+    }
+    pp_template_write(stream, proxy, argv[1]);
+    if (ferror(stream) | (stream == stdout ? fflush(stream)
+                          : fclose(stream))) {
+        ovs_error(errno, "%s: cannot be written",
+                  o->output ? o->output : "standard output");
+        return EXIT_USAGE;
+    }
+    return EXIT_OK;
+}
+
+static int
+run_diff(const struct options *o, int argc OVS_UNUSED, char *const argv[])
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *old = load(o, 1, &argv[0], &errors);
+    struct pp_pool *new = load(o, 1, &argv[1], &errors);
+    int status = EXIT_TROUBLE;
+
+    print_errors(&errors);
+    if (!errors.total) {
+        status = (pp_diff(old, new, o->json, o->quiet) ? EXIT_DIFFER
+                  : EXIT_SAME);
+    }
+    pp_errors_destroy(&errors);
+    pp_pool_unref(old);
+    pp_pool_unref(new);
+    return status;
+}
+
 static const struct command commands[] = {
     { "check", "[FILE|DIR...]", 0, -1, run_check,
       "read patches and run all their vectors" },
     { "list", "[FILE|DIR...]", 0, -1, run_list, "list patches, a line each" },
     { "explain", "FILE|ID", 1, 1, run_explain,
       "say what a patch looks at and does" },
-    { "replay", "IN.pcap OUT.pcap", 2, 2, run_replay,
-      "correct a capture, and print what was corrected" },
+    { "new", "PROXY ID", 2, 2, run_new,
+      "print a patch to be filled in" },
+    { "diff", "OLD NEW", 2, 2, run_diff,
+      "say what changes between two patches or directories" },
+    { "replay", "IN.pcap [OUT.pcap]", 1, 2, run_replay,
+      "correct a capture, and say what became of each connection" },
     { NULL, NULL, 0, 0, NULL, NULL },
 };
 
@@ -332,6 +384,9 @@ parse_options(int argc, char *argv[], struct options *o)
     static const struct option long_options[] = {
         { "patches", required_argument, NULL, 'p' },
         { "ports", required_argument, NULL, 'P' },
+        { "output", required_argument, NULL, 'o' },
+        { "monitor", no_argument, NULL, 'm' },
+        { "json", no_argument, NULL, 'j' },
         { "quiet", no_argument, NULL, 'q' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
@@ -339,13 +394,23 @@ parse_options(int argc, char *argv[], struct options *o)
     };
     int c;
 
-    while ((c = getopt_long(argc, argv, "+p:qhV", long_options, NULL)) >= 0) {
+    while ((c = getopt_long(argc, argv, "p:o:mjqhV", long_options,
+                            NULL)) >= 0) {
         switch (c) {
         case 'p':
             o->patches = optarg;
             break;
         case 'P':
             o->ports = optarg;
+            break;
+        case 'o':
+            o->output = optarg;
+            break;
+        case 'm':
+            o->monitor = true;
+            break;
+        case 'j':
+            o->json = true;
             break;
         case 'q':
             o->quiet = true;

@@ -3,8 +3,9 @@
 /* patchpoint-patch replay: a capture through the pipeline.
  *
  * In: a capture file and a pool.  Out: the capture as it leaves the engine,
- * and a line for each correction.  Runs in the author's tool, with the very
- * code that runs inline; owns the files and a snapshot of its own.
+ * and what became of each connection (pp-replay-report.c).  Runs in the
+ * author's tool, with the very code that runs inline; owns the files and a
+ * snapshot of its own.
  *
  * The file is read twice: first to learn who the servers are (who has a
  * service's port), then to be replayed. */
@@ -13,8 +14,8 @@
 
 #include "tool/pp-replay.h"
 
-#include <arpa/inet.h>
-#include <inttypes.h>
+#include "tool/pp-replay-report.h"
+
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +36,8 @@
 #define SERVICES_MAX 64
 #define SERVERS_MAX 4096
 
+struct link_type;
+
 struct replay {
     const struct pp_replay *config;
     struct pp_program *program;
@@ -43,12 +46,13 @@ struct replay {
     uint32_t n_services;
     struct eth_addr servers[SERVERS_MAX];
     uint32_t n_servers;
-    int link;                   /* DLT_*. */
+    const struct link_type *link;
 
     struct pp_counters *counters;
-    pcap_dumper_t *dumper;
+    pcap_dumper_t *dumper;      /* Or NULL. */
+    struct pp_report *report;
     struct timeval now;
-    uint64_t n_in, n_out, n_cut, n_other, n_corrections;
+    struct pp_report_totals totals;
     uint8_t *frame;             /* Room for one. */
 };
 
@@ -118,16 +122,18 @@ find_services(struct replay *r)
     return NULL;
 }
 
-static bool
-is_service(const struct replay *r, enum pp_transport transport, uint16_t port)
+/* The service on 'port', or NULL. */
+static const struct pp_snap_service *
+find_service(const struct replay *r, enum pp_transport transport,
+             uint16_t port)
 {
     for (uint32_t i = 0; i < r->n_services; i++) {
         if (r->services[i].port == port
             && r->services[i].transport == transport) {
-            return true;
+            return &r->services[i];
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Frames. */
@@ -143,16 +149,37 @@ put_mac(uint8_t mac[6], const uint8_t *ip, size_t n)
     memcpy(mac + 2, &hash, sizeof hash);
 }
 
+/* The link types that are understood.  Where others come before the IP packet
+ * than Ethernet's, how many bytes. */
+static const struct link_type {
+    int link;                   /* DLT_*. */
+    size_t skip;
+} link_types[] = {
+    { DLT_EN10MB, 0 }, { DLT_RAW, 0 }, { DLT_IPV4, 0 }, { DLT_IPV6, 0 },
+    { DLT_LINUX_SLL, 16 }, { DLT_LINUX_SLL2, 20 }, { DLT_NULL, 4 },
+    { DLT_LOOP, 4 },
+};
+
+static const struct link_type *
+find_link_type(int link)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(link_types); i++) {
+        if (link_types[i].link == link) {
+            return &link_types[i];
+        }
+    }
+    return NULL;
+}
+
 /* Makes an Ethernet frame of what was captured, in r->frame.  Returns its
  * length, or 0 if it is nothing that can be replayed. */
 static size_t
 make_frame(struct replay *r, const uint8_t *data, size_t len)
 {
-    size_t skip = (r->link == DLT_LINUX_SLL ? 16
-                   : r->link == DLT_LINUX_SLL2 ? 20 : 0);
+    size_t skip = r->link->skip;
     size_t addr, n;
 
-    if (r->link == DLT_EN10MB) {
+    if (r->link->link == DLT_EN10MB) {
         if (len > PP_FRAME_MAX) {
             return 0;
         }
@@ -191,33 +218,61 @@ add_server(struct replay *r, const uint8_t *mac)
     }
 }
 
-/* First reading: who answers where a service is? */
-static void
-learn(struct replay *r, size_t len)
+/* What a frame says. */
+struct sight {
+    struct pp_packet pkt;
+    bool to_server, from_server;        /* Both: which is not plain. */
+    int proxy;                  /* Index into pp_proxies[]; -1: TLS by its
+                                 * port. */
+};
+
+/* Looks at the frame of 'len' bytes.  False: it belongs to no service. */
+static bool
+look(struct replay *r, size_t len, struct sight *sight)
 {
     const struct virtio_net_hdr vnet = {
         .flags = VIRTIO_NET_HDR_F_DATA_VALID,
     };
-    struct pp_packet pkt;
-    enum pp_packet_kind kind = pp_packet_in(&pkt, &vnet, r->frame, len,
-                                            r->counters);
+    const struct pp_snap_service *to, *from;
+    static struct pp_counters ignore;
+    struct pp_packet *pkt = &sight->pkt;
+    enum pp_packet_kind kind = pp_packet_in(pkt, &vnet, r->frame, len,
+                                            &ignore);
     enum pp_transport transport = kind == PP_PACKET_UDP ? PP_UDP : PP_TCP;
-    bool to, from;
 
     if (kind != PP_PACKET_TCP && kind != PP_PACKET_UDP) {
-        return;
+        return false;
     }
-    to = is_service(r, transport, pkt.dst_port);
-    from = is_service(r, transport, pkt.src_port);
-    if (to && from && transport == PP_TCP) {
+    to = find_service(r, transport, pkt->dst_port);
+    from = find_service(r, transport, pkt->src_port);
+    sight->to_server = to;
+    sight->from_server = from;
+    sight->proxy = to ? to->proxy : from ? from->proxy : -1;
+    if (!to && !from && kind == PP_PACKET_TCP) {
+        sight->to_server = pp_report_is_tls(pkt->dst_port);
+        sight->from_server = pp_report_is_tls(pkt->src_port);
+    }
+    if (sight->to_server && sight->from_server && pkt->flags & PP_TCP_SYN
+        && kind == PP_PACKET_TCP) {
         /* Who opens the connection is the client. */
-        to = (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN;
-        from = (pkt.flags & PP_TCP_SYN) && !to;
+        sight->from_server = pkt->flags & PP_TCP_ACK;
+        sight->to_server = !sight->from_server;
+        sight->proxy = (!sight->from_server ? sight->proxy
+                        : from ? from->proxy : -1);
     }
-    if (to) {
-        add_server(r, pp_packet_eth_dst(&pkt));
-    } else if (from) {
-        add_server(r, pp_packet_eth_src(&pkt));
+    return sight->to_server || sight->from_server;
+}
+
+/* First reading: who answers where a service is? */
+static void
+learn(struct replay *r, size_t len)
+{
+    struct sight sight;
+
+    if (look(r, len, &sight) && sight.proxy >= 0
+        && sight.to_server != sight.from_server) {
+        add_server(r, sight.to_server ? pp_packet_eth_dst(&sight.pkt)
+                   : pp_packet_eth_src(&sight.pkt));
     }
 }
 
@@ -237,31 +292,19 @@ write_frame(void *r_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
         len += iov[i].iov_len;
     }
     hdr.caplen = hdr.len = (bpf_u_int32) len;
-    r->n_out++;
+    r->totals.n_out++;
+    if (!r->dumper) {
+        return;
+    }
     pcap_dump((u_char *) r->dumper, &hdr, out);
 }
 
 static void
-print_event(void *r_, const struct pp_ipc_event *event)
+take_event(void *r_, const struct pp_ipc_event *event)
 {
-    static const char *const kinds[] = {
-        [PP_CORRECTED_EDIT] = "edit", [PP_CORRECTED_REJECT] = "reject",
-        [PP_CORRECTED_CLOSE] = "close", [PP_CORRECTED_DROP] = "drop",
-    };
     struct replay *r = r_;
-    char client[INET6_ADDRSTRLEN], service[INET6_ADDRSTRLEN];
 
-    r->n_corrections++;
-    if (r->config->quiet) {
-        return;
-    }
-    ipv6_string_mapped(client, &event->client.ip);
-    ipv6_string_mapped(service, &event->service.ip);
-    printf("%lld.%06ld %s: %s: client %s port %u, server %s port %u: %s\n",
-           (long long) r->now.tv_sec, (long) r->now.tv_usec,
-           pp_program_patch_id(r->program, event->patch),
-           kinds[event->kind], client, event->client.port, service,
-           event->service.port, event->detail);
+    pp_report_event(r->report, &r->now, event);
 }
 
 static struct pp_snapshot *
@@ -279,7 +322,8 @@ make_snapshot(struct replay *r)
 
     pp_patchset_init(set, r->program);
     for (uint32_t i = 0; i < pp_program_n_patches(r->program); i++) {
-        pp_patchset_set(set, r->program, i, PP_MODE_ENFORCE);
+        pp_patchset_set(set, r->program, i, r->config->monitor
+                        ? PP_MODE_MONITOR : PP_MODE_ENFORCE);
     }
     ofpbuf_put_zeros(b, ROUND_UP(sizeof snap, 8));
     snap.sets = (struct pp_snap_part) { b->size, (uint32_t) set_size };
@@ -348,6 +392,29 @@ pass_time(struct replay *r, struct pp_pipeline *pl, const struct timeval *to)
     pp_pipeline_set_time(pl, ms(&r->now), r->now.tv_sec);
 }
 
+/* Second reading: the frame of 'len' bytes goes through the pipeline. */
+static void
+run_frame(struct replay *r, struct pp_pipeline *pl, size_t len)
+{
+    struct virtio_net_hdr vnet = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
+    struct sight sight;
+    bool seen = look(r, len, &sight);
+
+    if (seen) {
+        bool to_server = (sight.to_server
+                          && !(sight.from_server
+                               && pp_report_has(r->report, &sight.pkt,
+                                                false)));
+
+        pp_report_frame(r->report, &r->now, &sight.pkt, to_server,
+                        sight.proxy, r->counters);
+    }
+    pp_pipeline_run(pl, 0, &vnet, r->frame, len);
+    if (seen) {
+        pp_report_frame_done(r->report, r->counters);
+    }
+}
+
 /* Reads 'in' and calls for each frame learn(), or with 'pl' the pipeline. */
 static char *
 read_all(struct replay *r, struct pp_pipeline *pl, pcap_t *in)
@@ -357,26 +424,23 @@ read_all(struct replay *r, struct pp_pipeline *pl, pcap_t *in)
     int retval;
 
     while ((retval = pcap_next_ex(in, &hdr, &data)) == 1) {
-        struct virtio_net_hdr vnet = {
-            .flags = VIRTIO_NET_HDR_F_DATA_VALID,
-        };
         size_t len = make_frame(r, data, hdr->caplen);
 
         if (!pl) {
             learn(r, len);
             continue;
         }
-        r->n_in++;
+        r->totals.n_in++;
         if (!len) {
-            r->n_other++;
+            r->totals.n_other++;
         } else if (hdr->caplen < hdr->len) {
-            r->n_cut++;
+            r->totals.n_cut++;
         } else {
-            if (r->n_in == 1) {
+            if (r->totals.n_in == 1) {
                 r->now = hdr->ts;
             }
             pass_time(r, pl, &hdr->ts);
-            pp_pipeline_run(pl, 0, &vnet, r->frame, len);
+            run_frame(r, pl, len);
         }
     }
     return (retval == PCAP_ERROR
@@ -394,14 +458,15 @@ open_in(struct replay *r, char **error)
                            r->config->in, text);
         return NULL;
     }
-    r->link = pcap_datalink(in);
-    if (r->link != DLT_EN10MB && r->link != DLT_RAW
-        && r->link != DLT_LINUX_SLL && r->link != DLT_LINUX_SLL2) {
-        const char *name = pcap_datalink_val_to_name(r->link);
+    int link = pcap_datalink(in);
 
-        *error = xasprintf("%s: link type %s is not known; Ethernet, raw IP "
-                           "and Linux cooked captures are", r->config->in,
-                           name ? name : "?");
+    r->link = find_link_type(link);
+    if (!r->link) {
+        const char *name = pcap_datalink_val_to_name(link);
+
+        *error = xasprintf("%s: link type %s is not known; Ethernet, raw IP, "
+                           "BSD loopback and Linux cooked captures are",
+                           r->config->in, name ? name : "?");
         pcap_close(in);
         return NULL;
     }
@@ -412,9 +477,10 @@ static char *
 replay(struct replay *r)
 {
     static const struct pp_pipeline_ops ops = {
-        .write = write_frame, .event = print_event,
+        .write = write_frame, .event = take_event,
     };
     pcap_t *dead = pcap_open_dead(DLT_EN10MB, PP_FRAME_MAX + 64);
+    const char *out = r->config->out;
     struct pp_snapshot *snap = make_snapshot(r);
     const char *unsound = pp_snapshot_check(snap, snap->size);
     struct pp_pipeline *pl = NULL;
@@ -423,9 +489,9 @@ replay(struct replay *r)
 
     ovs_assert(!unsound);
     memset(r->counters, 0, sizeof *r->counters);
-    r->dumper = pcap_dump_open(dead, r->config->out);
-    if (!r->dumper) {
-        error = xasprintf("%s: cannot be written: %s", r->config->out,
+    r->dumper = out ? pcap_dump_open(dead, out) : NULL;
+    if (out && !r->dumper) {
+        error = xasprintf("%s: cannot be written: %s", out,
                           pcap_geterr(dead));
     } else {
         in = open_in(r, &error);
@@ -476,19 +542,15 @@ pp_replay(const struct pp_replay *config, char **error)
         pcap_close(in);
     }
     if (!*error) {
+        r.report = pp_report_create(r.program, config->json, config->quiet);
         *error = replay(&r);
-    }
-    if (!*error && !config->quiet) {
-        printf("%"PRIu64" frames read, %"PRIu64" written; %"PRIu32" servers, "
-               "%"PRIu64" connections, %"PRIu64" corrections\n",
-               r.n_in, r.n_out, r.n_servers, r.counters->flow_new,
-               r.n_corrections);
-        if (r.counters->flow_midstream || r.n_cut || r.n_other) {
-            printf("left out: %"PRIu64" segments of connections without their "
-                   "SYN, %"PRIu64" frames cut off when captured, %"PRIu64
-                   " of other kinds\n", r.counters->flow_midstream, r.n_cut,
-                   r.n_other);
+        r.totals.in = config->in;
+        r.totals.n_servers = r.n_servers;
+        r.totals.n_midstream = r.counters->flow_midstream;
+        if (!*error) {
+            pp_report_print(r.report, &r.totals);
         }
+        pp_report_destroy(r.report);
     }
     free(r.program);
     free(r.frame);

@@ -11,9 +11,11 @@ struct pp_pool;
 
 struct pp_replay {
     const struct pp_pool *pool; /* All of it is in force. */
-    const char *in, *out;       /* Files; 'in' is read twice. */
+    const char *in;             /* A file, which is read twice. */
+    const char *out;            /* Another one, or NULL. */
     const char *ports;          /* "PROXY:PORT[,PORT...]", or NULL. */
-    bool quiet;
+    bool monitor;               /* Correct nothing. */
+    bool json, quiet;
 };
 
 /* Returns true, or false with '*error' saying why not, to be freed. */

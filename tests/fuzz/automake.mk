@@ -24,6 +24,7 @@ tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_ldap_SOURCES = tests/fuzz/fuzz-ldap.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_ldap_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_patch_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_pipeline_SOURCES = tests/fuzz/fuzz-pipeline.c $(FUZZ_PIPELINE)
 tests_fuzz_fuzz_pipeline_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir) \
 	-DPP_TOP_SRCDIR='"$(abs_top_srcdir)"'
 tests_fuzz_fuzz_pipeline_LDADD = $(FUZZ_MAIN) $(LDADD)
@@ -32,6 +33,23 @@ tests_fuzz_fuzz_smtp_LDADD = $(FUZZ_LIBS)
 
 # What the targets of proxies share.
 FUZZ_PROXY = tests/fuzz/fuzz-proxy.c tests/fuzz/fuzz-proxy.h
+
+# What the pipeline's target is made of besides.
+FUZZ_PIPELINE = \
+	tests/fuzz/pipeline-mirror.c \
+	tests/fuzz/pipeline-mirror.h \
+	tests/fuzz/pipeline-mutate.c \
+	tests/fuzz/pipeline-records.c \
+	tests/fuzz/pipeline-records.h
+
+# Seeds of the patches' vectors, for the targets of proxies and the pipeline.
+check_PROGRAMS += tests/fuzz/make-seeds
+tests_fuzz_make_seeds_SOURCES = \
+	tests/fuzz/fuzz-proxy.h \
+	tests/fuzz/make-seeds.c \
+	tests/fuzz/pipeline-records.c \
+	tests/fuzz/pipeline-records.h
+tests_fuzz_make_seeds_LDADD = $(PP_TEST_LIBS)
 
 EXTRA_DIST += tests/fuzz/corpus
 
@@ -46,7 +64,7 @@ FUZZ_LIBS = $(FUZZ_MAIN) $(PP_TEST_LIBS)
 
 # "make fuzzers" builds the targets and runs nothing.
 check_PROGRAMS += $(FUZZERS)
-fuzzers: $(FUZZERS)
+fuzzers: $(FUZZERS) tests/fuzz/make-seeds
 .PHONY: fuzzers
 
 TESTS += tests/fuzz/replay-corpora

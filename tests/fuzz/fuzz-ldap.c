@@ -2,8 +2,8 @@
 
 /* Fuzz target of the LDAP proxy; see fuzz-proxy.h.
  *
- * In: the fuzzer's bytes, of which the first two say which events are
- * wanted.  Out: nothing; aborts where the proxy breaks a promise. */
+ * In: the fuzzer's bytes.  Out: nothing; aborts where the proxy breaks a
+ * promise. */
 
 #include <config.h>
 
@@ -12,5 +12,5 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    return fuzz_proxy("ldap", 2, data, size);
+    return fuzz_proxy("ldap", data, size);
 }

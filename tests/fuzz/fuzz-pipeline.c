@@ -1,22 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Fuzzes the whole pipeline, with the HTTP proxy and all patches in force.
+/* Fuzzes the whole pipeline, with every proxy and all patches in force.
  *
- * In: records, each a byte that says what comes and how, and what it needs.
- * Frames are made from them whose numbers fit the connection unless a record
- * says otherwise, so that connections are really opened, and everything behind
- * the handshake is reached:
+ * In: records, see pipeline-records.h.  Frames are made from them whose
+ * numbers fit the connection unless a record says otherwise, so that
+ * connections are really opened, and everything behind the handshake is
+ * reached.  Out: nothing; aborts where what leaves is no sound frame, where
+ * more leaves than came and was put in, where a bound is not kept, or where
+ * the server gets what it must not (pipeline-mirror.h).
  *
- *     0  handshake
- *     1  bytes in their order: length of two bytes, bytes
- *     2  a segment: offsets of its numbers from where the connection stands,
- *        flags, length of a byte, bytes
- *     3  time: milliseconds in two bytes, times 16
- *     4  a frame: its virtio-net header, length of two bytes, bytes
- *     5  an acknowledgement of all that left
- *
- * Out: nothing; aborts where what leaves is no sound frame, or a bound is not
- * kept. */
+ * The pipeline is made once and cleared before each input. */
 
 #include <config.h>
 
@@ -25,7 +18,9 @@
 
 #include "csum.h"
 #include "patch/pp-pool.h"
-#include "pp-reader.h"
+#include "pipeline-mirror.h"
+#include "pipeline-records.h"
+#include "registry.h"
 #include "tests/unit/pipeline-driver.h"
 #include "util.h"
 
@@ -33,14 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ASSERT(X) do { if (!(X)) { abort(); } } while (0)
 
-#define FROM_SERVER 0x08        /* How a record's frame is. */
-#define IPV6 0x10
-#define PARTIAL 0x20            /* The checksum is still to be made. */
-#define CUT 0x40                /* In fragments: a byte follows the record's,
-                                 * their length / 8. */
-#define BACKWARDS 0x80          /* The last one first. */
+#define CLIENT_ISN 1000
+#define SERVER_ISN 5000
 
-#define BATCH 64                /* Records of one input. */
+/* What one frame, or the passing of time, may bring forth besides what is held
+ * and what came: a few acknowledgements, what is sent again, and replies. */
+#define MORE_FRAMES 512
+#define MORE_BYTES (256 * 1024)
 
 static const struct pp_limits small = {
     .conns = 4, .held_conn = 128 * 1024, .held_total = 128 * 1024, .edits = 8,
@@ -48,12 +42,150 @@ static const struct pp_limits small = {
     .datagrams_total = 64 * 1024,
 };
 
-struct run {
-    struct driver *d;
+/* The connection over IPv4, and the one over IPv6. */
+struct both {
     uint32_t next[2];           /* Sequence numbers, by direction. */
     uint32_t acked[2];          /* What the other side has of it. */
-    bool raw;                   /* Frames came that nobody made sound. */
+    uint16_t window[2];
+    bool opened;                /* Once. */
+    struct mirror *mirror;
 };
+
+struct run {
+    struct driver *d;
+    const struct pp_proxy *proxy;
+    uint16_t port;
+    struct both both[2];        /* By whether it is IPv6. */
+    bool raw;                   /* Frames came that nobody made sound. */
+    size_t n_in, n_in_frames;   /* Bytes and frames of the record at hand. */
+};
+
+/* Set-up. */
+
+/* The proxy for clients of 'port'; sets '*port' to its usual one. */
+static const struct pp_proxy *
+find_proxy(uint16_t *port)
+{
+    const struct pp_proxy *proxy = pp_proxies[*port % pp_proxies_count()];
+
+    for (size_t i = 0; pp_proxies[i]; i++) {
+        if (pp_proxies[i]->ports[0] == *port) {
+            proxy = pp_proxies[i];
+        }
+    }
+    *port = proxy->ports[0];
+    return proxy;
+}
+
+static struct driver *
+make_driver(uint8_t how)
+{
+    struct pp_snap_service services[PP_PROXIES_MAX];
+    struct pp_pool *pool;
+    struct driver *d;
+    uint32_t n = 0;
+
+    for (; pp_proxies[n]; n++) {
+        services[n] = (struct pp_snap_service) {
+            .port = pp_proxies[n]->ports[0],
+            .transport = (uint8_t) pp_proxies[n]->transport,
+            .proxy = (uint8_t) n,
+            .fail = how & RECORDS_CLOSED ? PP_FAIL_CLOSED : PP_FAIL_OPEN,
+        };
+    }
+    setenv("PP_SRCDIR", PP_TOP_SRCDIR, 0);
+    pool = driver_pool(NULL);
+    d = driver_create(pool, how & RECORDS_MONITOR ? PP_MODE_MONITOR
+                      : PP_MODE_ENFORCE, services, n);
+    pp_pool_unref(pool);
+    pp_pipeline_set_limits(d->pl, &small);
+    return d;
+}
+
+/* A pipeline with nothing in it, and mirrors.  In monitor mode nothing is to
+ * be found in these. */
+static void
+run_init(struct run *run, const struct records *in)
+{
+    static struct driver *drivers[4];
+    static struct mirror *mirrors[ARRAY_SIZE(drivers)][2];
+    uint8_t how = in->how & (RECORDS_MONITOR | RECORDS_CLOSED);
+
+    if (!drivers[how]) {
+        drivers[how] = make_driver(how);
+    }
+    driver_reset(drivers[how]);
+    *run = (struct run) { .d = drivers[how], .port = in->port };
+    run->proxy = find_proxy(&run->port);
+    for (int i = 0; i < 2; i++) {
+        struct both *both = &run->both[i];
+
+        if (!mirrors[how][i]) {
+            mirrors[how][i] = mirror_create(run->d->program,
+                                            &run->d->n_events);
+        }
+        both->mirror = mirrors[how][i];
+        mirror_close(both->mirror);
+        both->opened = how & RECORDS_MONITOR;
+        both->window[0] = both->window[1] = UINT16_MAX;
+    }
+}
+
+/* What leaves. */
+
+/* True if the engine says that it looks at the connection. */
+struct wanted {
+    bool ipv6, inspected;
+};
+
+static void
+see_conn(void *wanted_, struct pp_ipc_conn *conn)
+{
+    struct wanted *wanted = wanted_;
+
+    if (IN6_IS_ADDR_V4MAPPED(&conn->client.ip) != wanted->ipv6) {
+        wanted->inspected = (conn->state == PP_CONN_OPENING
+                             || conn->state == PP_CONN_INSPECTED
+                             || conn->state == PP_CONN_CLOSING);
+    }
+}
+
+/* What the engine rightly leaves alone is no matter of the mirror's. */
+static void
+close_mirrors(struct run *run)
+{
+    for (int i = 0; i < 2; i++) {
+        struct mirror *m = run->both[i].mirror;
+        struct wanted wanted = { .ipv6 = i };
+
+        if (mirror_is_open(m)) {
+            pp_pipeline_list(run->d->pl, small.conns, see_conn, &wanted);
+            if (!wanted.inspected || run->raw
+                || run->d->counters->stream_hold_full) {
+                mirror_close(m);
+            }
+        }
+    }
+}
+
+static void
+check_tcp(struct run *run, const struct pp_packet *pkt)
+{
+    enum pp_dir dir = pkt->slot == SERVER_SLOT;
+    struct both *both = &run->both[pkt->ipv6];
+    uint32_t end = (pkt->seq + pkt->payload_len
+                    + !!(pkt->flags & (PP_TCP_SYN | PP_TCP_FIN)));
+
+    ASSERT(run->raw || pkt->ipv6
+           || !csum(pkt->data + pkt->l3, (pkt->data[pkt->l3] & 0xf) * 4));
+    if ((int32_t) (end - both->acked[dir]) > 0
+        && !(pkt->flags & PP_TCP_RST)) {
+        both->acked[dir] = end;
+    }
+    if (dir == PP_TO_SERVER) {
+        mirror_to_server(both->mirror, pkt);
+    }
+}
 
 /* Looks at what left. */
 static void
@@ -61,157 +193,225 @@ check_out(struct run *run)
 {
     static struct pp_counters ignore;
     struct driver *d = run->d;
+    size_t n_bytes = 0;
 
+    close_mirrors(run);
     for (size_t i = 0; i < d->n_out; i++) {
         struct frame *f = d->out[i];
-        /* A block of just its size. */
-        uint8_t *copy = xmemdup(f->data, f->len);
         enum pp_packet_kind kind;
         struct pp_packet pkt;
 
-        kind = pp_packet_in(&pkt, &f->vnet, copy, f->len, &ignore);
+        kind = pp_packet_in(&pkt, &f->vnet, f->data, f->len, &ignore);
         ASSERT(kind != PP_PACKET_BAD);
+        ASSERT(run->raw || kind == PP_PACKET_TCP || kind == PP_PACKET_UDP
+               || kind == PP_PACKET_FRAGMENT);
+        ASSERT(kind != PP_PACKET_FRAGMENT
+               || !mirror_is_open(run->both[pkt.ipv6].mirror));
         if (kind == PP_PACKET_TCP) {
-            enum pp_dir dir = pkt.slot == SERVER_SLOT;
-
-            ASSERT(run->raw || pkt.ipv6
-                   || !csum(copy + pkt.l3, (copy[pkt.l3] & 0xf) * 4));
-            run->acked[dir] = pkt.seq + pkt.payload_len
-                              + !!(pkt.flags & (PP_TCP_SYN | PP_TCP_FIN));
+            check_tcp(run, &pkt);
         }
-        free(copy);
+        n_bytes += f->len;
     }
+    ASSERT(d->n_out <= run->n_in_frames + MORE_FRAMES);
+    ASSERT(n_bytes <= run->n_in + MORE_BYTES);
     driver_forget(d);
     ASSERT(d->counters->conns <= small.conns);
     ASSERT(d->counters->held_bytes <= small.held_total);
+    run->n_in = run->n_in_frames = 0;
+}
+
+/* What comes. */
+
+static void
+feed(struct run *run, const struct frame *f)
+{
+    run->n_in += f->len;
+    run->n_in_frames++;
+    driver_run(run->d, f);
 }
 
 static void
-send_frame(struct run *run, struct frame *f, uint8_t how, uint8_t cut)
+send_frame(struct run *run, struct frame *f, const struct record *rec)
 {
     size_t header = f->data[FRAME_L3] >> 4 == 6 ? 40 : 20;
 
-    if (how & CUT) {
+    if (rec->how & RECORD_CUT) {
+        uint32_t id = run->both[header == 40].next[0];
         size_t n;
-        struct frame **parts = frame_cut(f, header, run->next[0],
-                                         8 * (1 + (size_t) cut), &n);
+        struct frame **parts = frame_cut(f, header, id,
+                                         8 * (1 + (size_t) rec->cut), &n);
 
         for (size_t i = 0; i < n; i++) {
-            driver_run(run->d, parts[how & BACKWARDS ? n - 1 - i : i]);
+            feed(run, parts[rec->how & RECORD_BACKWARDS ? n - 1 - i : i]);
         }
         for (size_t i = 0; i < n; i++) {
             free(parts[i]);
         }
         free(parts);
     } else {
-        if (how & PARTIAL) {
+        if (rec->how & RECORD_PARTIAL) {
             f->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
         }
-        driver_run(run->d, f);
+        feed(run, f);
     }
-    free(f);
     check_out(run);
 }
 
+/* What the mirror is to know of a segment that is about to come.  'offset' is
+ * where it stands from what came before. */
 static void
-send_tcp(struct run *run, uint8_t how, uint8_t cut, uint32_t seq,
-         uint32_t ack, uint8_t flags, const uint8_t *p, size_t n)
+show_mirror(struct both *both, const struct record *rec,
+            const struct pp_segment *seg, int offset)
 {
-    enum pp_dir dir = how & FROM_SERVER ? PP_FROM_SERVER : PP_TO_SERVER;
+    struct mirror *m = both->mirror;
+    uint8_t odd = PP_TCP_SYN | PP_TCP_RST | PP_TCP_URG;
+    bool from_server = rec->how & RECORD_FROM_SERVER;
+    bool fin = seg->flags & PP_TCP_FIN;
 
-    send_frame(run, frame_tcp(dir, how & IPV6, seq, ack, flags, p, n), how,
-               cut);
+    if (seg->flags & PP_TCP_SYN
+        || (seg->flags & PP_TCP_RST && rec->how & RECORD_CUT)) {
+        /* Perhaps another connection; fragments may leave. */
+        mirror_close(m);
+    }
+    if (!from_server) {
+        return;
+    }
+    if (seg->flags & PP_TCP_ACK) {
+        mirror_acked(m, seg->ack);
+    }
+    if (offset || rec->how & RECORD_CUT || seg->flags & odd) {
+        /* Which bytes of the server's the engine took is not known. */
+        mirror_close(m);
+    } else if (seg->payload_len || fin) {
+        mirror_from_server(m, seg->payload, seg->payload_len, fin);
+    }
 }
 
 static void
-handshake(struct run *run, uint8_t how)
+send_segment(struct run *run, const struct record *rec, int offset, int ack,
+             uint8_t flags)
 {
-    uint8_t client = how & IPV6;
-    uint8_t server = client | FROM_SERVER;
+    enum pp_dir dir = rec->how & RECORD_FROM_SERVER ? PP_FROM_SERVER
+                      : PP_TO_SERVER;
+    bool ipv6 = rec->how & RECORD_IPV6;
+    struct both *both = &run->both[ipv6];
+    struct pp_segment seg = frame_segment(dir, ipv6, run->port);
+    static struct frame f;
 
-    run->next[0] = 1000;
-    run->next[1] = 5000;
-    send_tcp(run, client, 0, run->next[0]++, 0, PP_TCP_SYN, NULL, 0);
-    send_tcp(run, server, 0, run->next[1]++, run->next[0],
-             PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
-    run->acked[0] = run->next[0];
-    run->acked[1] = run->next[1];
-    send_tcp(run, client, 0, run->next[0], run->next[1], PP_TCP_ACK, NULL, 0);
+    seg.seq = both->next[dir] + (uint32_t) offset;
+    seg.ack = both->acked[!dir] + (uint32_t) ack;
+    seg.window = both->window[dir];
+    seg.flags = flags;
+    seg.payload = rec->bytes.p;
+    seg.payload_len = (uint32_t) rec->bytes.n;
+    if (!offset) {
+        both->next[dir] += seg.payload_len
+                           + !!(flags & (PP_TCP_SYN | PP_TCP_FIN));
+    }
+    show_mirror(both, rec, &seg, offset);
+    frame_make(&f, &seg);
+    send_frame(run, &f, rec);
 }
 
-/* 'n', or what is left. */
-static size_t
-at_most(const struct pp_reader *r, size_t n)
+static void
+send_datagram(struct run *run, const struct record *rec)
 {
-    return MIN(n, pp_reader_left(r));
+    struct frame *f = frame_udp(rec->how & RECORD_FROM_SERVER ? PP_FROM_SERVER
+                                : PP_TO_SERVER, rec->how & RECORD_IPV6,
+                                run->port, rec->bytes.p, rec->bytes.n);
+
+    send_frame(run, f, rec);
+    free(f);
+}
+
+static void
+handshake(struct run *run, const struct record *rec)
+{
+    bool ipv6 = rec->how & RECORD_IPV6;
+    struct both *both = &run->both[ipv6];
+    const struct record client = { .how = rec->how & RECORD_IPV6 };
+    const struct record server = {
+        .how = (uint8_t) (client.how | RECORD_FROM_SERVER),
+    };
+
+    both->next[0] = CLIENT_ISN;
+    both->next[1] = SERVER_ISN;
+    both->acked[0] = both->acked[1] = 0;
+    send_segment(run, &client, 0, 0, PP_TCP_SYN);
+    both->acked[0] = both->next[0];
+    send_segment(run, &server, 0, 0, PP_TCP_SYN | PP_TCP_ACK);
+    both->acked[1] = both->next[1];
+    if (!both->opened) {
+        struct pp_segment seg = frame_segment(PP_TO_SERVER, ipv6, run->port);
+        struct pp_ends ends = {
+            .client_port = seg.src_port, .server_port = seg.dst_port,
+        };
+
+        memcpy(ends.client, &seg.src, sizeof ends.client);
+        memcpy(ends.server, &seg.dst, sizeof ends.server);
+        mirror_open(both->mirror, run->proxy, &ends, CLIENT_ISN);
+        both->opened = true;
+    }
+    send_segment(run, &client, 0, 0, PP_TCP_ACK);
 }
 
 /* A frame of any bytes. */
 static void
-send_raw(struct run *run, struct pp_reader *r)
+send_raw(struct run *run, struct pp_bytes bytes)
 {
-    struct frame *f = xzalloc(sizeof *f);
-    const uint8_t *p = pp_reader_bytes(r, sizeof f->vnet);
+    static struct frame f;
 
-    if (p) {
-        memcpy(&f->vnet, p, sizeof f->vnet);
-    }
-    f->len = at_most(r, pp_reader_be16(r));
-    p = pp_reader_bytes(r, f->len);
-    if (p) {
-        memcpy(f->data, p, f->len);
-    }
     run->raw = true;
-    driver_run(run->d, f);
-    free(f);
-    check_out(run);
+    if (bytes.n >= sizeof f.vnet) {
+        memcpy(&f.vnet, bytes.p, sizeof f.vnet);
+        f.len = bytes.n - sizeof f.vnet;
+        memcpy(f.data, bytes.p + sizeof f.vnet, f.len);
+        feed(run, &f);
+        check_out(run);
+    }
 }
 
 static void
-take_record(struct run *run, struct pp_reader *r)
+take_record(struct run *run, const struct record *rec)
 {
-    uint8_t how = pp_reader_u8(r);
-    uint8_t cut = how & CUT ? pp_reader_u8(r) : 0;
-    enum pp_dir dir = how & FROM_SERVER ? PP_FROM_SERVER : PP_TO_SERVER;
-    uint32_t seq, ack;
-    uint8_t flags;
-    size_t n;
+    bool udp = run->proxy->transport == PP_UDP;
 
-    switch (how & 7) {
-    case 0:
-        handshake(run, how);
+    switch (record_kind(rec)) {
+    case RECORD_HANDSHAKE:
+        handshake(run, rec);
         break;
 
-    case 1:
-        n = at_most(r, pp_reader_be16(r));
-        seq = run->next[dir];
-        run->next[dir] += (uint32_t) n;
-        send_tcp(run, how, cut, seq, run->acked[!dir], PP_TCP_ACK,
-                 pp_reader_bytes(r, n), n);
+    case RECORD_BYTES:
+        if (udp) {
+            send_datagram(run, rec);
+        } else {
+            send_segment(run, rec, 0, 0, PP_TCP_ACK);
+        }
         break;
 
-    case 2:
-        seq = run->next[dir] + (uint32_t) (int8_t) pp_reader_u8(r);
-        ack = run->acked[!dir] + (uint32_t) (int8_t) pp_reader_u8(r);
-        flags = pp_reader_u8(r);
-        n = at_most(r, pp_reader_u8(r));
-        send_tcp(run, how, cut, seq, ack, flags, pp_reader_bytes(r, n), n);
+    case RECORD_SEGMENT:
+        send_segment(run, rec, rec->seq, rec->ack, rec->flags);
         break;
 
-    case 3:
-        driver_pass_time(run->d, 16u * pp_reader_be16(r));
+    case RECORD_TIME:
+        driver_pass_time(run->d, 16u * rec->number);
         check_out(run);
         break;
 
-    case 4:
-        send_raw(run, r);
+    case RECORD_RAW:
+        send_raw(run, rec->bytes);
         break;
 
-    case 5:
-        send_tcp(run, how, cut, run->next[dir], run->acked[!dir], PP_TCP_ACK,
-                 NULL, 0);
+    case RECORD_ACK:
+        send_segment(run, rec, 0, 0, PP_TCP_ACK);
         break;
 
+    case RECORD_WINDOW:
+        run->both[!!(rec->how & RECORD_IPV6)]
+            .window[!!(rec->how & RECORD_FROM_SERVER)] = rec->number;
+        break;
+
+    case RECORD_NONE:
     default:
         break;
     }
@@ -220,28 +420,17 @@ take_record(struct run *run, struct pp_reader *r)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct pp_snap_service http = driver_service("http");
-    static struct driver *d;
-    struct pp_reader r = pp_reader_init(data, size);
+    struct records in;
     struct run run;
 
-    if (!d) {
-        struct pp_pool *pool;
-
-        setenv("PP_SRCDIR", PP_TOP_SRCDIR, 0);
-        pool = driver_pool(NULL);
-        d = driver_create(pool, PP_MODE_ENFORCE, &http, 1);
-        pp_pool_unref(pool);
-    }
-    driver_reset(d);
-    pp_pipeline_set_limits(d->pl, &small);
-    run = (struct run) { .d = d };
-    for (int i = 0; i < BATCH && pp_reader_left(&r); i++) {
-        take_record(&run, &r);
+    records_parse(&in, data, size);
+    run_init(&run, &in);
+    for (size_t i = 0; i < in.n; i++) {
+        take_record(&run, &in.r[i]);
     }
     /* All timers that there are. */
     for (int i = 0; i < 20; i++) {
-        driver_pass_time(d, 10000);
+        driver_pass_time(run.d, 10000);
         check_out(&run);
     }
     return 0;

@@ -24,8 +24,6 @@
 
 #define ASSERT(X) do { if (!(X)) { abort(); } } while (0)
 
-#define FROM_SERVER 1           /* Flags of a record. */
-#define FIN 2
 #define ELEMS 12                /* Of a list, that are looked at. */
 
 struct side {
@@ -351,9 +349,9 @@ run_all(uint32_t wants, const uint8_t *data, size_t size, size_t piece,
         proxy->conn_ends(run.state, &ends);
     }
     while (size - pos >= 3) {
-        enum pp_dir dir = data[pos] & FROM_SERVER ? PP_FROM_SERVER
+        enum pp_dir dir = data[pos] & FUZZ_FROM_SERVER ? PP_FROM_SERVER
                                                   : PP_TO_SERVER;
-        bool fin = data[pos] & FIN;
+        bool fin = data[pos] & FUZZ_FIN;
         size_t n = data[pos + 1] | (size_t) data[pos + 2] << 8;
 
         pos += 3;
@@ -380,18 +378,18 @@ run_all(uint32_t wants, const uint8_t *data, size_t size, size_t piece,
 
 /* See fuzz-proxy.h. */
 int
-fuzz_proxy(const char *name, size_t wants_size, const uint8_t *data,
-           size_t size)
+fuzz_proxy(const char *name, const uint8_t *data, size_t size)
 {
+    size_t wants_size, i;
     uint32_t wants = 0;
     uint64_t hash;
-    size_t i;
 
     if (!proxy) {
         ASSERT(!pp_proxies_check());
         proxy = pp_proxy_by_name(name);
         scratch = malloc(proxy->scratch_size);
     }
+    wants_size = fuzz_wants_size(proxy);
     if (size < wants_size + 3) {
         return 0;
     }

@@ -2,6 +2,7 @@
 """patchpoint-patch replay: a capture goes through the very engine code,
 without a switch and without privileges."""
 
+import json
 import os
 import struct
 import subprocess
@@ -39,16 +40,26 @@ vectors:
 """
 
 
-def packet(to_server, seq, ack, flags, payload=b"", raw=False, vlan=False):
+# Link types, and what stands before the IP packet.  BSD's loopback has a
+# number of the capturing host, in its order.
+ETHERNET, NULL, RAW, LOOP, SLL, SLL2, IPV4 = 1, 0, 101, 108, 113, 276, 228
+HEADS = {RAW: b"", IPV4: b"", NULL: b"\2\0\0\0", LOOP: b"\0\0\0\2",
+         SLL: struct.pack("!HHH8sH", 0, 1, 6, b"\2\0\0\0\0\1", 0x800),
+         SLL2: struct.pack("!HHIHBB8s", 0x800, 0, 3, 1, 0, 6,
+                           b"\2\0\0\0\0\1")}
+
+
+def packet(to_server, seq, ack, flags, payload=b"", link=ETHERNET, vlan=False,
+           client=40000, server=80):
     """A TCP segment without checksums, as on a host that offloads them."""
     src, dst = (CLIENT, SERVER) if to_server else (SERVER, CLIENT)
-    ports = (40000, 80) if to_server else (80, 40000)
+    ports = (client, server) if to_server else (server, client)
     tcp = struct.pack("!HHIIBBHHH", *ports, seq, ack, 0x50, flags, 60000, 0,
                       0) + payload
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), 1, 0x4000, 64, 6,
                      0) + src + dst + tcp
-    if raw:
-        return ip
+    if link != ETHERNET:
+        return HEADS[link] + ip
     macs = (b"\2\0\0\0\0\2", b"\2\0\0\0\0\1")
     dst, src = macs if to_server else macs[::-1]
     return dst + src + (b"\x81\0\0\7" if vlan else b"") + b"\x08\0" + ip
@@ -59,6 +70,23 @@ def capture(path, packets, link=1):
         f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, link))
         for i, p in enumerate(packets):
             f.write(struct.pack("<IIII", 1000, i * 1000, len(p), len(p)) + p)
+
+
+def capture_ng(path, packets, link=1, snap=65535):
+    """The same as pcapng: a section, an interface, enhanced packets."""
+    def block(kind, body):
+        body += bytes(-len(body) % 4)
+        n = struct.pack("<I", len(body) + 12)
+        return struct.pack("<I", kind) + n + body + n
+
+    with open(path, "wb") as f:
+        f.write(block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)))
+        f.write(block(1, struct.pack("<HHI", link, 0, snap)))
+        for i, p in enumerate(packets):
+            t = 1000 * 1000000 + i * 1000
+            head = struct.pack("<IIIII", 0, t >> 32, t & 0xffffffff,
+                               min(len(p), snap), len(p))
+            f.write(block(6, head + p[:snap]))
 
 
 def payloads(path):
@@ -79,16 +107,16 @@ def payloads(path):
     return out
 
 
-def conversation(request, answer, **kwargs):
+def conversation(request, answer, seq=100, **kwargs):
     """A connection with one request, cut in two, and its answer."""
     cut = len(request) // 2
     return [
-        packet(True, 99, 0, SYN, **kwargs),
-        packet(False, 499, 100, SYN | ACK, **kwargs),
-        packet(True, 100, 500, ACK, **kwargs),
-        packet(True, 100, 500, ACK | PSH, request[:cut], **kwargs),
-        packet(True, 100 + cut, 500, ACK | PSH, request[cut:], **kwargs),
-        packet(False, 500, 100 + len(request), ACK | PSH, answer, **kwargs),
+        packet(True, seq - 1, 0, SYN, **kwargs),
+        packet(False, 499, seq, SYN | ACK, **kwargs),
+        packet(True, seq, 500, ACK, **kwargs),
+        packet(True, seq, 500, ACK | PSH, request[:cut], **kwargs),
+        packet(True, seq + cut, 500, ACK | PSH, request[cut:], **kwargs),
+        packet(False, 500, seq + len(request), ACK | PSH, answer, **kwargs),
     ]
 
 
@@ -103,13 +131,22 @@ class Replay(unittest.TestCase):
     def path(self, *names):
         return os.path.join(self.dir.name, *names)
 
-    def replay(self, *args, ok=True):
-        p = subprocess.run([pplab.TOOL, "-p", self.path("http"), *args,
-                            "replay", self.path("in.pcap"),
-                            self.path("out.pcap")],
+    def run_tool(self, *args, ok=True):
+        p = subprocess.run([pplab.TOOL, "-p", self.path("http"), *args],
                            capture_output=True, text=True, timeout=30)
         self.assertEqual(p.returncode == 0, ok, p.stdout + p.stderr)
         return p.stdout + p.stderr
+
+    def replay(self, *args, ok=True):
+        return self.run_tool(*args, "replay", self.path("in.pcap"),
+                             self.path("out.pcap"), ok=ok)
+
+    def connections(self, *args):
+        """What is said of each connection, as JSON."""
+        said = json.loads(self.run_tool("replay", "--json", *args,
+                                        self.path("in.pcap")))
+        self.assertEqual(said["capture"], self.path("in.pcap"))
+        return said["connections"]
 
     EVIL = b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"
     GOOD = b"GET /good HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -139,11 +176,23 @@ class Replay(unittest.TestCase):
             self.assertEqual(out[True], self.GOOD)
             self.assertEqual(out[False], self.ANSWER)
 
-    def test_raw_ip(self):
-        "a capture without Ethernet headers"
-        capture(self.path("in.pcap"),
-                conversation(self.EVIL, b"", raw=True), link=101)
-        self.assertIn("1 corrections", self.replay())
+    def test_link_types(self):
+        "captures without Ethernet headers, as pcap and as pcapng"
+        for link in sorted(HEADS):
+            for write in capture, capture_ng:
+                with self.subTest(link=link, write=write.__name__):
+                    write(self.path("in.pcap"),
+                          conversation(self.EVIL, b"", link=link), link=link)
+                    self.assertIn("1 corrections", self.replay())
+                    reply = b"HTTP/1.1 404 Not Found\r\n\r\n"
+                    out = payloads(self.path("out.pcap"))
+                    self.assertIn(reply, out[False])
+
+    def test_other_link_type(self):
+        "one that is not known is named"
+        capture(self.path("in.pcap"), [bytes(64)], link=127)
+        self.assertIn("link type IEEE802_11_RADIO is not known",
+                      self.replay(ok=False))
 
     def test_other_port(self):
         "only where a service is said to be"
@@ -155,11 +204,81 @@ class Replay(unittest.TestCase):
                       self.replay("--ports=gopher:70", ok=False))
 
     def test_midstream(self):
-        "without its SYN a connection passes, and is counted"
+        "without its SYN a connection passes, and is named"
         capture(self.path("in.pcap"), conversation(self.EVIL, b"")[2:])
         said = self.replay()
         self.assertIn("0 corrections", said)
         self.assertIn("2 segments of connections without their SYN", said)
+        self.assertIn("10.0.0.1 port 40000 > 10.0.0.2 port 80, http: "
+                      "not looked at: it began before the capture", said)
+        conn, = self.connections()
+        self.assertEqual(conn["state"], "midstream")
+        self.assertEqual(conn["to-server-bytes"], len(self.EVIL))
+
+    def test_connections(self):
+        "a line for each connection, in the order in which they began"
+        capture_ng(self.path("in.pcap"), [
+            *conversation(self.GOOD, self.ANSWER, client=1001),
+            *conversation(self.EVIL, b"", client=1002),
+            *conversation(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                          b"", client=1003),
+            *conversation(b"\x16\x03\x01", b"", client=1004, server=443),
+            *conversation(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n"
+                          b"Content-Length: 2\r\n\r\nab", b"", client=1005)])
+        conns = [x.partition(" > 10.0.0.2 port ") for x in
+                 self.replay().splitlines() if " > " in x]
+        self.assertEqual([x[0] for x in conns],
+                         [f"10.0.0.1 port {n}" for n in range(1001, 1006)])
+        self.assertEqual([x[2] for x in conns], [
+            "80, http: 1 messages looked at, none corrected",
+            "80, http: 1 messages looked at, 1 corrected (CVE-2000-0001)",
+            "80, http: 0 messages looked at, none corrected; opaque: tls",
+            "443: opaque: TLS, by its port",
+            "80, http: 1 messages looked at, none corrected; "
+            "not understood: content-length-conflict"])
+        conns = self.connections()
+        self.assertEqual([(x["state"], x.get("reason")) for x in conns], [
+            ("inspected", None), ("inspected", None), ("opaque", "tls"),
+            ("opaque", "tls-port"), ("not-understood", "content-length-conflict")])
+        self.assertEqual(conns[0]["client"],
+                         {"address": "10.0.0.1", "port": 1001})
+        self.assertEqual(conns[0]["service"],
+                         {"address": "10.0.0.2", "port": 80})
+        self.assertEqual(conns[0]["from-server-bytes"], len(self.ANSWER))
+        self.assertEqual(conns[0]["proxy"], "http")
+        self.assertEqual(conns[0]["corrections"], [])
+        done, = conns[1]["corrections"]
+        self.assertEqual((done["patch"], done["action"], done["mode"]),
+                         ("CVE-2000-0001", "reject", "enforce"))
+        self.assertIn("/evil", done["detail"])
+
+    def test_port_again(self):
+        "a port that is used again is another connection"
+        capture(self.path("in.pcap"), [
+            *conversation(self.GOOD, self.ANSWER),
+            packet(True, 100 + len(self.GOOD), 500 + len(self.ANSWER), 20),
+            *conversation(self.EVIL, b"", seq=90000)])
+        self.assertEqual([len(x["corrections"]) for x in self.connections()],
+                         [0, 1])
+
+    def test_monitor(self):
+        "only said, not done"
+        capture(self.path("in.pcap"), conversation(self.EVIL, self.ANSWER))
+        said = self.replay("--monitor")
+        self.assertIn("CVE-2000-0001: would reject: client", said)
+        self.assertIn("1 would be corrected (CVE-2000-0001)", said)
+        out = payloads(self.path("out.pcap"))
+        self.assertEqual(out[True], self.EVIL)
+        self.assertEqual(out[False], self.ANSWER)
+        done, = self.connections("--monitor")[0]["corrections"]
+        self.assertEqual(done["mode"], "monitor")
+
+    def test_cut_off(self):
+        "frames that were cut off when captured are counted"
+        capture_ng(self.path("in.pcap"), conversation(self.EVIL, b""), snap=60)
+        said = self.replay()
+        self.assertIn(" 0 corrections", said)
+        self.assertIn("2 frames cut off when captured", said)
 
     def test_no_capture(self):
         "what is no capture is refused, with the reason"

@@ -15,6 +15,7 @@ UNIT_SUITES = \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
 	tests/unit/test-patch \
+	tests/unit/test-pipeline \
 	tests/unit/test-reassembly \
 	tests/unit/test-smtp \
 	tests/unit/test-stream \

@@ -44,21 +44,33 @@ put_be16(uint8_t *p, size_t value)
 }
 
 static void
-keep_frame(void *d_, uint32_t bridge, const struct iovec *iov, int n)
+fill_frame(void *f_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
+           int n)
 {
-    struct driver *d = d_;
-    struct frame *f = xmalloc(sizeof *f);
+    struct frame *f = f_;
 
-    ENSURE(bridge == 0);
-    ENSURE(d->n_out < DRIVER_FRAMES_MAX);
     memcpy(&f->vnet, iov[0].iov_base, sizeof f->vnet);
     f->len = 0;
     for (int i = 1; i < n; i++) {
-        ENSURE(iov[i].iov_len <= sizeof f->data - f->len);
         memcpy(f->data + f->len, iov[i].iov_base, iov[i].iov_len);
         f->len += iov[i].iov_len;
     }
-    d->out[d->n_out++] = f;
+}
+
+static void
+keep_frame(void *d_, uint32_t bridge, const struct iovec *iov, int n)
+{
+    struct driver *d = d_;
+    size_t len = 0;
+
+    ENSURE(bridge == 0);
+    ENSURE(d->n_out < DRIVER_FRAMES_MAX);
+    for (int i = 1; i < n; i++) {
+        ENSURE(iov[i].iov_len <= PP_WHOLE_MAX - len);
+        len += iov[i].iov_len;
+    }
+    d->out[d->n_out] = xmalloc(offsetof(struct frame, data) + len);
+    fill_frame(d->out[d->n_out++], bridge, iov, n);
 }
 
 static void
@@ -130,9 +142,12 @@ driver_reset(struct driver *d)
     };
 
     driver_forget(d);
-    pp_pipeline_destroy(d->pl);
+    if (d->pl) {
+        pp_pipeline_clear(d->pl);
+    } else {
+        d->pl = pp_pipeline_create(&ops, d, d->counters, 0);
+    }
     memset(d->counters, 0, sizeof *d->counters);
-    d->pl = pp_pipeline_create(&ops, d, d->counters, 0);
     pp_pipeline_set_snapshot(d->pl, d->snap);
     d->n_events = 0;
     d->now = 1000;
@@ -263,30 +278,15 @@ driver_said(const struct driver *d, enum pp_dir dir)
     return said;
 }
 
-static void
-fill_frame(void *f_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
-           int n)
-{
-    struct frame *f = f_;
-
-    memcpy(&f->vnet, iov[0].iov_base, sizeof f->vnet);
-    for (int i = 1; i < n; i++) {
-        memcpy(f->data + f->len, iov[i].iov_base, iov[i].iov_len);
-        f->len += iov[i].iov_len;
-    }
-}
-
-/* What all segments of the server's and its clients' have in common. */
-static struct pp_segment
-segment(enum pp_dir dir, bool ipv6, uint16_t client_port)
+struct pp_segment
+frame_segment(enum pp_dir dir, bool ipv6, uint16_t port)
 {
     bool to_server = dir == PP_TO_SERVER;
     struct pp_segment seg = {
         .eth = eth[dir], .slot = to_server ? CLIENT_SLOT : SERVER_SLOT,
-        .ipv6 = ipv6, .ttl = 64,
-        .src_port = to_server ? client_port : 80,
-        .dst_port = to_server ? 80 : client_port,
-        .window = 65535,
+        .ipv6 = ipv6, .ttl = 64, .window = 65535,
+        .src_port = to_server ? CLIENT_PORT : port,
+        .dst_port = to_server ? port : CLIENT_PORT,
     };
 
     inet_pton(AF_INET6, ipv6 ? "fd00::1" : "::ffff:10.0.0.1",
@@ -296,15 +296,21 @@ segment(enum pp_dir dir, bool ipv6, uint16_t client_port)
     return seg;
 }
 
-static struct frame *
-make_frame(const struct pp_segment *seg)
+void
+frame_make(struct frame *f, const struct pp_segment *seg)
 {
-    struct frame *f = xmalloc(sizeof *f);
     struct pp_output out = { .write = fill_frame, .aux = f };
     static struct pp_counters ignore;
 
-    f->len = 0;
     pp_segment_out(seg, &out, &ignore);
+}
+
+static struct frame *
+make_frame(const struct pp_segment *seg)
+{
+    struct frame *f = xzalloc(sizeof *f);
+
+    frame_make(f, seg);
     return f;
 }
 
@@ -312,7 +318,7 @@ struct frame *
 frame_tcp(enum pp_dir dir, bool ipv6, uint32_t seq, uint32_t ack,
           uint8_t flags, const void *payload, size_t n)
 {
-    struct pp_segment seg = segment(dir, ipv6, CLIENT_PORT);
+    struct pp_segment seg = frame_segment(dir, ipv6, 80);
 
     seg.seq = seq;
     seg.ack = ack;
@@ -326,10 +332,12 @@ struct frame *
 frame_tcp_of(uint32_t client, enum pp_dir dir, uint32_t seq, uint32_t ack,
              uint8_t flags, const void *payload, size_t n)
 {
-    struct pp_segment seg = segment(dir, false, (uint16_t) (
-                                        CLIENT_PORT + client % 50000));
-    struct in6_addr *addr = dir == PP_TO_SERVER ? &seg.src : &seg.dst;
+    struct pp_segment seg = frame_segment(dir, false, 80);
+    bool to_server = dir == PP_TO_SERVER;
+    struct in6_addr *addr = to_server ? &seg.src : &seg.dst;
+    uint16_t *port = to_server ? &seg.src_port : &seg.dst_port;
 
+    *port = (uint16_t) (CLIENT_PORT + client % 50000);
     addr->s6_addr[13] = (uint8_t) (client / 50000);
     seg.seq = seq;
     seg.ack = ack;
@@ -431,7 +439,7 @@ frame_fragment(const struct frame *whole, size_t header, uint32_t id,
 {
     bool ipv6 = whole->data[FRAME_L3] >> 4 == 6;
     size_t start = FRAME_L3 + header;
-    struct frame *f = xmalloc(sizeof *f);
+    struct frame *f = xmalloc(offsetof(struct frame, data) + start + 8 + n);
     uint8_t *ip = f->data + FRAME_L3;
 
     f->vnet = whole->vnet;

@@ -25,6 +25,7 @@ struct pp_pool;
 
 #define DRIVER_FRAMES_MAX 4096
 
+/* Those that leave and fragments have no more room than their 'len' bytes. */
 struct frame {
     struct virtio_net_hdr vnet;
     size_t len;
@@ -50,7 +51,8 @@ struct driver *driver_create(const struct pp_pool *pool,
                              uint32_t n);
 void driver_destroy(struct driver *);
 
-/* Makes the pipeline new, and all counters 0. */
+/* Makes the pipeline as if new, and all counters 0; but what limits were set
+ * stay. */
 void driver_reset(struct driver *);
 
 /* A service of proxy 'name' on TCP port 80. */
@@ -77,6 +79,11 @@ struct pp_packet driver_out(const struct driver *, size_t i,
  * their order; one after the other without a gap.  A string, which is good
  * until the next call. */
 const char *driver_said(const struct driver *, enum pp_dir);
+
+/* A segment between CLIENT_PORT and 'port' of the server, with all numbers and
+ * flags 0; and the frame for a segment. */
+struct pp_segment frame_segment(enum pp_dir, bool ipv6, uint16_t port);
+void frame_make(struct frame *, const struct pp_segment *);
 
 /* A TCP segment of the connection, whose numbers count from 1,000 (client)
  * and 5,000 (server). */

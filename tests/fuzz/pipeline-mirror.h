@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#ifndef PIPELINE_MIRROR_H
+#define PIPELINE_MIRROR_H 1
+
+/* What the server behind the pipeline gets, looked at once more.
+ *
+ * A mirror follows one connection by what leaves the pipeline for the server
+ * and what comes from it, with an inspector of its own in which all patches
+ * only report.  It aborts where
+ *
+ *   - a condition still holds for what has left;
+ *   - what left before leaves again with other bytes, while the server may
+ *     still take them;
+ *   - bytes leave ahead of those before them that were still to be looked at;
+ *   - bytes leave that a server may leave out of the stream (TCP's urgent
+ *     byte), or from before the stream. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "pp-proxy.h"
+
+struct mirror;
+struct pp_packet;
+struct pp_program;
+
+/* 'program' and '*n_corrections', how often the pipeline has corrected
+ * something, must outlast it. */
+struct mirror *mirror_create(const struct pp_program *program,
+                             const unsigned int *n_corrections);
+
+/* A connection begins: the client's SYN had sequence number 'isn'. */
+void mirror_open(struct mirror *, const struct pp_proxy *,
+                 const struct pp_ends *, uint32_t isn);
+
+/* No more is looked at until another one begins. */
+void mirror_close(struct mirror *);
+bool mirror_is_open(const struct mirror *);
+
+/* The next 'n' bytes come from the server, and with 'fin' its FIN. */
+void mirror_from_server(struct mirror *, const uint8_t *p, size_t n,
+                        bool fin);
+
+/* The server has told that it misses 'ack' next. */
+void mirror_acked(struct mirror *, uint32_t ack);
+
+/* A segment leaves for the server. */
+void mirror_to_server(struct mirror *, const struct pp_packet *);
+
+#endif /* pipeline-mirror.h */

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Unit tests of the pipeline as a whole.
+ *
+ * In: frames of a connection.  Out: what leaves.  Runs in "make check". */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "patch/pp-pool.h"
+#include "pipeline-driver.h"
+#include "registry.h"
+#include "suite.h"
+#include "util.h"
+
+static const char exploit[] = "GET /%2e%2e/secret HTTP/1.1\r\nHost: a\r\n\r\n";
+
+static void
+send_flags(struct driver *d, uint32_t seq, uint8_t flags, const char *payload,
+           size_t n)
+{
+    struct frame *f = frame_tcp(PP_TO_SERVER, false, seq, 5001, flags,
+                                payload, n);
+
+    driver_run(d, f);
+    free(f);
+}
+
+static void
+send_tcp(struct driver *d, uint32_t seq, const char *payload, size_t n)
+{
+    send_flags(d, seq, PP_TCP_ACK, payload, n);
+}
+
+/* A pipeline with one patch. */
+static struct driver *
+make_driver(void)
+{
+    struct pp_snap_service http = driver_service("http");
+    struct pp_pool *pool = driver_pool("CVE-2014-3744");
+    struct driver *d = driver_create(pool, PP_MODE_ENFORCE, &http,
+                                     1);
+
+    pp_pool_unref(pool);
+    return d;
+}
+
+/* A request that is corrected, a part of one that is held, a segment that
+ * came early, and a fragment of a datagram that is not complete. */
+static void
+leave_things_undone(struct driver *d)
+{
+    const size_t n = strlen(exploit);
+    struct frame *whole = frame_tcp(PP_TO_SERVER, false, 1, 1, PP_TCP_ACK,
+                                    exploit, n);
+    size_t n_parts;
+    struct frame **parts = frame_cut(whole, 20, 7, 24, &n_parts);
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, exploit, n);
+    send_tcp(d, 1001 + (uint32_t) n, exploit, 10);
+    send_tcp(d, 1001 + (uint32_t) n + 20, exploit + 20, 5);
+    driver_run(d, parts[0]);
+    driver_pass_time(d, 5);
+    for (size_t i = 0; i < n_parts; i++) {
+        free(parts[i]);
+    }
+    free(parts);
+    free(whole);
+}
+
+/* After it, nothing of what was before is left, and the same frames have the
+ * same made of them. */
+START_TEST(test_clear)
+{
+    struct driver *d = make_driver();
+    struct frame *before[16];
+    struct pp_counters counters;
+    size_t n;
+
+    leave_things_undone(d);
+    counters = *d->counters;
+    n = d->n_out;
+    ck_assert_uint_eq(counters.conns, 1);
+    ck_assert_uint_gt(counters.held_bytes, 0);
+    ck_assert_uint_gt(counters.memory, counters.held_bytes);
+    ck_assert_uint_gt(n, 0);
+    ck_assert_uint_le(n, ARRAY_SIZE(before));
+    for (size_t i = 0; i < n; i++) {
+        before[i] = d->out[i];
+    }
+    d->n_out = 0;
+
+    pp_pipeline_clear(d->pl);
+    ck_assert_uint_eq(pp_pipeline_list(d->pl, 0, NULL, NULL), 0);
+    ck_assert_uint_eq(pp_pipeline_run_timers(d->pl), UINT64_MAX);
+    ck_assert_uint_eq(d->counters->conns, 0);
+    ck_assert_uint_eq(d->counters->held_bytes, 0);
+    /* The table of connections stays. */
+    ck_assert_uint_lt(d->counters->memory, 64);
+
+    driver_reset(d);
+    leave_things_undone(d);
+    ck_assert_mem_eq(&counters, d->counters, sizeof counters);
+    ck_assert_uint_eq(d->n_out, n);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_eq(d->out[i]->len, before[i]->len);
+        ck_assert_mem_eq(d->out[i]->data, before[i]->data, before[i]->len);
+        free(before[i]);
+    }
+    driver_destroy(d);
+}
+END_TEST
+
+/* Why a connection is not followed is counted where control looks for it: by
+ * the proxy's place in the registry. */
+START_TEST(test_reasons)
+{
+    static const char hello[] = { 0x16, 3, 1, 2, 0, 1, 0, 1, (char) 0xfc, 3 };
+    unsigned int http = pp_proxy_index(pp_proxy_by_name("http"));
+    struct driver *d = make_driver();
+    uint64_t n = 0, of_http = 0;
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, hello, sizeof hello);
+    for (unsigned int i = 0; i < PP_PROXIES_MAX; i++) {
+        for (unsigned int j = 0; j < PP_REASONS_MAX; j++) {
+            n += d->counters->reasons[i][j];
+            of_http += i == http ? d->counters->reasons[i][j] : 0;
+        }
+    }
+    ck_assert_uint_eq(n, 1);
+    ck_assert_uint_eq(of_http, 1);
+    driver_destroy(d);
+}
+END_TEST
+
+/* Bytes that the proxy skipped for what they say come again as others, from a
+ * client that made the server pass over the first ones: without ACK they are
+ * nothing to it (RFC 9293 3.10.7.4). */
+START_TEST(test_skipped_again)
+{
+    struct driver *d = make_driver();
+    const size_t n = strlen(exploit);
+    char empty_lines[64];
+
+    for (size_t i = 0; i < n; i++) {
+        empty_lines[i] = i % 2 ? '\n' : '\r';
+    }
+    ck_assert_uint_eq(n % 2, 0);
+    driver_connect(d, false);
+    send_flags(d, 1001, 0, empty_lines, n);
+    driver_forget(d);
+    send_tcp(d, 1001, exploit, n);
+    ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), empty_lines, n);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A byte takes the place of the FIN. */
+START_TEST(test_behind_fin)
+{
+    struct driver *d = make_driver();
+
+    driver_connect(d, false);
+    send_flags(d, 1001, PP_TCP_ACK | PP_TCP_FIN, "\r", 1);
+    ck_assert_uint_eq(d->n_out, 1);
+    send_tcp(d, 1001, "\rT", 2);
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_uint_eq(d->counters->stream_out_of_window, 1);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A segment repeats the last bytes of those that are held and completes them:
+ * what leaves begins with the first that is missing. */
+START_TEST(test_overlaps_held)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct driver *d = make_driver();
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, request, 20);
+    ck_assert_uint_eq(d->n_out, 0);
+    send_tcp(d, 1011, request + 10, strlen(request) - 10);
+    ck_assert_str_eq(driver_said(d, PP_TO_SERVER), request);
+    ck_assert_uint_eq(driver_out(d, 0, PP_PACKET_TCP).seq, 1001);
+    driver_destroy(d);
+}
+END_TEST
+
+/* The server has no room for all of a request, which leaves anew since it
+ * repeats held bytes.  What comes behind it does not leave before it. */
+START_TEST(test_behind_window)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const uint32_t n = (uint32_t) strlen(request);
+    struct driver *d = make_driver();
+    struct frame *f = frame_tcp(PP_FROM_SERVER, false, 5001, 1001, PP_TCP_ACK,
+                                NULL, 0);
+    struct pp_segment seg = frame_segment(PP_FROM_SERVER, false, 80);
+
+    seg.seq = 5000;
+    seg.ack = 1001;
+    seg.flags = PP_TCP_SYN | PP_TCP_ACK;
+    seg.window = 20;
+    frame_make(f, &seg);
+    send_flags(d, 1000, PP_TCP_SYN, NULL, 0);
+    driver_run(d, f);
+    driver_forget(d);
+    send_tcp(d, 1001, request, 20);
+    ck_assert_uint_eq(d->n_out, 0);
+    send_tcp(d, 1011, request + 10, n - 10);
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), request, 20);
+
+    send_tcp(d, 1001 + n, request, n);
+    driver_said(d, PP_TO_SERVER);           /* Without a gap. */
+    send_tcp(d, 1001 + n - 3, request + n - 3, 3);      /* Once more. */
+    driver_said(d, PP_TO_SERVER);
+    driver_forget(d);
+
+    seg.seq = 5001;
+    seg.ack = 1021;
+    seg.flags = PP_TCP_ACK;
+    seg.window = 1000;
+    frame_make(f, &seg);
+    driver_run(d, f);
+    ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), request + 20, n - 20);
+    ck_assert_str_eq(driver_said(d, PP_TO_SERVER) + (n - 20), request);
+    free(f);
+    driver_destroy(d);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("pipeline");
+    TCase *tcase = tcase_create("pipeline");
+
+    tcase_add_test(tcase, test_clear);
+    tcase_add_test(tcase, test_reasons);
+    tcase_add_test(tcase, test_skipped_again);
+    tcase_add_test(tcase, test_behind_fin);
+    tcase_add_test(tcase, test_overlaps_held);
+    tcase_add_test(tcase, test_behind_window);
+    suite_add_tcase(suite, tcase);
+    return suite_main(suite);
+}
