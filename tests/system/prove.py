@@ -121,7 +121,7 @@ class Table(run.Runner):
         return bool(r.get("why"))
 
 
-def show(rows):
+def show(rows, ids):
     def word(good):
         return "yes" if good else "NO"
 
@@ -136,6 +136,8 @@ def show(rows):
             word(row["equal_to_vendor"])
             + ("*" if row["known_differences"] else ""),
             word(row["ordinary_unchanged"]), row["false_corrections"]))
+    for ident in sorted(set(ids) - {row["id"] for row in rows}):
+        print("%-15s did not run to its end" % ident)
     known = sum(row["known_differences"] for row in rows)
     if known:
         print("* but for %d comparisons that are known to differ; their "
@@ -169,7 +171,7 @@ def main():
         signal.signal(sig, table.stop_on)
     table.run(ids, args.j)
     rows = sorted(table.rows, key=lambda row: ids.index(row["id"]))
-    show(rows)
+    show(rows, ids)
     if args.json:
         with open(args.json, "w") as f:
             json.dump(rows, f, indent=1)
