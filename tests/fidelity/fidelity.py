@@ -26,6 +26,9 @@ Beside CASES, a cases.py may have
                                     all that a connection gives; waited for
                                     after each run.  Without it, the log is
                                     whole when it does not grow any more.
+    QUIET = 0.2                     for how many seconds it must not grow, even
+                                    if settled: for a server whose end is noted
+                                    by another process, after the client
 
 and a pair.json may name the usual "port" of its service (80 without), the
 "ip" version, 4 or 6, that its cases are bound to (either without), what the
@@ -137,6 +140,7 @@ class Case:
         # Of the pair; set when its cases are loaded.
         self.varying = []
         self.settled = None
+        self.quiet = None
 
 
 def case(name, kind, *steps, flaw=None, silent=False, repeat=1, known=None,
@@ -285,6 +289,7 @@ class Pair:
         self.cases = module.CASES
         self.varying = [re.compile(v) for v in getattr(module, "VARYING", [])]
         self.settled = getattr(module, "settled", None)
+        self.quiet = getattr(module, "QUIET", None)
         self.adopt(self.cases)
 
     def adopt(self, cases):
@@ -292,6 +297,7 @@ class Pair:
         for case in cases:
             case.varying = self.varying
             case.settled = self.settled
+            case.quiet = self.quiet
 
     def start(self, side, addr, port, wrap=(), log=None, env=None):
         """Starts 'side', "vulnerable" or "patched", on 'addr' and 'port'.
@@ -462,11 +468,14 @@ def run_case(addr, case, server=None, settle=0.15, patience=2.0, source=None):
 def _log_of(server, case):
     """The application notes the end of our connection, too."""
     last = None
-    end = time.monotonic() + (LONG if case.settled else 0.5)
+    # A quick client is gone before the application has noted its last answer.
+    quiet = case.quiet or (0.25 if case.log else 0.02)
+    end = time.monotonic() + (LONG if case.settled else 25 * quiet)
     while True:
-        time.sleep(0.02)
+        time.sleep(quiet)
         lines = server.lines()
-        if (case.settled(lines) if case.settled else lines == last):
+        if ((lines == last or case.settled and not case.quiet)
+                and (not case.settled or case.settled(lines))):
             break
         if time.monotonic() > end:
             break
