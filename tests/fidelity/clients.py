@@ -3,7 +3,9 @@
 short session of the usual kind.  cases() gives those of a protocol, all
 ORDINARY; a pair.json says under "clients" what they ask for:
 
-    http    "get": paths, "post": the path of forms, or null (/, / without)
+    http    "get": paths, "post": the path of forms, or null (/, / without);
+            "closes": true for a server that closes behind each answer, and
+            does not say so before
     ftp     "user", "password" (anonymous without)
     ldap    "base", "bind" and "password", "filter"
 
@@ -40,11 +42,13 @@ def library(language, *words):
                    os.path.join(HERE, "session." + language), *words, env=ENV)
 
 
-def http(paths, form):
+def http(paths, form, closes):
     to = ["--connect-to", NAME + ":80:{at}"]
+    if closes:
+        to += ["-H", "Connection: close"]
     urls = ["http://" + NAME + path for path in paths]
     post = ["http://" + NAME + form] if form else []
-    wanted = [form or "-"] + paths
+    wanted = ["close" if closes else "keep", form or "-"] + paths
     cases = [
         curl("one connection", *to, *urls, *urls),
         curl("cookies and fields", *to, "-b", "a=1; b=two", "-e", urls[0],
@@ -141,7 +145,8 @@ def ldap(base, bind, password, wanted):
 def cases(protocol, about):
     """The clients of 'protocol' for a pair whose "clients" is 'about'."""
     if protocol == "http":
-        return http(about.get("get", ["/"]), about.get("post", "/"))
+        return http(about.get("get", ["/"]), about.get("post", "/"),
+                    about.get("closes", False))
     if protocol == "smtp":
         return smtp()
     if protocol == "ftp":

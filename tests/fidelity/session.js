@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Ordinary sessions of Node.js's clients; says what came back.
  *
- *     session.js http HOST PORT FORM|- PATH...
+ *     session.js http HOST PORT keep|close FORM|- PATH...
  *     session.js smtp HOST PORT
  *     session.js ftp HOST PORT USER PASSWORD
  *     session.js ldap HOST PORT BASE BIND PASSWORD FILTER */
@@ -9,9 +9,9 @@
 
 const say = (...what) => console.log(JSON.stringify(what));
 
-async function httpSession(host, port, form, ...paths) {
+async function httpSession(host, port, keep, form, ...paths) {
   const http = require('http');
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const agent = new http.Agent({ keepAlive: keep === 'keep', maxSockets: 1 });
 
   function ask(options, body) {
     return new Promise((resolve, reject) => {

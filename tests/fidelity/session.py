@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ordinary sessions of Python's own client libraries; says what came back.
 
-    session.py http HOST PORT FORM|- PATH...
+    session.py http HOST PORT keep|close FORM|- PATH...
     session.py ftp HOST PORT USER PASSWORD
     session.py ldap HOST PORT BASE BIND PASSWORD FILTER"""
 
@@ -21,20 +21,24 @@ def said(answer):
           answer.read())
 
 
-def http_session(host, port, form, *paths):
+def http_session(host, port, keep, form, *paths):
     conn = http.client.HTTPConnection(host, int(port), timeout=30)
+
+    def ask(*what, **how):
+        conn.request(*what, **how)
+        said(conn.getresponse())
+        if keep == "close":
+            conn.close()
+
     fields = {"Host": NAME, "Cookie": "a=1; b=2"}
     for path in paths * 2:
-        conn.request("GET", path, headers=fields)
-        said(conn.getresponse())
+        ask("GET", path, headers=fields)
     if form != "-":
         text = urllib.parse.urlencode({"a": "x y", "b[c]": "\u20ac"})
         fields["Content-Type"] = "application/x-www-form-urlencoded"
-        conn.request("POST", form, text, fields)
-        said(conn.getresponse())
-        conn.request("POST", form, iter([b"a=1", b"&b=2"]), fields,
-                     encode_chunked=True)
-        said(conn.getresponse())
+        ask("POST", form, text, fields)
+        ask("POST", form, iter([b"a=1", b"&b=2"]), fields,
+            encode_chunked=True)
     conn.close()
     at = "[%s]" % host if ":" in host else host
     asked = urllib.request.Request("http://%s:%s%s" % (at, port, paths[0]),
