@@ -90,6 +90,11 @@ async function ftpSession(host, port, user, password) {
 }
 
 async function ldapSession(host, port, base, bind, password, filter) {
+  // ldapjs leaves the brackets of a URL around an IPv6 address.
+  const net = require('net');
+  const connect = net.connect;
+
+  net.connect = (number, name) => connect(number, name.replace(/[[\]]/g, ''));
   const at = host.includes(':') ? `[${host}]` : host;
   const client = require('ldapjs').createClient({
     url: `ldap://${at}:${port}`
