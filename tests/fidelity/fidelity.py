@@ -483,6 +483,12 @@ def _log_of(server, case):
     return case.log(lines) if case.log else lines
 
 
+def revived(log):
+    """For 'settled': a server that was started again is there again."""
+    events = [line["event"] for line in log]
+    return events.count("died") == events.count("listening")
+
+
 def in_any_order(log):
     """For a client that is so quick that its next request may come before the
     end of the answer to the last one is noted."""

@@ -3,7 +3,8 @@
 vulnerable one behind the inline patch, three VMs on one switch, are asked the
 same and compared.
 
-test_proof.py makes tests of it, prove.py the table of ./quickstart fidelity."""
+test_proof.py makes tests of it, prove.py the table of "quickstart fidelity".
+"""
 
 import concurrent.futures
 import re
