@@ -10,6 +10,7 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/smtp/smtp-field-table.c \
 	proxies/smtp/smtp-fields.c \
 	proxies/smtp/smtp-fields.h \
+	proxies/smtp/smtp-head.c \
 	proxies/smtp/smtp-line.c \
 	proxies/smtp/smtp-refuse.c \
 	proxies/smtp/smtp-reply.c

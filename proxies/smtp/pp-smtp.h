@@ -131,6 +131,8 @@ struct pp_smtp_line {
     bool start;                 /* A line starts here, by any ending. */
     bool dot;                   /* Just a dot, and any CRs behind it. */
     bool header;                /* No empty line has come before. */
+    bool fields;                /* The header section goes on here. */
+    uint8_t head;               /* enum pp_smtp_head, behind it. */
     bool regular;               /* It is as RFC 5321 2.3.8 wants it, and so
                                  * is the end of the one before. */
     bool last;                  /* CRLF.CRLF: the message ends. */
@@ -191,6 +193,20 @@ enum pp_smtp_offer {
     PP_SMTP_O_SMTPUTF8 = 1 << 5,
 };
 
+/* What is expected next of a header section (RFC 5322 2.2), for a server that
+ * ends its lines at CRLF alone, strips a dot before, and takes a line without
+ * a name and a colon for the body's first. */
+enum pp_smtp_head {
+    EXPECT_FIRST_LINE,          /* Nothing has come. */
+    EXPECT_FIELD,               /* The first byte of a line, or a dot. */
+    EXPECT_FIELD_START,         /* That byte behind a dot. */
+    EXPECT_FIELD_NAME,          /* More of the name, or the colon. */
+    EXPECT_COLON,               /* White space, or the colon. */
+    EXPECT_FIELD_VALUE,         /* The line is a field. */
+    EXPECT_NO_FIELD,            /* The line is none. */
+    EXPECT_BODY,                /* The section is over. */
+};
+
 /* Of the data: what has passed, as a server sees it. */
 struct pp_smtp_data {
     uint64_t length;            /* Bytes since the last CRLF. */
@@ -200,6 +216,7 @@ struct pp_smtp_data {
                                  * of it away. */
     uint8_t before;             /* Ending of the line before. */
     uint8_t first;              /* Ending of the first line. */
+    uint8_t head;               /* enum pp_smtp_head. */
     bool inside;                /* In a line: a part of it was a unit. */
     bool body;                  /* An empty line was there. */
     bool broke;                 /* The line at hand was a 'break' already. */
@@ -302,6 +319,13 @@ bool pp_smtp_stop_status(struct pp_smtp_call *, enum pp_parse_status,
                          enum pp_smtp_reason);
 bool pp_smtp_line_end(struct pp_smtp_call *, size_t max, size_t *text_end,
                       size_t *end);
+
+/* smtp-head.c. */
+bool pp_smtp_head_goes_on(enum pp_smtp_head, const struct pp_reader *,
+                          size_t off, bool fresh);
+enum pp_smtp_head pp_smtp_head_read(enum pp_smtp_head,
+                                    const struct pp_reader *,
+                                    struct pp_span, bool fresh);
 
 /* smtp-data.c. */
 void pp_smtp_data_start(struct pp_smtp_conn *);

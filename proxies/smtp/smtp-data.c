@@ -49,6 +49,7 @@ line_parse(const struct pp_smtp_data *data, const struct pp_reader *text,
            size_t start, size_t text_end, size_t end,
            struct pp_smtp_line *line)
 {
+    bool fresh = !data->inside && data->before == PP_SMTP_CRLF;
     bool straight;
 
     *line = (struct pp_smtp_line) {
@@ -57,6 +58,9 @@ line_parse(const struct pp_smtp_data *data, const struct pp_reader *text,
         .ending = (uint8_t) (end - text_end),
         .start = !data->inside,
         .header = !data->body,
+        .fields = pp_smtp_head_goes_on(data->head, text, start, fresh),
+        .head = pp_smtp_head_read(data->head, text,
+                                  pp_smtp_span(start, end), fresh),
     };
     line->first = data->number ? data->first : line->ending;
     line->crs = count_crs(text, line->text);
@@ -95,6 +99,7 @@ pp_smtp_data_passed(struct pp_smtp_conn *conn, const struct pp_smtp_line *line,
         data->passed = false;
     }
     data->inside = !ends;
+    data->head = line->head;
     if (ends) {
         data->first = data->number ? data->first : line->ending;
         data->number++;
@@ -129,6 +134,9 @@ pass_text(struct pp_smtp_call *call)
     end = pp_reader_find(&r, '\r') == SIZE_MAX ? end
           : pp_reader_find(&r, '\r');
     if (end > call->pos) {
+        data->head = pp_smtp_head_read(data->head, &call->text,
+                                       pp_smtp_span(call->pos, end),
+                                       !data->inside);
         data->inside = true;
         data->passed = data->dotted;
         data->length += end - call->pos;

@@ -225,6 +225,14 @@ const struct pp_field pp_smtp_field_table[] = {
         .events = LINE,
         .doc = "No empty line has come before, after whichever ending.",
     },
+    [PP_SMTP_F_DATA_FIELDS] = {
+        .name = "data.fields",
+        .type = PP_TYPE_BOOL,
+        .events = LINE,
+        .doc = "The header section goes on here for a server that ends lines "
+               "at CRLF alone: every one so far is a field, with a name and "
+               "a colon, or continues one.  The empty line is a part of it.",
+    },
     [PP_SMTP_F_DATA_LENGTH] = {
         .name = "data.length",
         .type = PP_TYPE_INT,

@@ -197,6 +197,9 @@ pp_smtp_get(const struct pp_msg *msg, unsigned int field,
     case PP_SMTP_F_DATA_HEADER:
         *value = pp_value_bool(line->header);
         break;
+    case PP_SMTP_F_DATA_FIELDS:
+        *value = pp_value_bool(line->fields);
+        break;
     case PP_SMTP_F_DATA_LENGTH:
         *value = pp_value_int((int64_t) conn->data.length + line->text.len
                               + line->end.len);

@@ -26,9 +26,14 @@ Beside CASES, a cases.py may have
                                     all that a connection gives; waited for
                                     after each run.  Without it, the log is
                                     whole when it does not grow any more.
+    QUIET = 0.2                     for how many seconds it must not grow, even
+                                    if settled: for a server whose end is noted
+                                    by another process, after the client
 
-and a pair.json may name the usual "port" of its service (80 without) and the
-"ip" version, 4 or 6, that its cases are bound to (either without)."""
+and a pair.json may name the usual "port" of its service (80 without), the
+"ip" version, 4 or 6, that its cases are bound to (either without), what the
+ordinary "clients" of clients.py are to ask for, and with "check": false that
+it takes too long to build for "./quickstart check"."""
 
 import importlib.util
 import json
@@ -95,6 +100,33 @@ class Tls:
 TLS = Tls()
 
 
+def program(*argv, text=b"", env=None, only=rb"(?s).*", exits=0):
+    """A step: runs a client program, which makes its own connection and ends
+    with exit code 'exits'.  What it says goes to the transcript, as far as it
+    matches 'only', with HOST for the server's address.  In 'argv', {host} and
+    {port} are the server's, {at} is both as a URL has them; 'env' adds to the
+    environment."""
+    def step(client):
+        host, port = client.addr[:2]
+        words = {"host": host, "port": str(port),
+                 "at": "[%s]:%d" % (host, port) if ":" in host
+                       else "%s:%d" % (host, port)}
+        done = subprocess.run(
+            [re.sub(r"\{(host|port|at)\}", lambda m: words[m[1]], word)
+             for word in argv], env=dict(os.environ, **(env or {})),
+            input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=120, check=False)
+        if done.returncode != exits:
+            raise RuntimeError("%s: exit code %d: %s" % (
+                argv[0], done.returncode,
+                done.stdout.decode(errors="replace")))
+        address = rb"\[?%s\]?(:%d\b)?(?![0-9a-f])" % (
+            re.escape(host.encode()), port)
+        client.note(re.sub(address, b"HOST",
+                           b"".join(re.findall(only, done.stdout))))
+    return step
+
+
 class Case:
     def __init__(self, name, kind, steps, **more):
         self.name = name
@@ -104,12 +136,15 @@ class Case:
         self.silent = more["silent"]
         self.repeat = more["repeat"]
         self.known = more["known"]
+        self.log = more["log"]
         # Of the pair; set when its cases are loaded.
         self.varying = []
         self.settled = None
+        self.quiet = None
 
 
-def case(name, kind, *steps, flaw=None, silent=False, repeat=1, known=None):
+def case(name, kind, *steps, flaw=None, silent=False, repeat=1, known=None,
+         log=None):
     """A connection.  Each of 'steps' is bytes to send, a Wait, SHUT, TLS, or
     a function that gets the Client and returns bytes to send, or None: for
     bytes that depend on an earlier answer or on an address, for another
@@ -123,9 +158,9 @@ def case(name, kind, *steps, flaw=None, silent=False, repeat=1, known=None):
     so many tries at getting the same on both sides.  'known' is for a case
     where the inline patch is known to differ from the vendor's: how the
     difference starts, or several do, in compare()'s words, the reason beside
-    it."""
+    it.  'log' is what of the log counts, in_any_order or which_requests."""
     return Case(name, kind, list(steps), flaw=flaw, silent=silent,
-                repeat=repeat, known=known)
+                repeat=repeat, known=known, log=log)
 
 
 class Seen:
@@ -242,6 +277,8 @@ class Pair:
         with open(os.path.join(self.folder, "pair.json")) as f:
             about = json.load(f)
         self.title = about["title"]
+        self.in_check = about.get("check", True)
+        self.clients = about.get("clients", {})
         self.port = about.get("port", 80)
         self.ip = about.get("ip")
         spec = importlib.util.spec_from_file_location(
@@ -250,10 +287,17 @@ class Pair:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         self.cases = module.CASES
-        for case in self.cases:
-            case.varying = [re.compile(v)
-                            for v in getattr(module, "VARYING", [])]
-            case.settled = getattr(module, "settled", None)
+        self.varying = [re.compile(v) for v in getattr(module, "VARYING", [])]
+        self.settled = getattr(module, "settled", None)
+        self.quiet = getattr(module, "QUIET", None)
+        self.adopt(self.cases)
+
+    def adopt(self, cases):
+        """Makes 'cases' this pair's."""
+        for case in cases:
+            case.varying = self.varying
+            case.settled = self.settled
+            case.quiet = self.quiet
 
     def start(self, side, addr, port, wrap=(), log=None, env=None):
         """Starts 'side', "vulnerable" or "patched", on 'addr' and 'port'.
@@ -272,6 +316,13 @@ def load(ident):
 def all_ids():
     return sorted(name for name in os.listdir(HERE)
                   if os.path.exists(os.path.join(HERE, name, "cases.py")))
+
+
+def all_pairs():
+    """Every pair, and the IP version that it is proven over: half of them,
+    every other one by name, over IPv6, but for those bound to a version."""
+    return [(pair, pair.ip or (6 if i % 2 else 4))
+            for i, pair in enumerate(load(ident) for ident in all_ids())]
 
 
 class Client:
@@ -417,15 +468,37 @@ def run_case(addr, case, server=None, settle=0.15, patience=2.0, source=None):
 def _log_of(server, case):
     """The application notes the end of our connection, too."""
     last = None
-    end = time.monotonic() + (LONG if case.settled else 0.5)
+    # A quick client is gone before the application has noted its last answer.
+    quiet = case.quiet or (0.25 if case.log else 0.02)
+    end = time.monotonic() + (LONG if case.settled else 25 * quiet)
     while True:
-        time.sleep(0.02)
+        time.sleep(quiet)
         lines = server.lines()
-        if (case.settled(lines) if case.settled else lines == last):
-            return lines
+        if ((lines == last or case.settled and not case.quiet)
+                and (not case.settled or case.settled(lines))):
+            break
         if time.monotonic() > end:
-            return lines
+            break
         last = lines
+    return case.log(lines) if case.log else lines
+
+
+def revived(log):
+    """For 'settled': a server that was started again is there again."""
+    events = [line["event"] for line in log]
+    return events.count("died") == events.count("listening")
+
+
+def in_any_order(log):
+    """For a client that is so quick that its next request may come before the
+    end of the answer to the last one is noted."""
+    return sorted(log, key=json.dumps)
+
+
+def which_requests(log):
+    """For a load generator, which sends as many as there is time for."""
+    return in_any_order({json.dumps(line): line for line in log
+                         if line.get("event") == "request"}.values())
 
 
 VARYING = re.compile(rb"(?mi)^(Date|Expires): [^\r\n]*")

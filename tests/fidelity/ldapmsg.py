@@ -2,10 +2,9 @@
 """LDAP messages for cases: how to write them, and when answers are whole."""
 
 import os
-import subprocess
 import sys
 
-from fidelity import CLOSED, Wait
+from fidelity import Wait, program
 
 
 def element(tag, content):
@@ -88,29 +87,14 @@ ANSWER = answers(1)
 
 def client(root, *argv, text=b""):
     """A step: runs a program of Debian's ldap-utils (or Python, with
-    python3-ldap3), unpacked in 'root'; what it says goes to the transcript.
-    {url}, {host} and {port} in 'argv' are the server's."""
-
-    def step(conn):
-        host, port = conn.addr[:2]
-        url = "ldap://%s:%d" % ("[%s]" % host if ":" in host else host, port)
-        env = dict(os.environ, PYTHONPATH=os.path.join(
-            root, "usr/lib/python3/dist-packages"),
-            LD_LIBRARY_PATH=os.path.join(root, "usr/lib/x86_64-linux-gnu"),
-            LDAPNOINIT="1", PYTHONDONTWRITEBYTECODE="1")
-        words = [word.replace("{url}", url).replace("{host}", host)
-                 .replace("{port}", str(port)) for word in argv]
-        if words[0] == "python3":
-            words[0] = sys.executable
-        else:
-            words[0] = os.path.join(root, "usr/bin", words[0])
-        done = subprocess.run(words, env=env, input=text, timeout=120,
-                              stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, check=False)
-        conn.note(b"exit %d\n" % done.returncode + done.stdout)
-        conn.seen.end = CLOSED      # No other connection is to be made.
-
-    return step
+    python3-ldap3), unpacked in 'root'; see fidelity.program."""
+    words = list(argv)
+    words[0] = (sys.executable if words[0] == "python3"
+                else os.path.join(root, "usr/bin", words[0]))
+    return program(*words, text=text, env={
+        "PYTHONPATH": os.path.join(root, "usr/lib/python3/dist-packages"),
+        "LD_LIBRARY_PATH": os.path.join(root, "usr/lib/x86_64-linux-gnu"),
+        "LDAPNOINIT": "1", "PYTHONDONTWRITEBYTECODE": "1"})
 
 
 def settled(log):

@@ -4,12 +4,13 @@
 import os
 import smtplib
 import ssl
-import subprocess
 
-from fidelity import REPLY, TLS, WAIT, replies  # noqa: F401
+from fidelity import (EXPLOIT, ORDINARY, REPLY, TLS, WAIT,  # noqa: F401
+                      case, program, replies)
 
-CACHE = os.path.join(
-    os.environ.get("PP_CACHE", "/var/cache/ovs-patchpoint"), "pairs")
+# What comes of clients.json.
+CLIENTS = os.path.join(os.environ.get("PP_CACHE", "/var/cache/ovs-patchpoint"),
+                       "pairs", "clients", "all")
 
 TEXT = b"From: a@a.test\r\nTo: b@b.test\r\nSubject: c\r\n\r\n"
 
@@ -34,6 +35,52 @@ QUIT = [b"QUIT\r\n", REPLY]
 def message(content, end=b"\r\n.\r\n"):
     """A message sent as it is, up to the end that RFC 5321 wants."""
     return begin() + [content + end, REPLY] + QUIT
+
+
+def settled(log):
+    """The server is done with the connection."""
+    return any(line.get("event") == "closed" for line in log)
+
+
+def smuggle(between, first=TEXT + b"a", second=SECOND):
+    """A message with another one in it, 'between' the two."""
+    return begin() + [first + between + second, WAIT] + QUIT
+
+
+def smuggled_by(end, second=SECOND):
+    """Exploits: 'end' within a line of a message, and another one behind."""
+    return [
+        case("%s and a second message" % name, EXPLOIT,
+             *smuggle(between, second=second), flaw=smuggled)
+        for name, between in end.items()] + [
+        case("split behind LF", EXPLOIT, *begin(), TEXT + b"a\n", WAIT,
+             b".\r\n" + second, WAIT, *QUIT, silent=True, flaw=smuggled),
+        case("split behind the dot", EXPLOIT, *begin(), TEXT + b"a\r\n.",
+             WAIT, b"\n" + second, WAIT, *QUIT, silent=True, flaw=smuggled)]
+
+
+ALL_ENDS = {"LF.LF": b"\n.\n", "LF.CRLF": b"\n.\r\n", "CRLF.LF": b"\r\n.\n"}
+
+
+def ordinary():
+    """What everybody sends."""
+    return [
+        case("a message", ORDINARY, *message(TEXT + b"hello")),
+        case("an empty one", ORDINARY, *begin(), b".\r\n", REPLY, *QUIT),
+        case("dots doubled", ORDINARY,
+             *message(TEXT + b"..\r\n..a\r\n...\r\n .\r\n.a")),
+        case("8 bits", ORDINARY, *message(TEXT + b"\xc3\xa9 \xff")),
+        case("a long one", ORDINARY,
+             *message(TEXT + (b"0123456789abcdef" * 4 + b"\r\n") * 5000)),
+        case("two", ORDINARY, *begin(), TEXT + b"a\r\n.\r\n", REPLY,
+             *begin()[3:], TEXT + b"b\r\n.\r\n", REPLY, *QUIT),
+        case("pipelined", ORDINARY, *hello(),
+             b"MAIL FROM:<a@a.test>\r\nRCPT TO:<b@b.test>\r\nDATA\r\n",
+             replies(3), TEXT + b"hello\r\n.\r\nQUIT\r\n", replies(2)),
+        case("smtplib", ORDINARY,
+             with_smtplib(TEXT.decode() + "hello\n.\n..\n.b\n")),
+        case("swaks", ORDINARY, with_swaks()),
+    ]
 
 
 def messages(seen):
@@ -61,19 +108,11 @@ def with_smtplib(text, tls=False, **options):
     return step
 
 
-def with_swaks(ident, *options):
-    """A step: swaks, of the pair's own, sends a message."""
-    def step(client):
-        host, port = client.addr
-        done = subprocess.run(
-            [os.path.join(CACHE, ident, "patched/usr/bin/swaks"),
-             "--server", "[%s]" % host if ":" in host else host,
-             "--port", str(port), "--helo", "client.test",
-             "--from", "a@a.test", "--to", "b@b.test", "--data", "-"]
-            + list(options), input=TEXT + b"hello\r\n",
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=30,
-            check=False)
-        client.note(b"%d\n" % done.returncode
-                    + done.stdout.replace(host.encode(), b"HOST")
-                    .replace(b"HOST:%d" % port, b"HOST"))
-    return step
+def with_swaks(*options):
+    """A step: swaks sends a message."""
+    return program(
+        os.path.join(CLIENTS, "usr/bin/swaks"), "--server", "{at}", "--helo",
+        "client.test", "--from", "a@a.test", "--to", "b@b.test", "--data",
+        "-", *options, text=TEXT + b"hello\r\n",
+        env={"PERL5LIB": ":".join(os.path.join(CLIENTS, "usr", d) for d in (
+            "share/perl5", "lib/x86_64-linux-gnu/perl5/5.36"))})

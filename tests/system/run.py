@@ -98,19 +98,27 @@ def selected(suite, text):
     return tests
 
 
-def run_class(name, text):
-    """The child: runs one class, JSON to what was standard output."""
+def private(argv):
+    """The command of a child: a program of Python's on its own network."""
+    return [sys.executable, os.path.join(HERE, "private.py"),
+            sys.executable] + argv
+
+
+def be_child(work):
+    """In a child: calls 'work' with what was standard output, for JSON."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     interrupt_on(signal.SIGTERM, signal.SIGHUP)
     try:
-        selected(load(name), text).run(Result(out))
+        work(out)
     except KeyboardInterrupt:
-        # What the class started is ended at exit.
+        # What was started is ended at exit.
         sys.exit(1)
 
 
 class Runner:
+    """Runs children, several at a time, and shows what they tell."""
+
     def __init__(self, text):
         self.text = text
         self.lock = threading.Lock()
@@ -118,15 +126,16 @@ class Runner:
         self.children = set()
         self.stopping = False
 
+    def argv(self, name):
+        """The child for 'name'."""
+        argv = private([os.path.abspath(__file__), "--class", name])
+        return argv + ["-k", self.text] if self.text else argv
+
     def one(self, name):
-        argv = [sys.executable, os.path.join(HERE, "private.py"),
-                sys.executable, os.path.abspath(__file__), "--class", name]
-        if self.text:
-            argv += ["-k", self.text]
         with self.lock:
             if self.stopping:
                 return
-            p = subprocess.Popen(argv, stdout=subprocess.PIPE,
+            p = subprocess.Popen(self.argv(name), stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, text=True,
                                  stdin=subprocess.DEVNULL,
                                  start_new_session=True)
@@ -190,6 +199,11 @@ class Runner:
         for p in children:
             p.wait()
 
+    def stop_on(self, *_):
+        """For a signal.  Not in its handler: that may have interrupted who
+        holds the lock."""
+        threading.Thread(target=lambda: (self.stop(), os._exit(1))).start()
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -203,7 +217,7 @@ def main():
     parser.add_argument("names", nargs="*", metavar="MODULE[.CLASS]")
     args = parser.parse_args()
     if args.one:
-        run_class(args.one, args.k)
+        be_child(lambda out: selected(load(args.one), args.k).run(Result(out)))
         return
 
     modules = args.names or sorted(
@@ -214,13 +228,9 @@ def main():
         if module not in args.excluded:
             names += [module] if "." in module else classes_of(module)
 
-    def stop(*_):
-        # Not in the handler: it may have interrupted who holds the lock.
-        threading.Thread(target=lambda: (runner.stop(), os._exit(1))).start()
-
     runner = Runner(args.k)
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-        signal.signal(sig, stop)
+        signal.signal(sig, runner.stop_on)
     runner.run(names, args.j)
     c = runner.counts
     print("%d passed, %d failed%s" % (

@@ -51,15 +51,15 @@ class OrdinaryMail(unittest.TestCase):
 
     def test_swaks(self):
         """swaks"""
-        seen = self.send(smtp_cases.with_swaks(PAIR))
-        self.assertTrue(seen.bytes.startswith(b"0\n"), seen.bytes)
+        seen = self.send(smtp_cases.with_swaks())
         self.assertEqual(self.content(seen),
                          smtp_cases.TEXT + b"hello\r\n\r\n")
 
     def test_swaks_pipelined(self):
         """swaks, pipelined"""
-        seen = self.send(smtp_cases.with_swaks(PAIR, "--pipeline"))
-        self.assertTrue(seen.bytes.startswith(b"0\n"), seen.bytes)
+        seen = self.send(smtp_cases.with_swaks("--pipeline"))
+        self.assertEqual(self.content(seen),
+                         smtp_cases.TEXT + b"hello\r\n\r\n")
 
     def test_smtplib(self):
         """Python's smtplib"""

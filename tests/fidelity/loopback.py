@@ -3,7 +3,7 @@
 """Proves the pairs: the flaw shows on each vulnerable side, and both sides
 treat everybody else alike.
 
-    run.py [-v] [--dump DIR] [--case TEXT] [ID...]
+    loopback.py [-v] [--dump DIR] [--case TEXT] [ID...]
 
 Both sides of each pair run on loopback, IPv4 and, with --ipv6, IPv6.  With
 --dump, what each side answered is written to DIR, a file a pair."""
