@@ -14,6 +14,7 @@ UNIT_SUITES = \
 	tests/unit/test-ldap \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
+	tests/unit/test-packet \
 	tests/unit/test-patch \
 	tests/unit/test-reassembly \
 	tests/unit/test-smtp \
