@@ -17,6 +17,7 @@ UNIT_SUITES = \
 	tests/unit/test-packet \
 	tests/unit/test-patch \
 	tests/unit/test-reassembly \
+	tests/unit/test-small-room \
 	tests/unit/test-smtp \
 	tests/unit/test-stream \
 	tests/unit/test-timers \
