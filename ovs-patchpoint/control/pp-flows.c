@@ -253,10 +253,18 @@ put_fixed(const struct pp_bridge *br, struct svec *flows)
         PP_COOKIE, PP_TABLE_POLICY, PP_TABLE_GO_ON);
 
     /* No slot: a VLAN that nobody expected on that port.  Control gives it
-     * one; until then the fail mode decides. */
-    put(flows, FLOW"table=%d,priority=20,reg13=0 "
-        "actions=controller(id=%u,max_len=64),resubmit(,%d)",
-        PP_COOKIE, PP_TABLE_OUT, PP_CONTROLLER_ID, PP_TABLE_BYPASS);
+     * one, within milliseconds, and the sender sends the frame again: a
+     * connection whose first segment passed would not be followed.  Where no
+     * slot is left, the fail mode decides. */
+    if (br->slots->full) {
+        put(flows, FLOW"table=%d,priority=20,reg13=0 "
+            "actions=controller(id=%u,max_len=64),resubmit(,%d)",
+            PP_COOKIE, PP_TABLE_OUT, PP_CONTROLLER_ID, PP_TABLE_BYPASS);
+    } else {
+        put(flows, FLOW"table=%d,priority=20,reg13=0 "
+            "actions=controller(id=%u,max_len=64)",
+            PP_COOKIE, PP_TABLE_OUT, PP_CONTROLLER_ID);
+    }
     put(flows, FLOW"table=%d,priority=20,reg13=%#x "
         "actions=controller(id=%u,max_len=64)",
         PP_COOKIE, PP_TABLE_OUT, PP_REG_CLOSED, PP_CONTROLLER_ID);

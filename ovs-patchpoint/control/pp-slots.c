@@ -192,6 +192,7 @@ pp_slots_run(struct pp_bridge *br)
             slot_destroy(slots, s);
         }
     }
+    slots->full |= !free_vid(slots);
 }
 
 bool

@@ -39,7 +39,7 @@ struct pp_slots {
     struct hmap slots;
     unsigned long *used;        /* Bitmap of VIDs. */
     uint16_t next;              /* Where the search begins. */
-    bool full;                  /* Something has no slot. */
+    bool full;                  /* No slot is left. */
 };
 
 /* Gives every port of 'br' that frames come in by its slots, and takes back

@@ -168,6 +168,8 @@ struct pp_ipc_event {
     PP_COUNTER(packet_in_frag_too_much, "datagrams of too many fragments")  \
     PP_COUNTER(packet_in_frag_table_full, "datagrams dropped: too many")    \
     PP_COUNTER(packet_in_frag_memory, "datagrams dropped: memory at bound") \
+    PP_COUNTER(packet_in_leads_on, "segments routed on by their sender")    \
+    PP_COUNTER(packet_in_snap, "IP packets behind an 802.2 header")         \
     PP_COUNTER(packet_in_bad_tcp, "TCP headers that make no sense")         \
     PP_COUNTER(packet_in_bad_udp, "UDP headers that make no sense")         \
     /* flow */                                                              \

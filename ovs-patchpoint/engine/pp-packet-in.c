@@ -17,10 +17,17 @@
 #include "unaligned.h"
 #include "util.h"
 
+#define ETH_TYPE_MIN 0x600      /* Below it is a length (IEEE 802.3). */
 #define ETH_IPV4 0x0800
 #define ETH_VLAN 0x8100
 #define ETH_SVLAN 0x88a8
 #define ETH_IPV6 0x86dd
+
+/* IPv4 options (RFC 791 3.1). */
+#define IPOPT_EOL 0
+#define IPOPT_NOP 1
+#define IPOPT_LOOSE_ROUTE 131
+#define IPOPT_STRICT_ROUTE 137
 
 /* IPv6 extension headers that may stand before TCP (RFC 8200 4.1). */
 #define EXT_HOP_BY_HOP 0
@@ -34,6 +41,20 @@
 
 /* More extension headers than that no real packet has. */
 #define EXT_MAX 8
+
+/* True if an IP packet is at 'r', behind an IEEE 802.2 header (RFC 1042).
+ * Nobody sends such frames on Ethernet, some hosts take them (RFC 1122
+ * 2.3.3), and the switch looks behind that header, too. */
+static bool
+is_snap_ip(struct pp_reader r)
+{
+    static const uint8_t snap[] = { 0xaa, 0xaa, 3, 0, 0, 0 };
+    const uint8_t *p = pp_reader_bytes(&r, sizeof snap);
+    uint16_t type = pp_reader_be16(&r);
+
+    return (p && !memcmp(p, snap, sizeof snap)
+            && (type == ETH_IPV4 || type == ETH_IPV6));
+}
 
 /* Reads the addresses of 'n' bytes each into pkt->src and pkt->dst, as
  * IPv4-mapped ones if they are IPv4's. */
@@ -90,6 +111,34 @@ read_eth(struct pp_packet *pkt, struct pp_reader *r)
     return type;
 }
 
+/* True if there is a source route (RFC 791 3.1) among the IPv4 options 'r'
+ * that is not at its end. */
+static bool
+has_source_route(struct pp_reader r)
+{
+    while (pp_reader_left(&r)) {
+        uint8_t kind = pp_reader_u8(&r);
+        struct pp_reader opt;
+        uint8_t len;
+
+        if (kind == IPOPT_EOL) {
+            break;
+        } else if (kind == IPOPT_NOP) {
+            continue;
+        }
+        len = pp_reader_u8(&r);
+        if (r.error || len < 2) {
+            break;
+        }
+        opt = pp_reader_sub(&r, len - 2);
+        if ((kind == IPOPT_LOOSE_ROUTE || kind == IPOPT_STRICT_ROUTE)
+            && !opt.error && pp_reader_u8(&opt) <= len) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Reads an IPv4 header (RFC 791 3.1) and narrows 'r' to what it carries. */
 static bool
 read_ipv4(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
@@ -113,7 +162,7 @@ read_ipv4(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
         || total > r->end - pkt->l3) {
         return false;
     }
-    pp_reader_skip(r, header - 20);
+    pkt->leads_on = has_source_route(pp_reader_sub(r, header - 20));
     r->end = pkt->l3 + total;
     *fragment = (frag & 0x3fff) != 0;
     return !r->error;
@@ -163,8 +212,16 @@ read_extensions(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
             }
             *fragment = read_fragment_header(pkt, r);
         } else {
+            bool routing = pkt->ip_proto == EXT_ROUTING;
+            size_t len;
+
             pkt->ip_proto = pp_reader_u8(r);
-            pp_reader_skip(r, 6 + (size_t) pp_reader_u8(r) * 8);
+            len = 6 + (size_t) pp_reader_u8(r) * 8;
+            if (routing) {
+                /* Segments left. */
+                pkt->leads_on |= pp_reader_peek(r, 1) != 0;
+            }
+            pp_reader_skip(r, len);
         }
         pkt->l4_next = (uint16_t) at;
         if (r->error) {
@@ -332,6 +389,11 @@ read_tcp(struct pp_packet *pkt, struct pp_reader *r,
     read_options(pkt, pp_reader_sub(r, header - 20));
     pkt->payload = (uint32_t) r->pos;
     pkt->payload_len = (uint32_t) pp_reader_left(r);
+    if (pkt->vnet.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+        /* Whoever cuts the frame into segments counts its bytes and not what
+         * the IP header says: nothing may stand behind the packet. */
+        pkt->len = (uint32_t) r->end;
+    }
     return check_csum(pkt, 16, counters) ? PP_PACKET_TCP : PP_PACKET_BAD;
 }
 
@@ -374,7 +436,7 @@ pp_packet_parse(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
     pkt->data = data;
     pkt->len = (uint32_t) len;
     pkt->mtu = pkt->frag_at = pkt->frag_next = pkt->l4_next = 0;
-    pkt->frag_headless = false;
+    pkt->frag_headless = pkt->leads_on = false;
     type = read_eth(pkt, &r);
     counters->packet_in_no_tag += !pkt->slot;
     if (r.error) {
@@ -384,6 +446,9 @@ pp_packet_parse(struct pp_packet *pkt, const struct virtio_net_hdr *vnet,
         ok = read_ipv4(pkt, &r, &fragment);
     } else if (type == ETH_IPV6) {
         ok = read_ipv6(pkt, &r, &fragment);
+    } else if (type < ETH_TYPE_MIN && is_snap_ip(r)) {
+        counters->packet_in_snap++;
+        return PP_PACKET_BAD;
     } else {
         return PP_PACKET_OTHER;
     }

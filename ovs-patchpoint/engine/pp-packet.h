@@ -73,6 +73,8 @@ struct pp_packet {
     uint16_t vlan;              /* VID of an inner tag, or 0. */
     bool ipv6;
     uint8_t ip_proto;
+    bool leads_on;              /* A source route or a routing header says
+                                 * that 'dst' is not its destination. */
     uint8_t ttl;
     uint8_t tos;
     struct in6_addr src, dst;   /* IPv4-mapped for IPv4. */

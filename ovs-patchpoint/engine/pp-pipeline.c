@@ -438,6 +438,12 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
         result = pp_flow(&pl->flow, &pl->stream, bridge, pkt, &conn, &dir,
                          &service);
     }
+    if (result != PP_FLOW_OTHER && dir == PP_TO_SERVER && pkt->leads_on) {
+        /* The VM may put another of its addresses in place of this one: of
+         * which connection it is only the VM knows. */
+        pl->counters->packet_in_leads_on++;
+        return;
+    }
     switch (result) {
     case PP_FLOW_CONN:
         run_conn(pl, conn, dir, pkt);

@@ -148,15 +148,21 @@ class Server(socketserver.ThreadingTCPServer):
 
 class Load(threading.Thread):
     """Sends some 'size' bytes up and down on 'sock'.  'why' says what went
-    wrong, or is None.  'corrections' are those that were asked for."""
+    wrong, or is None.  'corrections' are those that were asked for.  'heads':
+    most bytes of one more field of a head; 'piece': most bytes of a write;
+    'keep': 'sock' is the caller's to close."""
 
-    def __init__(self, sock, size, seed, edits=True, most=40000, ahead=16):
+    def __init__(self, sock, size, seed, edits=True, most=40000, ahead=16,
+                 heads=0, piece=1 << 20, keep=False):
         super().__init__(daemon=True)
         self.sock = sock
         self.size = size
         self.rng = random.Random(seed)
         self.edits = edits
         self.most = most
+        self.heads = heads
+        self.piece = piece
+        self.keep = keep
         self.why = "not at its end"
         self.corrections = 0
         self.requests = 0
@@ -178,7 +184,8 @@ class Load(threading.Thread):
             self.sock.close()
         self.room.release()
         writer.join(60)
-        self.sock.close()
+        if not self.keep:
+            self.sock.close()
 
     def guard(self, function):
         try:
@@ -220,6 +227,8 @@ class Load(threading.Thread):
         elif kind in (5, 6, 7):
             sent_body = body = pattern(i, self.length())
             head = b"Content-Type: application/octet-stream\r\n"
+        if self.heads:
+            head += b"X: " + b"h" * self.rng.randrange(self.heads) + b"\r\n"
         method = b"POST " if sent_body else b"GET "
         self.corrections += (seen != target) + (
             seen is not None and sent_body != body)
@@ -245,8 +254,9 @@ class Load(threading.Thread):
                 self.added.notify()
             # In two pieces, cut anywhere.
             cut = self.rng.randrange(len(request))
-            self.sock.sendall(request[:cut])
-            self.sock.sendall(request[cut:])
+            for part in request[:cut], request[cut:]:
+                for at in range(0, len(part), self.piece):
+                    self.sock.sendall(part[at:at + self.piece])
             self.up += len(request)
             i += 1
         with self.added:

@@ -39,12 +39,16 @@ def mac_bytes(mac):
 
 
 def tcp_segment(src, dst, sport, dport, seq, ack, flags, payload=b"",
-                window=65535, options=b"", urgent=0, bad=False):
-    """A TCP segment; with a wrong checksum if 'bad'."""
+                window=65535, options=b"", urgent=0, bad=False, words=None,
+                reserved=0):
+    """A TCP segment; with a wrong checksum if 'bad'.  It says that its header
+    is 'words' of 32 bits long."""
     options += b"\1" * (-len(options) % 4)
+    if words is None:
+        words = (20 + len(options)) // 4
     head = struct.pack("!HHIIBBHHH", sport, dport, seq & 0xffffffff,
-                       ack & 0xffffffff, (20 + len(options)) // 4 << 4,
-                       flags, window, 0, urgent) + options
+                       ack & 0xffffffff, words << 4 | reserved, flags, window,
+                       0, urgent) + options
     a, b = packed(src), packed(dst)
     length = len(head) + len(payload)
     pseudo = a + b + (struct.pack("!HH", TCP, length) if len(a) == 4
@@ -55,28 +59,46 @@ def tcp_segment(src, dst, sport, dport, seq, ack, flags, payload=b"",
     return head[:16] + struct.pack("!H", value) + head[18:] + payload
 
 
+def partial(src, dst, segment):
+    """'segment' with the sum of the pseudo header in place of its checksum:
+    what is left to whoever cuts it."""
+    a, b = packed(src), packed(dst)
+    pseudo = a + b + (struct.pack("!HH", TCP, len(segment)) if len(a) == 4
+                      else struct.pack("!II", len(segment), TCP))
+    return (segment[:16] + struct.pack("!H", ~checksum(pseudo) & 0xffff)
+            + segment[18:])
+
+
 def ipv4_packet(src, dst, payload, ttl=64, options=b"", bad=False, ident=0,
-                offset=0, more=False, protocol=TCP, tos=0):
-    """'offset' is in bytes."""
+                offset=0, more=False, protocol=TCP, tos=0, length=None,
+                first=None, flags=0):
+    """'offset' is in bytes.  The packet says that it is 'length' bytes long,
+    and has 'first' as its first byte."""
     options += b"\1" * (-len(options) % 4)
-    head = struct.pack("!BBHHHBBH4s4s", 0x45 + len(options) // 4, tos,
-                       20 + len(options) + len(payload), ident,
-                       offset // 8 | (0x2000 if more else 0), ttl, protocol,
-                       0, packed(src), packed(dst)) + options
+    if length is None:
+        length = 20 + len(options) + len(payload)
+    if first is None:
+        first = 0x45 + len(options) // 4
+    head = struct.pack("!BBHHHBBH4s4s", first, tos, length, ident,
+                       offset // 8 | (0x2000 if more else 0) | flags, ttl,
+                       protocol, 0, packed(src), packed(dst)) + options
     value = checksum(head)
     if bad:
         value ^= 0x5555
     return head[:10] + struct.pack("!H", value) + head[12:] + payload
 
 
-def ipv6_packet(src, dst, payload, ttl=64, headers=(), protocol=TCP, tos=0):
+def ipv6_packet(src, dst, payload, ttl=64, headers=(), protocol=TCP, tos=0,
+                label=0, length=None):
     """'headers' are extension headers: (protocol number, bytes without the
-    first, which says what comes next)."""
+    first, which says what comes next).  The packet says that 'length' bytes
+    follow its header."""
     chain = [number for number, _ in headers] + [protocol]
     body = b"".join(bytes([chain[i + 1]]) + rest
                     for i, (_, rest) in enumerate(headers)) + payload
-    return struct.pack("!IHBB16s16s", 6 << 28 | tos << 20, len(body),
-                       chain[0], ttl, packed(src), packed(dst)) + body
+    return struct.pack("!IHBB16s16s", 6 << 28 | tos << 20 | label,
+                       len(body) if length is None else length, chain[0], ttl,
+                       packed(src), packed(dst)) + body
 
 
 # Extension headers that say nothing: padding options of 8 bytes in all.
@@ -134,28 +156,39 @@ class Segment:
         return 0
 
 
-class Wire:
-    """A packet socket on the eth0 of 'vm'."""
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+VNET = struct.Struct("=BBHHHH")     # struct virtio_net_hdr.
 
-    def __init__(self, vm):
+
+class Wire:
+    """A packet socket on the eth0 of 'vm'.  'offloads': frames may be said to
+    be still without checksum, or still to be cut into segments."""
+
+    def __init__(self, vm, offloads=False):
         self.mac = mac_bytes(vm.mac)
+        self.offloads = offloads
         with vm.inside():
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                       socket.htons(3))
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
                                  4 << 20)
+            if offloads:
+                self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             self.sock.bind(("eth0", 3))
         self.peers = {}
 
     def close(self):
         self.sock.close()
 
-    def send(self, dst_mac, kind, packet, tags=(), src_mac=None, pad=0):
-        """'tags' are (TPID, TCI), the outermost first."""
-        frame = mac_bytes(dst_mac) + (src_mac or self.mac)
+    def send(self, dst_mac, kind, packet, tags=(), src_mac=None, pad=b"",
+             vnet=(0, 0, 0, 0, 0, 0)):
+        """'tags' are (TPID, TCI), the outermost first; 'pad' stands behind
+        the packet."""
+        frame = VNET.pack(*vnet) if self.offloads else b""
+        frame += mac_bytes(dst_mac) + (src_mac or self.mac)
         for tag in tags:
             frame += struct.pack("!HH", *tag)
-        self.sock.send(frame + struct.pack("!H", kind) + packet + bytes(pad))
+        self.sock.send(frame + struct.pack("!H", kind) + packet + pad)
 
     def pump(self, seconds=0.0, until=None):
         """Handles what comes, for 'seconds' or until until() is true.
@@ -172,7 +205,7 @@ class Wire:
             frame, origin = self.sock.recvfrom(65536 + 100)
             if origin[2] == socket.PACKET_OUTGOING:
                 continue
-            seg = Segment(frame)
+            seg = Segment(frame[VNET.size if self.offloads else 0:])
             peer = seg.ok and self.peers.get((seg.dst, seg.dport, seg.src,
                                               seg.sport))
             if peer:
@@ -202,6 +235,7 @@ class Peer:
         self.nxt = self.isn + 1             # Next to be sent.
         self.rcv = None                     # Next expected.
         self.peer_isn = None
+        self.early = 0                      # Bytes on the SYN.
         self.acked = None                   # The other's last word.
         self.peer_window = None
         self.tsval, self.tsecr = 1000, 0
@@ -219,7 +253,7 @@ class Peer:
             self.acked = seg.ack
             self.peer_window = seg.window
         if seg.flags & SYN:
-            if seg.ack != (self.isn + 1) & 0xffffffff:
+            if seg.ack - self.isn - 1 & 0xffffffff not in (0, self.early):
                 return
             self.peer_isn = seg.seq
             self.rcv = seg.seq + 1 & 0xffffffff
@@ -242,7 +276,7 @@ class Peer:
                 if self.timestamps else b"")
 
     def segment(self, payload=b"", flags=ACK, seq=None, ack=None, options=b"",
-                urgent=0, bad_tcp=False, window=None):
+                bad_tcp=False, window=None, **lies):
         """The TCP segment alone."""
         seq = self.nxt if seq is None else seq
         if ack is None:
@@ -250,7 +284,7 @@ class Peer:
         return tcp_segment(self.src, self.dst, self.sport, self.dport, seq,
                            ack, flags, payload,
                            self.window if window is None else window,
-                           options + self.stamp(), urgent, bad_tcp)
+                           options + self.stamp(), bad=bad_tcp, **lies)
 
     def packet(self, payload, **ip):
         """An IP packet with 'payload'."""
@@ -273,6 +307,7 @@ class Peer:
         self.nxt += len(payload)
 
     def syn(self, payload=b"", options=b"", flags=SYN, **how):
+        self.early = len(payload)
         self.send(payload, flags=flags, seq=self.isn, options=options
                   + struct.pack("!BBH", 2, 4, self.mss), **how)
 

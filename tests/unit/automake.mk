@@ -14,9 +14,11 @@ UNIT_SUITES = \
 	tests/unit/test-ldap \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
+	tests/unit/test-packet \
 	tests/unit/test-patch \
 	tests/unit/test-pipeline \
 	tests/unit/test-reassembly \
+	tests/unit/test-small-room \
 	tests/unit/test-smtp \
 	tests/unit/test-stream \
 	tests/unit/test-timers \

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Packet in: frames in which more stands, or stands elsewhere, than they seem
+ * to say. */
+
+#include <config.h>
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "patch/pp-pool.h"
+#include "pipeline-driver.h"
+#include "suite.h"
+#include "util.h"
+
+#define REQUEST "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+#define BEHIND "GET /b HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static struct driver *
+make_driver(enum pp_fail fail)
+{
+    struct pp_snap_service service = driver_service("http");
+    struct pp_pool *pool = driver_pool("CVE-2014-3744");
+    struct driver *d;
+
+    service.fail = (uint8_t) fail;
+    d = driver_create(pool, PP_MODE_ENFORCE, &service, 1);
+    pp_pool_unref(pool);
+    return d;
+}
+
+static struct frame *
+request(bool ipv6)
+{
+    return frame_tcp(PP_TO_SERVER, ipv6, 1001, 5001, PP_TCP_ACK, REQUEST,
+                     strlen(REQUEST));
+}
+
+/* Puts 'n' bytes into the frame at 'ofs'. */
+static void
+put_in(struct frame *f, size_t ofs, const void *p, size_t n)
+{
+    memmove(f->data + ofs + n, f->data + ofs, f->len - ofs);
+    memcpy(f->data + ofs, p, n);
+    f->len += n;
+}
+
+/* Bytes behind the packet leave with the frame, but for one that is still to
+ * be cut into segments: there they would become the server's. */
+START_TEST(test_trailer)
+{
+    struct driver *d = make_driver(PP_FAIL_OPEN);
+    bool ipv6 = _i & 1, cut = _i & 2;
+    struct frame *f = request(ipv6);
+    size_t len = f->len;
+
+    driver_connect(d, ipv6);
+    driver_forget(d);
+    if (cut) {
+        f->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+        f->vnet.gso_type = (ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
+                            : VIRTIO_NET_HDR_GSO_TCPV4);
+        f->vnet.gso_size = 10;
+    }
+    memcpy(f->data + len, BEHIND, strlen(BEHIND));
+    f->len += strlen(BEHIND);
+    driver_run(d, f);
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_uint_eq(d->out[0]->len, cut ? len : f->len);
+    ck_assert_mem_eq(d->out[0]->data, f->data, len);
+    free(f);
+    driver_destroy(d);
+}
+END_TEST
+
+/* A frame whose packet leads on, and one whose way is at its end. */
+static struct frame *
+led(bool ipv6, bool on)
+{
+    /* RFC 791 3.1, a pointer behind the only address; RFC 8200 4.4. */
+    uint8_t option[] = { 131, 7, on ? 4 : 8, 10, 0, 0, 9, 0 };
+    uint8_t header[24] = { IPPROTO_TCP, 2, 4, on };
+    struct frame *f = request(ipv6);
+    uint8_t *ip = f->data + FRAME_L3;
+
+    if (ipv6) {
+        ip[5] = (uint8_t) (ip[5] + sizeof header);
+        ip[6] = IPPROTO_ROUTING;
+        put_in(f, FRAME_L3 + 40, header, sizeof header);
+    } else {
+        ip[0] = 0x47;
+        ip[3] = (uint8_t) (ip[3] + sizeof option);
+        put_in(f, FRAME_L3 + 20, option, sizeof option);
+        frame_mend(f);
+    }
+    return f;
+}
+
+/* A packet that leads on is dropped if it is for a service: of a connection,
+ * or of none that is known.  One whose way is at its end is as any other, and
+ * so is one for another port. */
+START_TEST(test_leads_on)
+{
+    struct driver *d = make_driver(PP_FAIL_OPEN);
+    bool ipv6 = _i & 1, on = _i & 2, known = _i & 4;
+    struct frame *f = led(ipv6, on);
+
+    if (known) {
+        driver_connect(d, ipv6);
+        driver_forget(d);
+    }
+    driver_run(d, f);
+    ck_assert_uint_eq(d->n_out, !on);
+    ck_assert_uint_eq(d->counters->packet_in_leads_on, on);
+    free(f);
+    driver_destroy(d);
+}
+END_TEST
+
+/* IP behind an IEEE 802.2 header is dropped, other such frames pass. */
+START_TEST(test_snap)
+{
+    static const uint8_t llc[3][8] = {
+        { 0xaa, 0xaa, 3, 0, 0, 0, 8, 0 },
+        { 0xaa, 0xaa, 3, 0, 0, 0, 0x86, 0xdd },
+        { 0x42, 0x42, 3, 0, 0, 0, 8, 0 },
+    };
+    struct driver *d = make_driver(PP_FAIL_OPEN);
+    struct frame *f = request(false);
+
+    f->data[FRAME_L3 - 2] = 0;
+    f->data[FRAME_L3 - 1] = (uint8_t) (f->len - FRAME_L3 + 8);
+    put_in(f, FRAME_L3, llc[_i], sizeof llc[_i]);
+    driver_run(d, f);
+    ck_assert_uint_eq(d->n_out, _i == 2);
+    ck_assert_uint_eq(d->counters->packet_in_snap, _i < 2);
+    free(f);
+    driver_destroy(d);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("packet");
+    TCase *tc = tcase_create("packet");
+
+    tcase_add_loop_test(tc, test_trailer, 0, 4);
+    tcase_add_loop_test(tc, test_leads_on, 0, 8);
+    tcase_add_loop_test(tc, test_snap, 0, 3);
+    suite_add_tcase(suite, tc);
+    return suite_main(suite);
+}
