@@ -138,6 +138,14 @@ arithmetic(enum pp_op op, int64_t a, int64_t b)
     } else if (op == PP_OP_MUL) {
         return (!__builtin_mul_overflow(a, b, &r) ? r
                 : (a < 0) != (b < 0) ? INT64_MIN : INT64_MAX);
+    } else if (op == PP_OP_BIT_AND) {
+        return a & b;
+    } else if (op == PP_OP_BIT_OR) {
+        return a | b;
+    } else if (op == PP_OP_SHL) {
+        return b > 63 ? 0 : (int64_t) ((uint64_t) a << (b < 0 ? 0 : b));
+    } else if (op == PP_OP_SHR) {
+        return a >> (b < 0 ? 0 : b > 63 ? 63 : b);
     } else if (!b) {
         return 0;
     } else if (b == -1) {
@@ -356,6 +364,22 @@ eval_bool(struct pp_matcher *m, uint32_t index)
     }
 }
 
+static void
+sum(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    const struct pp_cell *list = pp_eval_list(m, node->arg[0]);
+    int64_t total = 0;
+
+    for (uint32_t i = 0; i < list->value.count; i++) {
+        pp_eval_enter(m, (unsigned int) node->imm, &nodes[node->arg[0]],
+                      list, i);
+        total = arithmetic(PP_OP_ADD, total,
+                           pp_eval_at(m, node->arg[1])->i);
+    }
+    *value = pp_value_int(total);
+}
+
 /* any(), all(), count() with a condition. */
 static void
 loop(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
@@ -562,6 +586,10 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_MUL:
     case PP_OP_DIV:
     case PP_OP_MOD:
+    case PP_OP_BIT_AND:
+    case PP_OP_BIT_OR:
+    case PP_OP_SHL:
+    case PP_OP_SHR:
         i = pp_eval_at(m, node->arg[0])->i;
         *value = pp_value_int(arithmetic(node->op, i,
                                          pp_eval_at(m, node->arg[1])->i));
@@ -575,6 +603,9 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_ALL:
     case PP_OP_COUNT_IF:
         loop(m, node, value);
+        return;
+    case PP_OP_SUM:
+        sum(m, node, value);
         return;
     case PP_OP_COUNT:
         *value = pp_value_int(pp_eval_list(m, node->arg[0])->value.count);

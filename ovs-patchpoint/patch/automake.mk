@@ -9,14 +9,20 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-bytes.h \
 	ovs-patchpoint/patch/pp-errors.c \
 	ovs-patchpoint/patch/pp-errors.h \
+	ovs-patchpoint/patch/pp-expr-call.c \
 	ovs-patchpoint/patch/pp-expr-name.c \
 	ovs-patchpoint/patch/pp-expr-node.c \
 	ovs-patchpoint/patch/pp-expr-private.h \
 	ovs-patchpoint/patch/pp-expr.c \
 	ovs-patchpoint/patch/pp-expr.h \
 	ovs-patchpoint/patch/pp-func-address.c \
+	ovs-patchpoint/patch/pp-func-decode.c \
 	ovs-patchpoint/patch/pp-func-ftp.c \
+	ovs-patchpoint/patch/pp-func-number.c \
+	ovs-patchpoint/patch/pp-func-path.c \
+	ovs-patchpoint/patch/pp-func-private.h \
 	ovs-patchpoint/patch/pp-func-server.c \
+	ovs-patchpoint/patch/pp-func-text.c \
 	ovs-patchpoint/patch/pp-func.c \
 	ovs-patchpoint/patch/pp-func.h \
 	ovs-patchpoint/patch/pp-lex.c \

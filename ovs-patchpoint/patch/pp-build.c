@@ -464,8 +464,10 @@ find_guard(struct builder *b, uint32_t when, struct guard_text *texts,
     case PP_OP_FIRST: case PP_OP_SPLIT: case PP_OP_NOT: case PP_OP_IF:
     case PP_OP_NE: case PP_OP_LT: case PP_OP_LE: case PP_OP_GT:
     case PP_OP_GE: case PP_OP_ADD: case PP_OP_SUB: case PP_OP_MUL:
-    case PP_OP_DIV: case PP_OP_MOD: case PP_OP_NEG: case PP_OP_ANY:
-    case PP_OP_ALL: case PP_OP_COUNT_IF: case PP_OP_COUNT: case PP_OP_CALL:
+    case PP_OP_DIV: case PP_OP_MOD: case PP_OP_NEG: case PP_OP_BIT_AND:
+    case PP_OP_BIT_OR: case PP_OP_SHL: case PP_OP_SHR: case PP_OP_ANY:
+    case PP_OP_ALL: case PP_OP_COUNT_IF: case PP_OP_SUM: case PP_OP_COUNT:
+    case PP_OP_CALL:
     case PP_N_OPS:
     default:
         return false;

@@ -70,9 +70,13 @@ enum pp_op {
 
     /* Integers. */
     PP_OP_ADD, PP_OP_SUB, PP_OP_MUL, PP_OP_DIV, PP_OP_MOD, PP_OP_NEG,
+    PP_OP_BIT_AND, PP_OP_BIT_OR,
+    PP_OP_SHL, PP_OP_SHR,       /* Of two's complement; arg 1 below 0 counts
+                                 * as 0. */
 
     /* Lists; the body is worked out with scope imm on each element. */
     PP_OP_ANY, PP_OP_ALL, PP_OP_COUNT_IF,       /* arg 0: list; arg 1: body */
+    PP_OP_SUM,                  /* The same; the body is an integer. */
     PP_OP_COUNT,                /* arg 0: list */
 
     PP_OP_CALL,                 /* function x of the table */
@@ -130,6 +134,13 @@ struct pp_expr *pp_expr_parse_template(const char *text, size_t n,
                                        const struct pp_expr_env *env);
 
 void pp_expr_destroy(struct pp_expr *);
+
+/* Does 'op' work its second argument out for each element of its first? */
+static inline bool
+pp_op_is_loop(enum pp_op op)
+{
+    return op >= PP_OP_ANY && op <= PP_OP_SUM;
+}
 
 const char *pp_type_name(enum pp_type);
 

@@ -9,10 +9,11 @@
  * arena; it returns false only when that is full.  None takes longer than a
  * small multiple of its arguments' lengths.
  *
- * To add one: its C function (one that a particular server has: in
- * pp-func-server.c, or pp-func-ftp.c for FTP), one entry in the table in
- * pp-func.c, its line in ovs-patchpoint-patch(5), and its cases in
- * tests/unit/test-expr.c. */
+ * To add one: its C function (pp-func-text.c, pp-func-number.c,
+ * pp-func-path.c, pp-func-decode.c; one that a particular server has: in
+ * pp-func-server.c, or pp-func-ftp.c for FTP), its declaration in
+ * pp-func-private.h, one entry in the table in pp-func.c, its line in
+ * ovs-patchpoint-patch(5), and its cases in tests/unit/test-expr.c. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,8 +61,8 @@ extern const struct pp_func pp_funcs[];
 
 unsigned int pp_func_count(void);
 
-/* Index of the function 'name', of 'n' bytes, or -1. */
-int pp_func_find(const char *name, size_t n);
+/* Index of the function 'name', of 'n' bytes, in the table, or -1. */
+int pp_func_by_name(const char *name, size_t n);
 
 static inline enum pp_type
 pp_func_type(char letter)

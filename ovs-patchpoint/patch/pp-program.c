@@ -154,6 +154,10 @@ op_signature(enum pp_op op)
     case PP_OP_MUL:
     case PP_OP_DIV:
     case PP_OP_MOD:
+    case PP_OP_BIT_AND:
+    case PP_OP_BIT_OR:
+    case PP_OP_SHL:
+    case PP_OP_SHR:
         return "i:ii";
     case PP_OP_NEG:
         return "i:i";
@@ -162,6 +166,8 @@ op_signature(enum pp_op op)
         return "b:lb";
     case PP_OP_COUNT_IF:
         return "i:lb";
+    case PP_OP_SUM:
+        return "i:li";
     case PP_OP_COUNT:
         return "i:l";
     case PP_OP_CALL:
@@ -286,6 +292,7 @@ check_op(const struct checker *ck, const struct pp_node *node)
     case PP_OP_COUNT_IF:
     case PP_OP_ANY:
     case PP_OP_ALL:
+    case PP_OP_SUM:
         return node->imm >= 0 && node->imm < PP_EXPR_SCOPES;
 
     case PP_OP_IF:
@@ -320,7 +327,8 @@ check_op(const struct checker *ck, const struct pp_node *node)
     case PP_OP_AND: case PP_OP_OR: case PP_OP_EQ_NOCASE: case PP_OP_LT:
     case PP_OP_LE: case PP_OP_GT: case PP_OP_GE: case PP_OP_ADD:
     case PP_OP_SUB: case PP_OP_MUL: case PP_OP_DIV: case PP_OP_MOD:
-    case PP_OP_NEG: case PP_OP_COUNT:
+    case PP_OP_NEG: case PP_OP_BIT_AND: case PP_OP_BIT_OR: case PP_OP_SHL:
+    case PP_OP_SHR: case PP_OP_COUNT:
         return true;
 
     case PP_N_OPS:
@@ -334,8 +342,7 @@ check_node(const struct checker *ck, uint32_t index)
 {
     const struct pp_node *nodes = pp_program_nodes(ck->program);
     const struct pp_node *node = &nodes[index];
-    bool loop = (node->op == PP_OP_ANY || node->op == PP_OP_ALL
-                 || node->op == PP_OP_COUNT_IF);
+    bool loop = pp_op_is_loop(node->op);
     const char *signature;
     unsigned int scopes = 0;
 
