@@ -10,9 +10,12 @@
 
 #include "engine/pp-eval.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "patch/pp-func.h"
+#include "patch/pp-regex.h"
+#include "util.h"
 
 /* The generation that a value of node 'node' is good for: that of the
  * innermost element it depends on. */
@@ -450,11 +453,82 @@ constant(const struct pp_program *program, const struct pp_node *node)
             });
 }
 
+/* Regular expressions: compiled when the program changes, found by the node
+ * that looks for a match. */
+struct pp_regexes {
+    struct pp_regex_search *search;
+    size_t n;
+    struct {
+        uint32_t node;
+        struct pp_regex *re;    /* NULL if there was no memory for it. */
+    } r[];                      /* By 'node'. */
+};
+
+static void
+bind_regexes(struct pp_matcher *m)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    struct pp_regexes *all;
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < m->program->nodes.n; i++) {
+        n += nodes[i].op == PP_OP_MATCHES;
+    }
+    if (!n) {
+        return;
+    }
+    m->regexes = all = xzalloc(sizeof *all + n * sizeof all->r[0]);
+    all->search = pp_regex_search_create();
+    for (uint32_t i = 0; i < m->program->nodes.n; i++) {
+        if (nodes[i].op == PP_OP_MATCHES) {
+            all->r[all->n].node = i;
+            all->r[all->n++].re = pp_regex_compile(
+                pp_program_text(m->program, nodes[i].x, nodes[i].y), NULL);
+        }
+    }
+}
+
+void
+pp_eval_unbind(struct pp_matcher *m)
+{
+    struct pp_regexes *all = m->regexes;
+
+    if (all) {
+        for (size_t i = 0; i < all->n; i++) {
+            pp_regex_destroy(all->r[i].re);
+        }
+        pp_regex_search_destroy(all->search);
+        free(all);
+        m->regexes = NULL;
+    }
+}
+
+static bool
+matches(struct pp_matcher *m, const struct pp_node *node)
+{
+    struct pp_regexes *all = m->regexes;
+    uint32_t index = (uint32_t) (node - pp_program_nodes(m->program));
+    struct pp_bytes x = pp_eval_at(m, node->arg[0])->s;
+    size_t low = 0, high = all->n;
+    enum pp_regex_result result;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        *(all->r[middle].node <= index ? &low : &high) = middle;
+    }
+    result = pp_regex_search(all->search, all->r[low].re, x);
+    m->n_limits += result == PP_REGEX_LIMIT;
+    return result == PP_REGEX_LIMIT ? node->imm : result == PP_REGEX_YES;
+}
+
 void
 pp_eval_bind(struct pp_matcher *m)
 {
     const struct pp_node *nodes = pp_program_nodes(m->program);
 
+    pp_eval_unbind(m);
+    bind_regexes(m);
     for (uint32_t i = 0; i < m->program->nodes.n; i++) {
         bool is_constant = nodes[i].op < PP_OP_DATE;
 
@@ -613,6 +687,9 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
 
     case PP_OP_CALL:
         call(m, node, value);
+        return;
+    case PP_OP_MATCHES:
+        *value = pp_value_bool(matches(m, node));
         return;
 
     case PP_OP_LIST:

@@ -267,12 +267,16 @@ static enum pp_decision
 decide(struct pp_inspector *ins, const struct pp_rules *rules,
        const struct pp_msg *msg, bool corrected)
 {
+    uint64_t n_limits;
+
     ins->counters->proxy_messages++;
     if (ins->program != rules->program) {
         pp_matcher_bind(&ins->matcher, rules->program);
         ins->program = rules->program;
     }
+    n_limits = ins->matcher.n_limits;
     pp_match(rules->program, rules->set, msg, &ins->matcher, &ins->hits);
+    ins->counters->match_limits += ins->matcher.n_limits - n_limits;
     if (ins->hits.error) {
         ins->counters->match_errors++;
     }

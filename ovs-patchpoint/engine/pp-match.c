@@ -28,6 +28,7 @@ pp_matcher_init(struct pp_matcher *m, size_t arena_size)
 void
 pp_matcher_destroy(struct pp_matcher *m)
 {
+    pp_eval_unbind(m);
     free(m->cells);
     free(m->memory);
     memset(m, 0, sizeof *m);

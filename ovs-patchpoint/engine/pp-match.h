@@ -76,6 +76,7 @@ struct pp_matcher {
     const struct pp_proxy *last_proxy;
     struct pp_cell *cells;      /* One a node of 'program'. */
     size_t n_cells;
+    struct pp_regexes *regexes; /* Of 'program', compiled; or NULL. */
     uint8_t *memory;            /* Of 'arena'. */
     struct pp_arena arena;
     uint64_t gen;               /* Last generation given out. */
@@ -89,6 +90,8 @@ struct pp_matcher {
     /* For whoever wants to know. */
     uint64_t n_messages;        /* Matched. */
     uint64_t n_evals;           /* Nodes worked out. */
+    uint64_t n_limits;          /* Searches for regular expressions that were
+                                 * given up. */
     uint64_t n_errors;          /* Messages that took too much. */
 };
 

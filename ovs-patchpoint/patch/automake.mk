@@ -35,6 +35,8 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-pool.h \
 	ovs-patchpoint/patch/pp-program.c \
 	ovs-patchpoint/patch/pp-program.h \
+	ovs-patchpoint/patch/pp-regex.c \
+	ovs-patchpoint/patch/pp-regex.h \
 	ovs-patchpoint/patch/pp-yaml.c \
 	ovs-patchpoint/patch/pp-yaml.h
 

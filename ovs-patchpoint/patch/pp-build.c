@@ -18,6 +18,7 @@
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "patch/pp-regex.h"
 #include "pp-proxy.h"
 #include "util.h"
 
@@ -467,7 +468,7 @@ find_guard(struct builder *b, uint32_t when, struct guard_text *texts,
     case PP_OP_DIV: case PP_OP_MOD: case PP_OP_NEG: case PP_OP_BIT_AND:
     case PP_OP_BIT_OR: case PP_OP_SHL: case PP_OP_SHR: case PP_OP_ANY:
     case PP_OP_ALL: case PP_OP_COUNT_IF: case PP_OP_SUM: case PP_OP_COUNT:
-    case PP_OP_CALL:
+    case PP_OP_CALL: case PP_OP_MATCHES:
     case PP_N_OPS:
     default:
         return false;
@@ -718,6 +719,23 @@ assemble(struct builder *b, size_t *size, char **error)
     return program;
 }
 
+/* Are there no more regular expressions than an engine will compile? */
+static bool
+regexes_fit(struct builder *b, char **error)
+{
+    uint32_t n = b->nodes.size / sizeof(struct pp_node);
+    unsigned int n_regexes = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        n_regexes += node_at(b, i)->op == PP_OP_MATCHES;
+    }
+    if (n_regexes > PP_REGEXES_MAX) {
+        *error = xasprintf("the patches have %u regular expressions; at most "
+                           "%d are allowed", n_regexes, PP_REGEXES_MAX);
+    }
+    return n_regexes <= PP_REGEXES_MAX;
+}
+
 static void
 destroy_known(struct hmap *map)
 {
@@ -758,7 +776,7 @@ pp_program_build(const struct pp_pool *pool,
                                pool->patches[i]->proxy->name);
         }
     }
-    if (ok) {
+    if (ok && regexes_fit(&b, error)) {
         count_references(&b);
         add_events(&b);
         program = assemble(&b, size, error);

@@ -12,6 +12,7 @@
 
 #include "patch/pp-expr-private.h"
 #include "patch/pp-func.h"
+#include "patch/pp-regex.h"
 #include "util.h"
 
 static struct pp_expr *
@@ -214,10 +215,56 @@ parse_split(struct pp_parser *p, size_t off)
     return e;
 }
 
+/* matches(X, "REGEX", WHEN-GIVEN-UP) */
+static struct pp_expr *
+parse_matches(struct pp_parser *p, size_t off)
+{
+    struct pp_expr *x = pp_parse_or(p);
+    struct pp_regex_error error;
+    struct pp_regex *re;
+    struct pp_expr *e;
+
+    if (!pp_want(p, x, PP_TYPE_BYTES, "matches()")
+        || !pp_parse_expect(p, PP_T_COMMA,
+                            "a comma and a regular expression")) {
+        return NULL;
+    }
+    if (p->lex.token != PP_T_STRING) {
+        return pp_parse_fail(p, p->lex.off, "matches() wants a regular "
+                             "expression in quotes");
+    }
+    re = pp_regex_compile((struct pp_bytes) { p->lex.string,
+                                              p->lex.n_string }, &error);
+    if (!re) {
+        return pp_parse_fail(p, p->lex.off, "at byte %"PRIuSIZE" of the "
+                             "regular expression: %s", error.off, error.text);
+    }
+    pp_regex_destroy(re);
+    e = pp_make_unary(p, off, PP_OP_MATCHES, PP_TYPE_BOOL, x);
+    e->bytes = xmemdup(p->lex.string, p->lex.n_string + 1);
+    e->n_bytes = p->lex.n_string;
+    e->cost = pp_saturate((uint64_t) e->cost + 1000);
+    pp_parse_next(p);
+    if (!pp_parse_expect(p, PP_T_COMMA, "a comma, and true or false: what "
+                         "matches() is when the search takes too long")) {
+        return NULL;
+    }
+    if (p->lex.token != PP_T_TRUE && p->lex.token != PP_T_FALSE) {
+        return pp_parse_fail(p, p->lex.off, "true or false is expected here: "
+                             "what matches() is when the search takes too "
+                             "long");
+    }
+    e->imm = p->lex.token == PP_T_TRUE;
+    pp_parse_next(p);
+    return e;
+}
+
 struct pp_expr *
 pp_parse_call(struct pp_parser *p, size_t off, const char *name, size_t n)
 {
-    static const char *const special[] = { "if", "concat", "split" };
+    static const char *const special[] = {
+        "if", "concat", "split", "matches",
+    };
     const struct loop *loop = find_loop(name, n);
     struct pp_expr *e;
     int index;
@@ -231,6 +278,8 @@ pp_parse_call(struct pp_parser *p, size_t off, const char *name, size_t n)
         e = parse_concat(p);
     } else if (pp_is_name("split", name, n)) {
         e = parse_split(p, off);
+    } else if (pp_is_name("matches", name, n)) {
+        e = parse_matches(p, off);
     } else if ((index = pp_func_by_name(name, n)) >= 0) {
         e = parse_function(p, off, (uint32_t) index);
     } else {

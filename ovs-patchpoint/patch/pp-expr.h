@@ -80,6 +80,9 @@ enum pp_op {
     PP_OP_COUNT,                /* arg 0: list */
 
     PP_OP_CALL,                 /* function x of the table */
+    PP_OP_MATCHES,              /* arg 0 matches the regular expression text
+                                 * x, y; imm: what it is if the search was
+                                 * given up */
 
     PP_N_OPS
 };

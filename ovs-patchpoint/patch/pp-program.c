@@ -14,6 +14,7 @@
 
 #include "patch/pp-func.h"
 #include "patch/pp-patch.h"
+#include "patch/pp-regex.h"
 #include "pp-proxy.h"
 
 static uint64_t
@@ -70,6 +71,7 @@ struct checker {
     const struct pp_program *program;
     const struct pp_proxy *const *proxies;
     const struct pp_proxy *bound[PP_PROGRAM_PROXIES_MAX];
+    unsigned int n_regexes;
 };
 
 static bool
@@ -133,6 +135,8 @@ op_signature(enum pp_op op)
         return "l:ss";
     case PP_OP_NOT:
         return "b:b";
+    case PP_OP_MATCHES:
+        return "b:s";
     case PP_OP_AND:
     case PP_OP_OR:
         return "b:bb";
@@ -249,7 +253,7 @@ check_constant(const struct checker *ck, const struct pp_node *node)
 /* Checks what is particular to the node's operation; its arguments have been
  * checked. */
 static bool
-check_op(const struct checker *ck, const struct pp_node *node)
+check_op(struct checker *ck, const struct pp_node *node)
 {
     const struct pp_node *nodes = pp_program_nodes(ck->program);
     const struct pp_node *a = node->n_args ? &nodes[node->arg[0]] : NULL;
@@ -311,6 +315,12 @@ check_op(const struct checker *ck, const struct pp_node *node)
     case PP_OP_SPLIT:
         return b->op == PP_OP_BYTES && b->y > 0;
 
+    case PP_OP_MATCHES:
+        return (text_fits(ck->program, (struct pp_text) { node->x, node->y })
+                && node->y <= PP_REGEX_PATTERN_MAX
+                && (node->imm == 0 || node->imm == 1)
+                && ++ck->n_regexes <= PP_REGEXES_MAX);
+
     case PP_OP_CALL: {
         const char *types = pp_funcs[node->x].signature + 2;
 
@@ -338,7 +348,7 @@ check_op(const struct checker *ck, const struct pp_node *node)
 }
 
 static bool
-check_node(const struct checker *ck, uint32_t index)
+check_node(struct checker *ck, uint32_t index)
 {
     const struct pp_node *nodes = pp_program_nodes(ck->program);
     const struct pp_node *node = &nodes[index];

@@ -15,6 +15,7 @@
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "patch/pp-regex.h"
 #include "pp-toy.h"
 #include "suite.h"
 #include "util.h"
@@ -146,6 +147,20 @@ static const char *const truths[] = {
     "any(pairs, any(split(value, \",\"), piece == \"3\" and "
         "name == \"X-Foo\"))",
     "if(verb == \"GET\", 1, 2) == 1", "if(false, \"a\", verb) == \"GET\"",
+
+    /* Regular expressions. */
+    "matches(argument, \"%2[eE]\", false)", "matches(\"\", \"^$\", false)",
+    "not matches(verb, \"^GE$\", true)", "matches(verb, \"(?i)^get$\", false)",
+    "not matches(\"a\\nb\", \"^b\", true)",
+    "matches(\"a\\nb\", \"(?m)^b\", false)",
+    "matches(\"a\\n\", \"a$\", false)",
+    "not matches(\"a\\n\", \"a\\\\z\", true)",
+    "matches(\"\\0\\xff\", \"^\\\\x00\\xff$\", false)",
+    "any(pairs, matches(name, \"_\", false))",
+    "matches(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\", "
+        "\"^(a|aa)+$\", true)",
+    "not matches(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\", "
+        "\"^(a|aa)+$\", false)",
 
     /* Functions. */
     "contains(\"abc\", \"bc\")", "\"abc\" contains \"\"",
@@ -505,6 +520,17 @@ static const struct {
     { "date == ''", 0, "known only in one" },
     { "split(verb, '') == ''", 12, "at least one byte" },
     { "if(true, 1, 'a') == 1", 12, "of one type" },
+    { "matches(verb, '(a')", 14, "at byte 2 of the regular expression: "
+                               "missing closing parenthesis" },
+    { "matches(verb, 'a')", 17, "when the search takes too long" },
+    { "matches(verb, 'a', 1)", 19, "true or false is expected" },
+    { "matches(verb, verb, true)", 14, "in quotes" },
+    { "matches(verb, '(?<x>a)\\\\k<x>', true)", 14, "back to a group" },
+    { "matches(verb, '(*UTF)a', true)", 14, "regular expression: " },
+    { "matches(verb, '(ab?c){999}', true)", 14, "too large" },
+    { "1 | verb == 1", 4, "arithmetic wants an integer" },
+    { "sum(pairs, name) == 1", 11, "sum() wants an integer, this is bytes" },
+    { "sum(pairs) == 1", 9, "a comma and an integer" },
     { "99999999999999999999 == 1", 0, "64 bits" },
     { "0x == 1", 0, "not a number" },
     { "1a == 1", 0, "not a number" },
@@ -639,6 +665,52 @@ START_TEST(test_out_of_memory)
 }
 END_TEST
 
+/* Whatever the pattern and the bytes, a search ends within its bounds; one
+ * that only has far to go finds what there is. */
+START_TEST(test_regex_bounds)
+{
+    static const struct {
+        const char *pattern, *unit, *end;
+        enum pp_regex_result result;
+    } cases[] = {
+        { "[ab][cd]", "ab", "", PP_REGEX_NO },
+        { "[ab][cd]", "ab", "c", PP_REGEX_YES },
+        { "x\\z", "x", "", PP_REGEX_YES },
+        { "\\d+[;,]", "1", "", PP_REGEX_LIMIT },
+        { "\\d+[;,]", "1 ", "", PP_REGEX_NO },
+        { "(a+)+$", "a", "b", PP_REGEX_LIMIT },
+        { "^(a|b)*$", "ab", "", PP_REGEX_LIMIT },
+        { "^[ab]*$", "ab", "", PP_REGEX_YES },
+        { "(?:(?=.*[cd])a)*[ef]", "a", "", PP_REGEX_LIMIT },
+    };
+    struct pp_regex_search *search = pp_regex_search_create();
+    size_t n = 256 * 1024;
+    uint8_t *x = xmalloc(n + 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct pp_bytes pattern = {
+            (const uint8_t *) cases[i].pattern, strlen(cases[i].pattern),
+        };
+        struct pp_regex *re = pp_regex_compile(pattern, NULL);
+
+        ck_assert_ptr_nonnull(re);
+        for (size_t j = 0; j < n; j++) {
+            x[j] = (uint8_t) cases[i].unit[j % strlen(cases[i].unit)];
+        }
+        x[n] = (uint8_t) cases[i].end[0];
+        ck_assert_msg(pp_regex_search(search, re,
+                                      (struct pp_bytes) {
+                                          x, n + strlen(cases[i].end) })
+                      == cases[i].result, "%s", cases[i].pattern);
+        pp_regex_destroy(re);
+    }
+    ck_assert_int_eq(pp_regex_search(search, NULL, (struct pp_bytes) { x, n }),
+                     PP_REGEX_LIMIT);
+    pp_regex_search_destroy(search);
+    free(x);
+}
+END_TEST
+
 START_TEST(test_date)
 {
     static const struct {
@@ -676,6 +748,7 @@ main(void)
     tcase_add_test(tc, test_limits);
     tcase_add_test(tc, test_templates);
     tcase_add_test(tc, test_out_of_memory);
+    tcase_add_test(tc, test_regex_bounds);
     tcase_add_test(tc, test_date);
     suite_add_tcase(suite, tc);
     return suite_main(suite);

@@ -187,6 +187,13 @@ static const char *const good[] = {
          "  - benign: b\n    to-server: \"A \\xff\\n\"\n"
          "  - benign: c\n    to-server: !bytes 'A \xc3\xbe'\n"),
 
+    /* A search that would take too long counts as the patch says. */
+    GOOD("on: command\nwhen: matches(argument, '^(a|aa)+$', true)\n"
+         "correct: drop\n",
+         EXPLOIT("\"A aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\\nB\\n\"",
+                 "to-server: \"B\\n\"")
+         BENIGN("\"A aaab\\n\"")),
+
     /* Names for expressions, and the element of 'each' from within. */
     GOOD("let:\n"
          "  low: lower(argument)\n"
