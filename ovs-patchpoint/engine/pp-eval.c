@@ -87,6 +87,7 @@ values_equal(const struct pp_value *a, const struct pp_value *b)
     case PP_TYPE_INT:
         return a->i == b->i;
     case PP_TYPE_BYTES:
+    case PP_TYPE_VERSION:
         return pp_bytes_equal(a->s, b->s);
     case PP_TYPE_LIST:
     default:
@@ -540,13 +541,16 @@ pp_eval_bind(struct pp_matcher *m)
     }
 }
 
-/* Whether a comparison of integers holds. */
+/* Whether a comparison of integers, or of versions, holds. */
 static bool
-compare(enum pp_op op, int64_t a, int64_t b)
+compare(enum pp_op op, const struct pp_value *a, const struct pp_value *b)
 {
-    return (op == PP_OP_LT ? a < b
-            : op == PP_OP_LE ? a <= b
-            : op == PP_OP_GT ? a > b : a >= b);
+    int order = (a->type == PP_TYPE_INT ? (a->i > b->i) - (a->i < b->i)
+                 : pp_bytes_compare(a->s, b->s));
+
+    return (op == PP_OP_LT ? order < 0
+            : op == PP_OP_LE ? order <= 0
+            : op == PP_OP_GT ? order > 0 : order >= 0);
 }
 
 /* Works node 'node' out anew.  'value' is its cell's. */
@@ -572,6 +576,7 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_BYTES:
     case PP_OP_CLASS:
     case PP_OP_SET:
+    case PP_OP_NETS:
         *value = constant(m->program, node);
         return;
     case PP_OP_DATE:
@@ -646,9 +651,9 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_LE:
     case PP_OP_GT:
     case PP_OP_GE:
-        i = pp_eval_at(m, node->arg[0])->i;
-        *value = pp_value_bool(compare(node->op, i,
-                                       pp_eval_at(m, node->arg[1])->i));
+        a = pp_eval_at(m, node->arg[0]);
+        *value = pp_value_bool(compare(node->op, a,
+                                       pp_eval_at(m, node->arg[1])));
         return;
     case PP_OP_IN:
         *value = pp_value_bool(in_set(m->program, &nodes[node->arg[1]],

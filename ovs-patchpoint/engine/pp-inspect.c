@@ -180,6 +180,7 @@ put_seen(struct pp_buf *b, const struct pp_seen *seen)
         pp_buf_putf(b, "%u elements", seen->value.count);
         break;
     case PP_TYPE_BYTES:
+    case PP_TYPE_VERSION:
         pp_buf_puts(b, "\"");
         for (size_t i = 0; i < MIN(seen->value.s.n, 128); i++) {
             uint8_t c = seen->value.s.p[i];

@@ -23,6 +23,7 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-func-private.h \
 	ovs-patchpoint/patch/pp-func-server.c \
 	ovs-patchpoint/patch/pp-func-text.c \
+	ovs-patchpoint/patch/pp-func-version.c \
 	ovs-patchpoint/patch/pp-func.c \
 	ovs-patchpoint/patch/pp-func.h \
 	ovs-patchpoint/patch/pp-lex.c \

@@ -37,6 +37,44 @@ parse_class(struct pp_parser *p)
     return e;
 }
 
+/* A network, or a list of them in brackets. */
+struct pp_expr *
+pp_parse_nets(struct pp_parser *p)
+{
+    size_t off = p->lex.off;
+    bool list = p->lex.token == PP_T_LBRACKET;
+    struct pp_net nets[PP_EXPR_NETS_MAX];
+    struct pp_expr *e;
+    size_t n = 0;
+
+    if (list) {
+        pp_parse_next(p);
+    }
+    do {
+        const char *error;
+
+        if (p->lex.token != PP_T_STRING || n == PP_EXPR_NETS_MAX) {
+            return pp_parse_fail(p, p->lex.off, "up to %d networks in quotes "
+                                 "are expected here, such as \"192.0.2.0/24\"",
+                                 PP_EXPR_NETS_MAX);
+        }
+        error = pp_net_parse((struct pp_bytes) { p->lex.string,
+                                                 p->lex.n_string }, &nets[n]);
+        if (error) {
+            return pp_parse_fail(p, p->lex.off, "%s", error);
+        }
+        n++;
+        pp_parse_next(p);
+    } while (list && pp_parse_more(p));
+    if (list && !pp_parse_expect(p, PP_T_RBRACKET, "']'")) {
+        return NULL;
+    }
+    e = pp_make_bytes(p, off, nets, n * sizeof nets[0]);
+    e->op = PP_OP_NETS;
+    e->cost = 1 + (unsigned int) n / 4;
+    return e;
+}
+
 /* A call of an entry in the table; the opening parenthesis is taken. */
 static struct pp_expr *
 parse_function(struct pp_parser *p, size_t off, uint32_t index)
@@ -55,7 +93,8 @@ parse_function(struct pp_parser *p, size_t off, uint32_t index)
                                   "a comma and another argument")) {
             return NULL;
         }
-        e->arg[i] = types[i] == 'c' ? parse_class(p) : pp_parse_or(p);
+        e->arg[i] = (types[i] == 'c' ? parse_class(p)
+                     : types[i] == 'n' ? pp_parse_nets(p) : pp_parse_or(p));
         snprintf(who, sizeof who, "argument %"PRIuSIZE" of %s()", i + 1,
                  f->name);
         if (!pp_want(p, e->arg[i], pp_func_type(types[i]), who)) {

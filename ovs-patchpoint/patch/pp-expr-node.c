@@ -29,6 +29,8 @@ pp_type_name(enum pp_type type)
         return "bytes";
     case PP_TYPE_LIST:
         return "a list";
+    case PP_TYPE_VERSION:
+        return "a version";
     default:
         return "nothing";
     }

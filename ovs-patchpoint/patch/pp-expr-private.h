@@ -49,6 +49,9 @@ bool pp_parse_more(struct pp_parser *);
 /* An expression, as far as it goes. */
 struct pp_expr *pp_parse_or(struct pp_parser *);
 
+/* A network, or a list of them: what stands behind 'in net'. */
+struct pp_expr *pp_parse_nets(struct pp_parser *);
+
 /* The call of 'name', which stands at 'off'; the opening parenthesis is at
  * hand. */
 struct pp_expr *pp_parse_call(struct pp_parser *, size_t off,

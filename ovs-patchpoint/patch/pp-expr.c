@@ -320,6 +320,43 @@ parse_set(struct pp_parser *p, enum pp_type type)
     return p->failed ? NULL : e;
 }
 
+/* The call of function 'index' on 'a' and 'b'. */
+static struct pp_expr *
+infix_call(struct pp_parser *p, size_t off, uint32_t index, struct pp_expr *a,
+           struct pp_expr *b)
+{
+    struct pp_expr *e = pp_make_binary(p, off, PP_OP_CALL, PP_TYPE_BOOL, a, b);
+
+    e->x = index;
+    e->cost = pp_saturate((uint64_t) e->cost + pp_funcs[index].cost);
+    return e;
+}
+
+/* What follows 'a' and stands at 'in'. */
+static struct pp_expr *
+parse_in(struct pp_parser *p, struct pp_expr *a)
+{
+    size_t off = p->lex.off;
+    struct pp_expr *b;
+
+    if (a->type != PP_TYPE_INT && !pp_want(p, a, PP_TYPE_BYTES, "'in'")) {
+        return NULL;
+    }
+    pp_parse_next(p);
+    if (p->lex.token == PP_T_NAME
+        && pp_is_name("net", p->lex.text, p->lex.n)) {
+        pp_parse_next(p);
+        if (!pp_want(p, a, PP_TYPE_BYTES, "'in net'")
+            || !(b = pp_parse_nets(p))) {
+            return NULL;
+        }
+        return infix_call(p, off, (uint32_t) pp_func_by_name("in_net", 6), a,
+                          b);
+    }
+    b = parse_set(p, a->type);
+    return b ? pp_make_binary(p, off, PP_OP_IN, PP_TYPE_BOOL, a, b) : NULL;
+}
+
 static struct pp_expr *
 parse_comparison(struct pp_parser *p)
 {
@@ -355,13 +392,7 @@ parse_comparison(struct pp_parser *p)
         op = PP_OP_GE;
         break;
     case PP_T_IN:
-        if (a->type != PP_TYPE_INT && !pp_want(p, a, PP_TYPE_BYTES, "'in'")) {
-            return NULL;
-        }
-        pp_parse_next(p);
-        b = parse_set(p, a->type);
-        return (b ? pp_make_binary(p, off, PP_OP_IN, PP_TYPE_BOOL, a, b)
-                : NULL);
+        return parse_in(p, a);
     case PP_T_NAME:
         if (pp_is_name("contains", p->lex.text, p->lex.n)
             || pp_is_name("starts_with", p->lex.text, p->lex.n)
@@ -375,9 +406,7 @@ parse_comparison(struct pp_parser *p)
                 || !pp_want(p, b, PP_TYPE_BYTES, name)) {
                 return NULL;
             }
-            a = pp_make_binary(p, off, PP_OP_CALL, PP_TYPE_BOOL, a, b);
-            a->x = index;
-            a->cost = pp_saturate((uint64_t) a->cost + pp_funcs[index].cost);
+            a = infix_call(p, off, index, a, b);
         }
         return a;
     case PP_T_END: case PP_T_INT: case PP_T_STRING: case PP_T_AND:
@@ -401,8 +430,11 @@ parse_comparison(struct pp_parser *p)
             return NULL;
         }
     } else if (op != PP_OP_EQ && op != PP_OP_NE) {
-        if (!pp_want(p, a, PP_TYPE_INT, "'<', '<=', '>' and '>='")
-            || !pp_want(p, b, PP_TYPE_INT, "'<', '<=', '>' and '>='")) {
+        enum pp_type type = (a->type == PP_TYPE_VERSION ? PP_TYPE_VERSION
+                             : PP_TYPE_INT);
+
+        if (!pp_want(p, a, type, "'<', '<=', '>' and '>='")
+            || !pp_want(p, b, type, "'<', '<=', '>' and '>='")) {
             return NULL;
         }
     } else if (a->type != b->type || a->type == PP_TYPE_LIST) {

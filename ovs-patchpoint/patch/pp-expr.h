@@ -25,6 +25,7 @@ struct pp_proxy;
 #define PP_EXPR_LEVEL_MAX 64    /* Height of a tree. */
 #define PP_EXPR_NODES_MAX 2000  /* Nodes of a tree. */
 #define PP_EXPR_SET_MAX 1000    /* Members of a set after 'in'. */
+#define PP_EXPR_NETS_MAX 64     /* Networks after 'in net'. */
 #define PP_EXPR_SPLIT_MAX 4096  /* Pieces of a split(). */
 #define PP_EXPR_COST_MAX 1000000        /* Nominal cost of a condition. */
 #define PP_EXPR_LOOP_COST 32    /* Elements that a list is reckoned with. */
@@ -40,6 +41,7 @@ enum pp_op {
     PP_OP_SET,                  /* text x, y: members; of type bytes, each
                                  * four bytes of length (host order) and its
                                  * bytes; of type int, eight bytes each */
+    PP_OP_NETS,                 /* text x, y: of struct pp_net */
     PP_OP_DATE,                 /* The time of the reply, as in HTTP. */
 
     /* What was parsed. */
@@ -65,7 +67,7 @@ enum pp_op {
     /* Comparison. */
     PP_OP_EQ, PP_OP_NE,         /* Of equal types. */
     PP_OP_EQ_NOCASE,            /* Bytes, without ASCII case. */
-    PP_OP_LT, PP_OP_LE, PP_OP_GT, PP_OP_GE,     /* Integers. */
+    PP_OP_LT, PP_OP_LE, PP_OP_GT, PP_OP_GE,     /* Integers, versions. */
     PP_OP_IN,                   /* arg 0 in set arg 1 */
 
     /* Integers. */

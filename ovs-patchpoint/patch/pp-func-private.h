@@ -102,6 +102,9 @@ PP_FUNC(put_be32);
 PP_FUNC(put_le16);
 PP_FUNC(put_le32);
 
+/* pp-func-version.c */
+PP_FUNC(version);
+
 /* pp-func-path.c */
 PP_FUNC(escapes_root);
 PP_FUNC(normalize_path);

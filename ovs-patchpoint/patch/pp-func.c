@@ -174,6 +174,12 @@ const struct pp_func pp_funcs[] = {
     { "ip_text", "s:s", 8, pp_func_ip_text,
       "The IP address of 4 or 16 bytes X as text; empty if X is none." },
 
+    { "in_net", "b:sn", 2, pp_func_in_net,
+      "True if X, the 4 or 16 bytes of an address, is in one of the networks; "
+      "also written X in net NETS." },
+    { "version", "v:s", 8, pp_func_version,
+      "The version that X starts with." },
+
     { "python_repr", "s:s", 16, pp_func_python_repr,
       "X as Python's repr() of the text that Latin-1 makes of it." },
     { "latin1_upper", "s:s", 8, pp_func_latin1_upper,

@@ -118,6 +118,7 @@ op_signature(enum pp_op op)
         return "i:";
     case PP_OP_BYTES:
     case PP_OP_CLASS:
+    case PP_OP_NETS:
     case PP_OP_DATE:
     case PP_OP_PIECE:
         return "s:";
@@ -144,15 +145,14 @@ op_signature(enum pp_op op)
         return "*:b**";
     case PP_OP_EQ:
     case PP_OP_NE:
-    case PP_OP_IN:
-        return "b:**";
-    case PP_OP_EQ_NOCASE:
-        return "b:ss";
     case PP_OP_LT:
     case PP_OP_LE:
     case PP_OP_GT:
     case PP_OP_GE:
-        return "b:ii";
+    case PP_OP_IN:
+        return "b:**";
+    case PP_OP_EQ_NOCASE:
+        return "b:ss";
     case PP_OP_ADD:
     case PP_OP_SUB:
     case PP_OP_MUL:
@@ -186,13 +186,15 @@ type_is(char letter, uint8_t type)
 {
     switch (letter) {
     case '*':
-        return type <= PP_TYPE_LIST;
+        return type <= PP_TYPE_VERSION;
     case 'l':
         return type == PP_TYPE_LIST;
     case 'b':
     case 'i':
     case 's':
+    case 'v':
     case 'c':
+    case 'n':
         return type == pp_func_type(letter);
     default:
         return false;
@@ -223,6 +225,8 @@ check_constant(const struct checker *ck, const struct pp_node *node)
     }
     if (node->op == PP_OP_CLASS) {
         return node->y == 32;
+    } else if (node->op == PP_OP_NETS) {
+        return pp_nets_check(pp_program_text(ck->program, node->x, node->y));
     }
     if (node->op != PP_OP_SET) {
         return true;
@@ -264,6 +268,7 @@ check_op(struct checker *ck, const struct pp_node *node)
     case PP_OP_BYTES:
     case PP_OP_CLASS:
     case PP_OP_SET:
+    case PP_OP_NETS:
         return check_constant(ck, node);
 
     case PP_OP_FIELD:
@@ -309,6 +314,13 @@ check_op(struct checker *ck, const struct pp_node *node)
     case PP_OP_NE:
         return a->type == b->type && a->type != PP_TYPE_LIST;
 
+    case PP_OP_LT:
+    case PP_OP_LE:
+    case PP_OP_GT:
+    case PP_OP_GE:
+        return (a->type == b->type
+                && (a->type == PP_TYPE_INT || a->type == PP_TYPE_VERSION));
+
     case PP_OP_IN:
         return b->op == PP_OP_SET && a->type == b->type;
 
@@ -325,8 +337,10 @@ check_op(struct checker *ck, const struct pp_node *node)
         const char *types = pp_funcs[node->x].signature + 2;
 
         for (unsigned int i = 0; i < node->n_args; i++) {
-            if ((types[i] == 'c') != (nodes[node->arg[i]].op
-                                      == PP_OP_CLASS)) {
+            uint8_t op = nodes[node->arg[i]].op;
+
+            if ((types[i] == 'c') != (op == PP_OP_CLASS)
+                || (types[i] == 'n') != (op == PP_OP_NETS)) {
                 return false;
             }
         }
@@ -334,8 +348,7 @@ check_op(struct checker *ck, const struct pp_node *node)
     }
 
     case PP_OP_BOOL: case PP_OP_INT: case PP_OP_DATE: case PP_OP_NOT:
-    case PP_OP_AND: case PP_OP_OR: case PP_OP_EQ_NOCASE: case PP_OP_LT:
-    case PP_OP_LE: case PP_OP_GT: case PP_OP_GE: case PP_OP_ADD:
+    case PP_OP_AND: case PP_OP_OR: case PP_OP_EQ_NOCASE: case PP_OP_ADD:
     case PP_OP_SUB: case PP_OP_MUL: case PP_OP_DIV: case PP_OP_MOD:
     case PP_OP_NEG: case PP_OP_BIT_AND: case PP_OP_BIT_OR: case PP_OP_SHL:
     case PP_OP_SHR: case PP_OP_COUNT:
