@@ -582,6 +582,9 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_DATE:
         date(m, value);
         return;
+    case PP_OP_PARAM:
+        *value = pp_patchset_param(m->set, m->program, node->x);
+        return;
 
     case PP_OP_FIELD:
         *value = nothing(node->type);

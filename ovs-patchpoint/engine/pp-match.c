@@ -190,6 +190,7 @@ pp_match(const struct pp_program *program, const struct pp_patchset *set,
         = pp_program_at(program, program->groups);
     uint32_t event;
 
+    m->set = set;
     hits->n = 0;
     hits->overflow = hits->error = false;
     if (!pp_eval_begin(m, msg)

@@ -15,6 +15,7 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/ofpbuf.h"
 #include "patch/pp-func.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
@@ -45,7 +46,11 @@ struct builder {
     uint32_t n_proxies;
     uint32_t proxy;             /* Of the patch at hand. */
 
+    uint32_t first_param;       /* Of the patch at hand. */
+    uint32_t param_words;
+
     struct ofpbuf proxies_table, patches, rules, nodes, headers, captures;
+    struct ofpbuf params;
     struct ofpbuf events, groups, guards, slots, members, selects, text;
     struct hmap known_nodes, known_texts;
 };
@@ -152,6 +157,9 @@ lower(struct builder *b, const struct pp_expr *e)
     if (e->op == PP_OP_FIELD || e->op == PP_OP_LIST || e->op == PP_OP_ELEM
         || e->op == PP_OP_SELECT || e->op == PP_OP_FIRST) {
         node.proxy = b->proxy;
+    }
+    if (e->op == PP_OP_PARAM) {
+        node.x += b->first_param;
     }
     if (e->op == PP_OP_SELECT && e->arg[0]->op == PP_OP_BYTES) {
         struct pp_bytes key = { e->arg[0]->bytes, e->arg[0]->n_bytes };
@@ -350,6 +358,27 @@ find_proxy(struct builder *b, const struct pp_proxy *proxy)
     return PP_NONE;
 }
 
+static void
+add_param(struct builder *b, const struct pp_param *param)
+{
+    bool bytes = param->type == PP_TYPE_BYTES;
+    struct pp_program_param p;
+
+    memset(&p, 0, sizeof p);
+    p.name = add_text(b, param->name, strlen(param->name));
+    if (bytes) {
+        p.bytes = add_text(b, param->value.bytes, (size_t) param->value.i);
+    } else {
+        p.value = param->value.i;
+    }
+    p.min = param->min;
+    p.max = param->max;
+    p.type = param->type;
+    p.word = b->param_words;
+    b->param_words += pp_param_words(param->type, param->max);
+    APPEND(&b->params, &p);
+}
+
 static bool
 add_patch(struct builder *b, uint32_t index, const struct pp_patch *patch)
 {
@@ -365,6 +394,12 @@ add_patch(struct builder *b, uint32_t index, const struct pp_patch *patch)
     p.proxy = b->proxy;
     p.first_rule = b->rules.size / sizeof(struct pp_program_rule);
     p.n_rules = patch->n_rules;
+    p.first_param = b->params.size / sizeof(struct pp_program_param);
+    p.n_params = patch->n_params;
+    b->first_param = p.first_param;
+    for (size_t i = 0; i < patch->n_params; i++) {
+        add_param(b, &patch->params[i]);
+    }
     for (size_t i = 0; i < patch->n_rules; i++) {
         add_rule(b, index, i, &patch->rules[i]);
         p.events |= UINT32_C(1) << patch->rules[i].event;
@@ -460,15 +495,15 @@ find_guard(struct builder *b, uint32_t when, struct guard_text *texts,
         return false;
 
     case PP_OP_BOOL: case PP_OP_INT: case PP_OP_BYTES: case PP_OP_CLASS:
-    case PP_OP_SET: case PP_OP_NETS: case PP_OP_DATE: case PP_OP_FIELD:
-    case PP_OP_LIST: case PP_OP_ELEM: case PP_OP_PIECE: case PP_OP_INDEX:
-    case PP_OP_SELECT: case PP_OP_FIRST: case PP_OP_SPLIT: case PP_OP_NOT:
-    case PP_OP_IF: case PP_OP_NE: case PP_OP_LT: case PP_OP_LE: case PP_OP_GT:
-    case PP_OP_GE: case PP_OP_ADD: case PP_OP_SUB: case PP_OP_MUL:
-    case PP_OP_DIV: case PP_OP_MOD: case PP_OP_NEG: case PP_OP_BIT_AND:
-    case PP_OP_BIT_OR: case PP_OP_SHL: case PP_OP_SHR: case PP_OP_ANY:
-    case PP_OP_ALL: case PP_OP_COUNT_IF: case PP_OP_SUM: case PP_OP_COUNT:
-    case PP_OP_CALL: case PP_OP_MATCHES:
+    case PP_OP_SET: case PP_OP_NETS: case PP_OP_DATE: case PP_OP_PARAM:
+    case PP_OP_FIELD: case PP_OP_LIST: case PP_OP_ELEM: case PP_OP_PIECE:
+    case PP_OP_INDEX: case PP_OP_SELECT: case PP_OP_FIRST: case PP_OP_SPLIT:
+    case PP_OP_NOT: case PP_OP_IF: case PP_OP_NE: case PP_OP_LT: case PP_OP_LE:
+    case PP_OP_GT: case PP_OP_GE: case PP_OP_ADD: case PP_OP_SUB:
+    case PP_OP_MUL: case PP_OP_DIV: case PP_OP_MOD: case PP_OP_NEG:
+    case PP_OP_BIT_AND: case PP_OP_BIT_OR: case PP_OP_SHL: case PP_OP_SHR:
+    case PP_OP_ANY: case PP_OP_ALL: case PP_OP_COUNT_IF: case PP_OP_SUM:
+    case PP_OP_COUNT: case PP_OP_CALL: case PP_OP_MATCHES:
     case PP_N_OPS:
     default:
         return false;
@@ -681,6 +716,7 @@ assemble(struct builder *b, size_t *size, char **error)
         { &head.nodes, &b->nodes, sizeof(struct pp_node) },
         { &head.headers, &b->headers, sizeof(struct pp_program_header) },
         { &head.captures, &b->captures, sizeof(struct pp_program_capture) },
+        { &head.params, &b->params, sizeof(struct pp_program_param) },
         { &head.events, &b->events, sizeof(struct pp_program_event) },
         { &head.groups, &b->groups, sizeof(struct pp_program_group) },
         { &head.guards, &b->guards, sizeof(struct pp_program_guard) },
@@ -707,6 +743,7 @@ assemble(struct builder *b, size_t *size, char **error)
     head.version = PP_PROGRAM_VERSION;
     head.functions = pp_func_fingerprint();
     head.size = at;
+    head.param_words = b->param_words;
     program = xzalloc(at);
     memcpy(program, &head, sizeof head);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -755,8 +792,8 @@ pp_program_build(const struct pp_pool *pool,
     struct builder b = { .pool = pool, .proxies = proxies };
     struct ofpbuf *tables[] = {
         &b.proxies_table, &b.patches, &b.rules, &b.nodes, &b.headers,
-        &b.captures, &b.events, &b.groups, &b.guards, &b.slots, &b.members,
-        &b.selects, &b.text,
+        &b.captures, &b.params, &b.events, &b.groups, &b.guards, &b.slots,
+        &b.members, &b.selects, &b.text,
     };
     struct pp_program *program = NULL;
     bool ok = true;

@@ -13,6 +13,7 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "patch/pp-expr-private.h"
+#include "patch/pp-param.h"
 #include "patch/pp-func.h"
 #include "pp-proxy.h"
 #include "util.h"
@@ -181,6 +182,9 @@ fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
     for (size_t i = 0; i < p->n_lets; i++) {
         pp_guess_add(&g, p->env->lets[i].name);
     }
+    for (size_t i = 0; i < p->env->n_params; i++) {
+        pp_guess_add(&g, p->env->params[i].name);
+    }
     for (const struct pp_field *f = fields; f->name; f++) {
         if (f->events >> p->env->event & 1) {
             pp_guess_add(&g, f->name);
@@ -256,6 +260,18 @@ pp_parse_name(struct pp_parser *p)
     for (size_t i = 0; i < p->n_lets; i++) {
         if (pp_is_name(p->env->lets[i].name, name, n)) {
             return parse_let(p, i);
+        }
+    }
+    for (size_t i = 0; i < p->env->n_params; i++) {
+        if (pp_is_name(p->env->params[i].name, name, n)) {
+            struct pp_expr *e = pp_make(p, off, PP_OP_PARAM,
+                                        p->env->params[i].type);
+
+            e->x = (uint32_t) i;
+            e->cost = 1;
+            e->name = xmemdup0(name, n);
+            pp_parse_next(p);
+            return e;
         }
     }
     for (uint32_t i = 0; fields[i].name; i++) {

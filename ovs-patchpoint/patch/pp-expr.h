@@ -17,6 +17,7 @@
 
 #include "pp-value.h"
 
+struct pp_param;
 struct pp_proxy;
 
 /* Limits; what is beyond is refused when the patch is loaded. */
@@ -43,6 +44,8 @@ enum pp_op {
                                  * bytes; of type int, eight bytes each */
     PP_OP_NETS,                 /* text x, y: of struct pp_net */
     PP_OP_DATE,                 /* The time of the reply, as in HTTP. */
+    PP_OP_PARAM,                /* Parameter x: of the patch in a tree, of the
+                                 * program in a program. */
 
     /* What was parsed. */
     PP_OP_FIELD,                /* field x */
@@ -119,6 +122,8 @@ struct pp_expr_env {
     const struct pp_proxy *proxy;
     unsigned int event;
     const struct pp_expr *each; /* The list that scope 0 runs over, or NULL. */
+    const struct pp_param *params;      /* The patch's. */
+    size_t n_params;
     bool reply;                 /* In a reply: 'date' is known. */
     struct pp_let *lets;        /* Each may name those before it. */
     size_t n_lets;

@@ -6,6 +6,7 @@
 /* What the two halves of the patch loader share. */
 
 #include "patch/pp-expr.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-yaml.h"
 
@@ -40,6 +41,21 @@ struct pp_yaml *pp_loader_need(struct pp_loader *, struct pp_yaml *map,
 /* Reports every key in 'map' that nobody has asked for. */
 void pp_loader_unused(struct pp_loader *, const struct pp_yaml *map,
                       const char *what, const char *known);
+
+/* The text of scalar 'node', which may have no NUL in it, or NULL. */
+char *pp_loader_text(struct pp_loader *, struct pp_yaml *node,
+                     const char *what);
+
+/* May 'key' name something that expressions are to know?  Else says why 'what'
+ * may not be called so. */
+bool pp_loader_name_is_free(struct pp_loader *, const struct pp_yaml *key,
+                            const char *what);
+
+/* Reads the parameters, and a vector's values for them. */
+void pp_loader_params(struct pp_loader *);
+void pp_loader_vector_params(struct pp_loader *, struct pp_vector *,
+                             struct pp_yaml *map);
+void pp_params_destroy(struct pp_param *, size_t n);
 
 /* Reads the vectors. */
 void pp_loader_vectors(struct pp_loader *);

@@ -100,9 +100,8 @@ pp_loader_unused(struct pp_loader *ld, const struct pp_yaml *map,
     }
 }
 
-/* The text of scalar 'node', which may have no NUL in it, or NULL. */
-static char *
-take_text(struct pp_loader *ld, struct pp_yaml *node, const char *what)
+char *
+pp_loader_text(struct pp_loader *ld, struct pp_yaml *node, const char *what)
 {
     char *text;
     size_t n;
@@ -184,6 +183,8 @@ take_expr(struct pp_loader *ld, const struct pp_rule *rule,
         .event = rule->event,
         .each = rule->each,
         .reply = form == A_TEMPLATE,
+        .params = ld->patch->params,
+        .n_params = ld->patch->n_params,
         .lets = ld->lets,
         .n_lets = ld->n_lets,
         .error = report_expr,
@@ -469,6 +470,11 @@ is_taken(const struct pp_loader *ld, const char *name)
             }
         }
     }
+    for (size_t i = 0; i < ld->patch->n_params; i++) {
+        if (!strcmp(ld->patch->params[i].name, name)) {
+            return true;
+        }
+    }
     return (!strcmp(name, "date") || !strcmp(name, "index")
             || !strcmp(name, "piece") || !strcmp(name, "each")
             || !strcmp(name, "and") || !strcmp(name, "or")
@@ -476,13 +482,28 @@ is_taken(const struct pp_loader *ld, const char *name)
             || !strcmp(name, "true") || !strcmp(name, "false"));
 }
 
-/* Reads 'let', names for expressions that the patch's rules may use. */
-static void
-take_lets(struct pp_loader *ld, struct pp_yaml *map)
+bool
+pp_loader_name_is_free(struct pp_loader *ld, const struct pp_yaml *key,
+                       const char *what)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 
+    if (!key->n || strspn(key->text, letters) != key->n) {
+        pp_loader_error(ld, key, "%s has letters and '_' only", what);
+        return false;
+    } else if (is_taken(ld, key->text)) {
+        pp_loader_error(ld, key, "'%s' means something in conditions already",
+                        key->text);
+        return false;
+    }
+    return true;
+}
+
+/* Reads 'let', names for expressions that the patch's rules may use. */
+static void
+take_lets(struct pp_loader *ld, struct pp_yaml *map)
+{
     if (!map || !pp_loader_is(ld, map, PP_YAML_MAP, "'let'")) {
         return;
     }
@@ -492,14 +513,9 @@ take_lets(struct pp_loader *ld, struct pp_yaml *map)
         struct expr_place *place;
 
         map->used[i] = true;
-        if (name[0] == '\0' || strspn(name, letters) != strlen(name)) {
-            pp_loader_error(ld, map->keys[i], "a name in 'let' has letters "
-                            "and '_' only");
-        } else if (is_taken(ld, name)) {
-            pp_loader_error(ld, map->keys[i], "'%s' means something in "
-                            "conditions already", name);
-        } else if (pp_loader_is(ld, map->items[i], PP_YAML_SCALAR,
-                                "an expression")) {
+        if (pp_loader_name_is_free(ld, map->keys[i], "a name in 'let'")
+            && pp_loader_is(ld, map->items[i], PP_YAML_SCALAR,
+                            "an expression")) {
             place = xmalloc(sizeof *place);
             *place = (struct expr_place) { .ld = ld, .node = map->items[i] };
             ld->lets[ld->n_lets++] = (struct pp_let) {
@@ -547,7 +563,7 @@ take_rule(struct pp_loader *ld, struct pp_yaml *map)
     }
     if (each) {
         rule->each = take_expr(ld, rule, each, "'each'", AN_EXPRESSION);
-        rule->each_text = take_text(ld, each, "'each'");
+        rule->each_text = pp_loader_text(ld, each, "'each'");
         if (!rule->each) {
             return;             /* All that follows would be unknown. */
         }
@@ -559,7 +575,7 @@ take_rule(struct pp_loader *ld, struct pp_yaml *map)
     }
     if (when) {
         rule->when = take_expr(ld, rule, when, "'when'", AN_EXPRESSION);
-        rule->when_text = take_text(ld, when, "'when'");
+        rule->when_text = pp_loader_text(ld, when, "'when'");
         if (rule->when && rule->when->type != PP_TYPE_BOOL) {
             pp_loader_error(ld, when, "'when' must be a condition, this is "
                             "%s", pp_type_name(rule->when->type));
@@ -569,7 +585,7 @@ take_rule(struct pp_loader *ld, struct pp_yaml *map)
         take_correct(ld, rule, correct);
     }
     if (same) {
-        rule->same_as_vendor = take_text(ld, same, "'same-as-vendor'");
+        rule->same_as_vendor = pp_loader_text(ld, same, "'same-as-vendor'");
     }
 }
 
@@ -612,7 +628,7 @@ take_id(struct pp_loader *ld)
     const char *dot;
     size_t n;
 
-    ld->patch->id = take_text(ld, node, "'patch'");
+    ld->patch->id = pp_loader_text(ld, node, "'patch'");
     if (!ld->patch->id) {
         return;
     }
@@ -657,12 +673,12 @@ take_affects(struct pp_loader *ld)
         struct pp_affects *a = &patch->affects[patch->n_affects++];
 
         if (pp_loader_is(ld, map, PP_YAML_MAP, "an item of 'affects'")) {
-            a->product = take_text(ld, pp_loader_need(ld, map, "product",
-                                                      "'affects'"),
-                                   "'product'");
-            a->versions = take_text(ld, pp_loader_need(ld, map, "versions",
-                                                       "'affects'"),
-                                    "'versions'");
+            a->product = pp_loader_text(
+                ld, pp_loader_need(ld, map, "product", "'affects'"),
+                "'product'");
+            a->versions = pp_loader_text(
+                ld, pp_loader_need(ld, map, "versions", "'affects'"),
+                "'versions'");
             if (a->product && a->product[strcspn(a->product, ", \t\n*?[")]) {
                 pp_loader_error(ld, map, "a product is one word, such as "
                                 "npm/st: no blanks, commas or wildcards");
@@ -721,20 +737,21 @@ take_patch(struct pp_loader *ld)
     struct pp_yaml *same;
 
     take_id(ld);
-    patch->title = take_text(ld, pp_loader_need(ld, root, "title",
+    patch->title = pp_loader_text(ld, pp_loader_need(ld, root, "title",
                                                 "the patch"), "'title'");
-    patch->vendor = take_text(ld, pp_loader_need(ld, root, "vendor",
+    patch->vendor = pp_loader_text(ld, pp_loader_need(ld, root, "vendor",
                                                  "the patch"), "'vendor'");
     take_affects(ld);
     take_severity(ld);
     take_proxy(ld);
     same = pp_yaml_get(root, "same-as-vendor");
     if (same) {
-        patch->same_as_vendor = take_text(ld, same, "'same-as-vendor'");
+        patch->same_as_vendor = pp_loader_text(ld, same, "'same-as-vendor'");
     }
     if (!patch->proxy) {
         return;                 /* All names would be unknown. */
     }
+    pp_loader_params(ld);
     take_lets(ld, pp_yaml_get(root, "let"));
     take_rules(ld);
     end_lets(ld);
@@ -748,10 +765,11 @@ take_patch(struct pp_loader *ld)
     pp_loader_vectors(ld);
     pp_loader_unused(ld, root, "the patch",
                      (pp_yaml_get(root, "rules")
-                      ? "patch, title, vendor, affects, severity, proxy, let, "
-                        "rules, same-as-vendor, vectors"
-                      : "patch, title, vendor, affects, severity, proxy, let, "
-                        "on, each, when, correct, same-as-vendor, vectors"));
+                      ? "patch, title, vendor, affects, severity, proxy, "
+                        "parameters, let, rules, same-as-vendor, vectors"
+                      : "patch, title, vendor, affects, severity, proxy, "
+                        "parameters, let, on, each, when, correct, "
+                        "same-as-vendor, vectors"));
 }
 
 struct pp_patch *
@@ -862,6 +880,7 @@ vector_destroy(struct pp_vector *vector)
         free(CONST_CAST(uint8_t *, vector->turns[i].to_server.p));
     }
     free(vector->turns);
+    free(vector->params);
     free(vector->name);
 }
 
@@ -881,6 +900,7 @@ pp_patch_destroy(struct pp_patch *patch)
         free(patch->affects[i].product);
         free(patch->affects[i].versions);
     }
+    pp_params_destroy(patch->params, patch->n_params);
     free(patch->rules);
     free(patch->vectors);
     free(patch->affects);

@@ -17,6 +17,8 @@
 #include "pp-value.h"
 
 struct pp_expr;
+struct pp_param;
+struct pp_param_choice;
 
 /* Limits of a patch file.  What is beyond is refused. */
 #define PP_PATCH_FILE_MAX (1024 * 1024)     /* Bytes. */
@@ -111,6 +113,8 @@ struct pp_vector {
     struct pp_ends ends;        /* Who the client and the server are. */
     struct pp_turn *turns;
     size_t n_turns;
+    struct pp_param_choice *params;     /* Other values than the defaults. */
+    size_t n_params;
 };
 
 struct pp_patch {
@@ -123,6 +127,8 @@ struct pp_patch {
     struct pp_affects *affects;
     size_t n_affects;
     const struct pp_proxy *proxy;
+    struct pp_param *params;
+    size_t n_params;
     struct pp_rule *rules;
     size_t n_rules;
     struct pp_vector *vectors;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "patch/pp-func.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-regex.h"
 #include "pp-proxy.h"
@@ -74,6 +75,12 @@ struct checker {
     unsigned int n_regexes;
 };
 
+static const struct pp_program_param *
+program_params(const struct pp_program *program)
+{
+    return pp_program_at(program, program->params);
+}
+
 static bool
 table_fits(const struct pp_program *program, struct pp_table table,
            size_t item)
@@ -123,6 +130,7 @@ op_signature(enum pp_op op)
     case PP_OP_PIECE:
         return "s:";
     case PP_OP_SET:
+    case PP_OP_PARAM:
     case PP_OP_FIELD:
     case PP_OP_ELEM:
         return "*:";
@@ -270,6 +278,10 @@ check_op(struct checker *ck, const struct pp_node *node)
     case PP_OP_SET:
     case PP_OP_NETS:
         return check_constant(ck, node);
+
+    case PP_OP_PARAM:
+        return (node->x < ck->program->params.n
+                && program_params(ck->program)[node->x].type == node->type);
 
     case PP_OP_FIELD:
         field = node_field(ck, node);
@@ -673,11 +685,38 @@ check_patches(const struct pp_program *program)
 
         if (!text_fits(program, p->id) || !text_fits(program, p->title)
             || p->proxy >= program->proxies.n
-            || !range_fits(p->first_rule, p->n_rules, program->rules)) {
+            || !range_fits(p->first_rule, p->n_rules, program->rules)
+            || !range_fits(p->first_param, p->n_params, program->params)) {
             return "a patch is out of bounds";
         }
     }
     return NULL;
+}
+
+static const char *
+check_params(const struct pp_program *program)
+{
+    for (uint32_t i = 0; i < program->params.n; i++) {
+        const struct pp_program_param *p = &program_params(program)[i];
+        uint64_t end;
+
+        if (p->type == PP_TYPE_BYTES) {
+            if (p->min < 0 || p->max > PP_PARAM_BYTES_MAX
+                || !bytes_fit(program, p->bytes) || p->bytes.n < p->min
+                || p->bytes.n > p->max) {
+                return "a parameter is not sound";
+            }
+        } else if ((p->type != PP_TYPE_INT && p->type != PP_TYPE_BOOL)
+                   || p->value < p->min || p->value > p->max) {
+            return "a parameter is not sound";
+        }
+        end = (uint64_t) p->word + pp_param_words(p->type, p->max);
+        if (!text_fits(program, p->name) || end > program->param_words) {
+            return "a parameter is out of bounds";
+        }
+    }
+    return (program->param_words <= PP_PROGRAM_MAX / 8 ? NULL
+            : "the parameters are too large");
 }
 
 const char *
@@ -710,6 +749,8 @@ pp_program_check(const void *blob, size_t size,
                        sizeof(struct pp_program_header))
         || !table_fits(program, program->captures,
                        sizeof(struct pp_program_capture))
+        || !table_fits(program, program->params,
+                       sizeof(struct pp_program_param))
         || !table_fits(program, program->events,
                        sizeof(struct pp_program_event))
         || !table_fits(program, program->groups,
@@ -726,6 +767,7 @@ pp_program_check(const void *blob, size_t size,
     }
     error = check_proxies(&ck);
     error = error ? error : check_patches(program);
+    error = error ? error : check_params(program);
     if (error) {
         return error;
     }
@@ -798,7 +840,15 @@ size_t
 pp_patchset_size(const struct pp_program *program)
 {
     return (sizeof(struct pp_patchset)
-            + 8 * (2 * (size_t) set_words(program) + program->proxies.n));
+            + 8 * (2 * (size_t) set_words(program) + program->proxies.n
+                   + program->param_words));
+}
+
+/* The first word of parameters. */
+static size_t
+param_base(const struct pp_patchset *set)
+{
+    return 2 * (size_t) set->words + set->n_proxies;
 }
 
 void
@@ -811,6 +861,44 @@ pp_patchset_init(struct pp_patchset *set, const struct pp_program *program)
     set->words = set_words(program);
     set->n_proxies = program->proxies.n;
     set->size = (uint32_t) size;
+    for (uint32_t i = 0; i < program->params.n; i++) {
+        const struct pp_program_param *p = &program_params(program)[i];
+        uint64_t *words = set->data + param_base(set) + p->word;
+
+        *words = (p->type == PP_TYPE_BYTES ? p->bytes.n : (uint64_t) p->value);
+        if (p->type == PP_TYPE_BYTES) {
+            memcpy(words + 1, pp_program_text(program, p->bytes.off, 0).p,
+                   p->bytes.n);
+        }
+    }
+}
+
+void
+pp_patchset_set_param(struct pp_patchset *set,
+                      const struct pp_program *program, uint32_t patch,
+                      uint32_t param, const struct pp_param_value *value)
+{
+    const struct pp_program_patch *p = pp_program_patch(program, patch);
+    uint64_t *words = set->data + param_base(set);
+
+    words += program_params(program)[p->first_param + param].word;
+    *words = (uint64_t) value->i;
+    if (program_params(program)[p->first_param + param].type
+        == PP_TYPE_BYTES) {
+        memcpy(words + 1, value->bytes, (size_t) value->i);
+    }
+}
+
+struct pp_value
+pp_patchset_param(const struct pp_patchset *set,
+                  const struct pp_program *program, uint32_t param)
+{
+    const struct pp_program_param *p = &program_params(program)[param];
+    const uint64_t *words = set->data + param_base(set) + p->word;
+
+    return (p->type == PP_TYPE_BYTES ? pp_value_bytes(words + 1, *words)
+            : p->type == PP_TYPE_BOOL ? pp_value_bool(*words)
+            : pp_value_int((int64_t) *words));
 }
 
 /* Sets how patch 'patch' is in force. */
@@ -853,6 +941,14 @@ pp_patchset_check(const struct pp_patchset *set, size_t size,
         || set->words != set_words(program)
         || set->n_proxies != program->proxies.n) {
         return "it is no set of this program's patches";
+    }
+    for (uint32_t i = 0; i < program->params.n; i++) {
+        const struct pp_program_param *p = &program_params(program)[i];
+        int64_t value = (int64_t) set->data[param_base(set) + p->word];
+
+        if (value < p->min || value > p->max) {
+            return "a parameter's value is out of range";
+        }
     }
     return NULL;
 }

@@ -59,6 +59,7 @@ struct pp_program {
     struct pp_table nodes;      /* struct pp_node */
     struct pp_table headers;    /* struct pp_program_header */
     struct pp_table captures;   /* struct pp_program_capture */
+    struct pp_table params;     /* struct pp_program_param */
     struct pp_table events;     /* struct pp_program_event */
     struct pp_table groups;     /* struct pp_program_group */
     struct pp_table guards;     /* struct pp_program_guard */
@@ -66,6 +67,8 @@ struct pp_program {
     struct pp_table members;    /* uint32_t: rules, or nodes of gates */
     struct pp_table selects;    /* struct pp_program_select */
     struct pp_table text;       /* Bytes. */
+    uint32_t param_words;       /* What a patch set has for parameters. */
+    uint32_t pad;
 };
 
 struct pp_program_proxy {
@@ -79,7 +82,18 @@ struct pp_program_patch {
     struct pp_text title;
     uint32_t proxy;
     uint32_t first_rule, n_rules;
+    uint32_t first_param, n_params;
     uint32_t events;            /* Bit N: some rule looks at event N. */
+};
+
+/* A parameter of a patch. */
+struct pp_program_param {
+    struct pp_text name;
+    struct pp_text bytes;       /* Of type bytes: the default. */
+    int64_t value;              /* Else: the default. */
+    int64_t min, max;           /* Of the integer, or of the length. */
+    uint32_t type;              /* enum pp_type. */
+    uint32_t word;              /* Where a patch set's words for it start. */
 };
 
 /* One expression node. */
@@ -255,13 +269,15 @@ struct pp_patchset {
     uint64_t data[];            /* The bitmap of the patches that are
                                  * enforced, that of those only monitored,
                                  * then for each proxy the mask of events
-                                 * that they look at. */
+                                 * that they look at, then the parameters: a
+                                 * word with the integer, or with the length,
+                                 * behind which the bytes stand. */
 };
 
 size_t pp_patchset_size(const struct pp_program *);
 
-/* Makes an empty set in the pp_patchset_size() bytes at 'set', which must be
- * aligned to 8. */
+/* Makes an empty set, with the defaults of parameters, in the
+ * pp_patchset_size() bytes at 'set', which must be aligned to 8. */
 void pp_patchset_init(struct pp_patchset *set, const struct pp_program *);
 
 enum pp_patch_mode {
@@ -272,6 +288,17 @@ enum pp_patch_mode {
 
 void pp_patchset_set(struct pp_patchset *, const struct pp_program *,
                      uint32_t patch, enum pp_patch_mode);
+
+/* Sets parameter 'param' of patch 'patch', which the pool of the program has
+ * there. */
+struct pp_param_value;
+void pp_patchset_set_param(struct pp_patchset *, const struct pp_program *,
+                           uint32_t patch, uint32_t param,
+                           const struct pp_param_value *);
+
+/* The value of the program's parameter 'param'.  Bytes are in the set. */
+struct pp_value pp_patchset_param(const struct pp_patchset *,
+                                  const struct pp_program *, uint32_t param);
 
 /* Returns NULL when the 'size' bytes at 'set' are a sound set for the
  * program, else what is wrong. */

@@ -19,6 +19,7 @@
 #include "tool/pp-replay.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
@@ -238,6 +239,33 @@ explain_rule(const struct pp_patch *patch, size_t i)
 }
 
 static void
+explain_param(const struct pp_param *param)
+{
+    printf("  parameter %s, ", param->name);
+    switch ((int) param->type) {
+    case PP_TYPE_BOOL:
+        printf("true or false; default %s", param->value.i ? "true" : "false");
+        break;
+    case PP_TYPE_INT:
+        printf("an integer from %"PRId64" to %"PRId64"; default %"PRId64,
+               param->min, param->max, param->value.i);
+        break;
+    default:
+        printf("%"PRId64" to %"PRId64" bytes; default \"", param->min,
+               param->max);
+        for (int64_t i = 0; i < param->value.i; i++) {
+            uint8_t c = param->value.bytes[i];
+
+            printf(c < 0x20 || c > 0x7e || c == '"' || c == '\\' ? "\\x%02x"
+                   : "%c", c);
+        }
+        printf("\"");
+        break;
+    }
+    print_wrapped(param->about);
+}
+
+static void
 explain(const struct pp_patch *p)
 {
     printf("%s: %s\n", p->id, p->title);
@@ -246,6 +274,9 @@ explain(const struct pp_patch *p)
     for (size_t i = 0; i < p->n_affects; i++) {
         printf("  affects   %s %s\n", p->affects[i].product,
                p->affects[i].versions);
+    }
+    for (size_t i = 0; i < p->n_params; i++) {
+        explain_param(&p->params[i]);
     }
     for (size_t i = 0; i < p->n_rules; i++) {
         explain_rule(p, i);

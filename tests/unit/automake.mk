@@ -14,6 +14,7 @@ UNIT_SUITES = \
 	tests/unit/test-ldap \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
+	tests/unit/test-param \
 	tests/unit/test-patch \
 	tests/unit/test-reassembly \
 	tests/unit/test-smtp \
@@ -28,6 +29,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/ber-text.h \
 	tests/unit/http-driver.h \
 	tests/unit/ldap-driver.h \
+	tests/unit/patch-text.c \
+	tests/unit/patch-text.h \
 	tests/unit/pipeline-driver.c \
 	tests/unit/pipeline-driver.h \
 	tests/unit/pp-toy.c \

@@ -19,61 +19,10 @@
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "patch-text.h"
 #include "pp-toy.h"
 #include "suite.h"
 #include "util.h"
-
-#define HEAD                                            \
-    "patch: T-1\n"                                      \
-    "title: A test\n"                                   \
-    "vendor: https://example.org/fix\n"                 \
-    "affects: [{product: toy/box, versions: '< 2'}]\n"  \
-    "severity: 7.5\n"                                   \
-    "proxy: toy\n"                                      \
-    "same-as-vendor: it is\n"
-#define RULE                                            \
-    "on: command\n"                                     \
-    "when: verb == \"EVIL\"\n"                          \
-    "correct: reject 400\n"
-#define VECTORS                                         \
-    "vectors:\n"                                        \
-    "  - exploit: e\n"                                  \
-    "    to-server: \"EVIL x\\n\"\n"                    \
-    "    expect: {to-client: \"400  \\n\"}\n"           \
-    "  - benign: b\n"                                   \
-    "    to-server: \"GOOD x\\n\"\n"
-
-static struct pp_patch *
-parse(const char *text, struct pp_errors *errors)
-{
-    return pp_patch_parse("dir/T-1.yaml", text, strlen(text), pp_toys,
-                          errors);
-}
-
-/* Parses and runs the vectors; fails the test with what is wrong. */
-static void
-check_good(const char *text)
-{
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_patch *patch = parse(text, &errors);
-    char *s;
-
-    if (patch) {
-        pp_vectors_run(patch, &errors, NULL);
-    }
-    s = pp_errors_format(&errors);
-    ck_assert_msg(!errors.n, "%s", s);
-    ck_assert_ptr_nonnull(patch);
-    pp_patch_destroy(patch);
-    pp_errors_destroy(&errors);
-    free(s);
-}
-
-/* Good patches with vectors that say what they do. */
-#define GOOD(RULES, VECTOR_LIST) HEAD RULES "vectors:\n" VECTOR_LIST
-#define EXPLOIT(IN, EXPECT)                                             \
-    "  - exploit: e\n    to-server: " IN "\n    expect: {" EXPECT "}\n"
-#define BENIGN(IN) "  - benign: b\n    to-server: " IN "\n"
 
 static const char *const good[] = {
     HEAD RULE VECTORS,
@@ -194,6 +143,16 @@ static const char *const good[] = {
                  "to-server: \"B\\n\"")
          BENIGN("\"A aaab\\n\"")),
 
+    /* Parameters. */
+    GOOD("parameters:\n"
+         "  most: {type: int, default: 3, min: 0, max: 9, about: a}\n"
+         "  evil: {type: bytes, default: E, max: 20, about: b}\n"
+         "on: command\n"
+         "when: verb == evil and len(argument) > most\n"
+         "correct: drop\n",
+         EXPLOIT("\"E abcd\\nB\\n\"", "to-server: \"B\\n\"")
+         BENIGN("\"E abc\\nF abcd\\n\"")),
+
     /* Names for expressions, and the element of 'each' from within. */
     GOOD("let:\n"
          "  low: lower(argument)\n"
@@ -217,7 +176,7 @@ static const char *const good[] = {
 
 START_TEST(test_good)
 {
-    check_good(good[_i]);
+    patch_text_good(good[_i]);
 }
 END_TEST
 
@@ -354,15 +313,7 @@ static const struct {
 
 START_TEST(test_bad)
 {
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_patch *patch = parse(bad[_i].text, &errors);
-    char *s = pp_errors_format(&errors);
-
-    ck_assert_msg(!patch, "accepted:\n%s", bad[_i].text);
-    ck_assert_msg(strstr(s, bad[_i].error) != NULL, "expected \"%s\" in:\n%s",
-                  bad[_i].error, s);
-    free(s);
-    pp_errors_destroy(&errors);
+    patch_text_bad(bad[_i].text, bad[_i].error);
 }
 END_TEST
 
@@ -410,18 +361,7 @@ static const struct {
 
 START_TEST(test_wrong)
 {
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_patch *patch = parse(wrong[_i].text, &errors);
-    char *s;
-
-    ck_assert_ptr_nonnull(patch);
-    ck_assert(!pp_vectors_run(patch, &errors, NULL));
-    s = pp_errors_format(&errors);
-    ck_assert_msg(strstr(s, wrong[_i].error) != NULL, "expected \"%s\" in:\n"
-                  "%s", wrong[_i].error, s);
-    free(s);
-    pp_errors_destroy(&errors);
-    pp_patch_destroy(patch);
+    patch_text_wrong(wrong[_i].text, wrong[_i].error);
 }
 END_TEST
 
@@ -823,7 +763,7 @@ START_TEST(test_corrupt)
     uint32_t seed = 1;
 
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-        struct pp_patch *patch = parse(good[i], &errors);
+        struct pp_patch *patch = patch_text_parse(good[i], &errors);
         struct pp_pool pool = { .n = 1, .patches = &patch };
         struct engine e;
         size_t n_refused = 0;

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a patch can say beyond plain comparisons, in the engine itself, behind
+its sandbox: parameters, set for each VM by policy, and regular expressions."""
+
+import os
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import pplab                                                # noqa: E402
+import fidelity                                             # noqa: E402
+from pplab import get, talk, wait_for                       # noqa: E402
+
+PATCH = r'''# SPDX-License-Identifier: Apache-2.0
+patch: CVE-2000-0001
+title: Long names give the served folder away
+vendor: a limit in the server's configuration
+affects: [{ product: npm/st, versions: "any" }]
+severity: 5
+proxy: http
+parameters:
+  longest: { type: int, default: 9, min: 1, max: 99, about: "MaxName." }
+  answer: { type: bytes, default: no, about: "What the server says." }
+on: request
+when: matches(path, "^/[a-z]+$", true) and len(path) > longest
+correct: { reject: { status: 403, body: "${answer}" } }
+same-as-vendor: it is
+vectors:
+  - exploit: too long by default
+    to-server: "GET /abcdefghi HTTP/1.1\r\nHost: a\r\n\r\n"
+    expect: { to-client: "HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno" }
+  - benign: of the right length
+    to-server: "GET /abcdefgh HTTP/1.1\r\nHost: a\r\n\r\n"
+  - benign: of the right length elsewhere
+    parameters: { longest: 10 }
+    to-server: "GET /abcdefghi HTTP/1.1\r\nHost: a\r\n\r\n"
+'''
+LONG = get(b"/abcdefghi")
+NAMES = "CVE-2000-0001."
+
+
+class Parameters(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
+        os.chmod(cls.folder.name, 0o755)
+        with open(os.path.join(cls.folder.name, "CVE-2000-0001.yaml"), "w",
+                  encoding="utf-8") as f:
+            f.write(PATCH)
+        cls.lab = pplab.Lab()
+        cls.addClassCleanup(cls.lab.stop)
+        cls.lab.start()
+        cls.client = cls.lab.add_client()
+        cls.vms = [cls.lab.add_server_vm(name, number)
+                   for number, name in enumerate("ab", 1)]
+        for vm in cls.vms:
+            cls.lab.serve(fidelity.load("CVE-2014-3744"), "vulnerable", vm)
+        cls.lab.start_daemon(patches=[cls.folder.name])
+        cls.lab.vsctl("set", "Open_vSwitch", ".",
+                      "external_ids:patchpoint-policy=all")
+        for vm in cls.vms:
+            cls.lab.wait_status(vm.ifname, "protected", 20)
+
+    def setUp(self):
+        self.addCleanup(self.clear)
+
+    def clear(self):
+        for row in (("Open_vSwitch", "."), ("Interface", self.vms[0].ifname)):
+            self.lab.vsctl("remove", *row, "external_ids",
+                           "patchpoint-parameters")
+        self.becomes(self.vms[0], b"no")
+        self.becomes(self.vms[1], b"no")
+
+    def answer(self, vm):
+        """What the engine answers to a long name; None: the server did."""
+        seen = talk(self.client, pplab.address(vm), LONG)
+        self.assertTrue(seen.statuses)
+        return (seen.bytes.partition(b"\r\n\r\n")[2]
+                if seen.statuses[0] == 403 else None)
+
+    def becomes(self, vm, answer):
+        wait_for("the answer of %s is %s" % (vm.ifname, answer),
+                 lambda: self.answer(vm) == answer, 10, 0.2)
+
+    def set_all(self, value):
+        self.lab.vsctl("set", "Open_vSwitch", ".", "external_ids:"
+                       "patchpoint-parameters=\"%s\"" % value)
+
+    def test_per_vm(self):
+        "of two VMs each has its own values; the more specific row wins"
+        self.assertEqual([self.answer(vm) for vm in self.vms], [b"no", b"no"])
+        self.lab.set_ids(self.vms[0], parameters=NAMES + "longest=10")
+        self.becomes(self.vms[0], None)
+        self.assertEqual(self.answer(self.vms[1]), b"no")
+        self.set_all(NAMES + "answer=n%2Co")
+        self.becomes(self.vms[1], b"n,o")
+        self.assertIsNone(self.answer(self.vms[0]))
+
+    def test_mistakes(self):
+        "what is wrong changes nothing, and the status says what it is"
+        self.lab.set_ids(self.vms[0], parameters=NAMES + "longest=10")
+        self.becomes(self.vms[0], None)
+        for value, words in (
+                (NAMES + "longest=100", "is not an integer from 1 to 99"),
+                (NAMES + "longest=ten", "is not an integer from 1 to 99"),
+                (NAMES + "shortest=1", "has no parameter 'shortest'; it has: "
+                                       "longest, answer"),
+                ("CVE-2000-0002.longest=1", "no patch 'CVE-2000-0002'"),
+                ("longest=1", "not of the form PATCH.NAME=VALUE"),
+                (NAMES + "answer=" + "x" * 257, "not of 0 to 256 bytes")):
+            with self.subTest(value[:40]):
+                self.lab.set_ids(self.vms[0], parameters=value)
+                self.lab.wait_status(self.vms[0].ifname, "error", 10)
+                status = self.lab.status(self.vms[0].ifname)
+                self.assertIn("patchpoint-parameters", status)
+                self.assertIn(words, status)
+                self.assertIsNone(self.answer(self.vms[0]))
+        self.lab.set_ids(self.vms[0], parameters=NAMES + "longest=11")
+        self.lab.wait_status(self.vms[0].ifname, "protected", 10)
+        self.assertIsNone(self.answer(self.vms[0]))
+
+
+if __name__ == "__main__":
+    unittest.main()
