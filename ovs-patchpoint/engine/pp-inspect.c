@@ -501,6 +501,7 @@ take_away(struct pp_inspector *ins, struct pp_inspect *in,
             .count = r->end,
             .reply = { .p = reply.data, .n = reply.len },
             .close = close,
+            .reset = close && c->close == PP_CLOSE_RESET,
         };
     }
 }

@@ -40,7 +40,8 @@ enum pp_step_kind {
     PP_STEP_SWALLOW,    /* 'count' bytes from here are taken away. */
     PP_STEP_REFUSE,     /* 'count' bytes are taken away and 'reply' goes to
                          * the client, where the from-server stream stands
-                         * now.  With 'close' the server's FIN follows it. */
+                         * now.  With 'close' the server's FIN follows it, or
+                         * a RST if 'reset'. */
     PP_STEP_CLOSE,      /* Everything from here on is taken away; the
                          * connection is closed in the server's name, with
                          * FIN, or RST if 'reset'. */
@@ -54,7 +55,7 @@ struct pp_step {
     const struct pp_edits *edits;   /* PP_STEP_PASS: or NULL. */
     struct pp_bytes reply;          /* PP_STEP_REFUSE. */
     bool close;                     /* PP_STEP_REFUSE. */
-    bool reset;                     /* PP_STEP_CLOSE. */
+    bool reset;                     /* PP_STEP_CLOSE, PP_STEP_REFUSE. */
 };
 
 /* A condition held; told once for each hit. */

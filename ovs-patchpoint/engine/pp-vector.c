@@ -154,7 +154,7 @@ play_step(struct play *play, struct side *side, const struct pp_step *step)
         ofpbuf_put(&play->side[PP_FROM_SERVER].out, step->reply.p,
                    step->reply.n);
         if (step->close) {
-            play_close(play, false);
+            play_close(play, step->reset);
         }
         return true;
     case PP_STEP_CLOSE:

@@ -314,6 +314,9 @@ add_rule(struct builder *b, uint32_t patch, uint32_t number,
     rule.kind = r->kind;
     rule.target = lower_root(b, r->target);
     rule.with = lower_root(b, r->with);
+    rule.low = lower_root(b, r->low);
+    rule.high = lower_root(b, r->high);
+    rule.form = r->form;
     rule.reason = lower_root(b, r->reason);
     rule.body = lower_root(b, r->body);
     rule.line = r->line;

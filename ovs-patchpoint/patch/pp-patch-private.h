@@ -51,6 +51,17 @@ char *pp_loader_text(struct pp_loader *, struct pp_yaml *node,
 bool pp_loader_name_is_free(struct pp_loader *, const struct pp_yaml *key,
                             const char *what);
 
+enum pp_expr_form { PP_AN_EXPRESSION, PP_A_TEMPLATE };
+
+/* Parses the scalar 'node' in the surroundings of 'rule'. */
+struct pp_expr *pp_loader_expr(struct pp_loader *, const struct pp_rule *,
+                               const struct pp_yaml *node, const char *what,
+                               enum pp_expr_form);
+
+/* Reads the correction of 'rule'. */
+void pp_loader_correct(struct pp_loader *, struct pp_rule *,
+                       struct pp_yaml *node);
+
 /* Reads the parameters, and a vector's values for them. */
 void pp_loader_params(struct pp_loader *);
 void pp_loader_vector_params(struct pp_loader *, struct pp_vector *,

@@ -41,8 +41,19 @@ enum pp_correct_kind {
     PP_CORRECT_DELETE,          /* 'target' is taken out. */
     PP_CORRECT_REPLACE,         /* 'target' becomes 'with'. */
     PP_CORRECT_TRUNCATE,        /* 'target' keeps its first 'with' bytes. */
+    PP_CORRECT_CLAMP,           /* The number in 'target' is moved to 'low' or
+                                 * 'high' if it is beyond. */
     PP_CORRECT_INSERT_BEFORE,   /* 'with' is put in front of 'target'. */
     PP_CORRECT_INSERT_AFTER,    /* 'with' is put behind 'target'. */
+};
+
+/* How a number is written where it is clamped. */
+enum pp_number_form {
+    PP_FORM_DECIMAL,            /* Digits, with a sign if need be. */
+    PP_FORM_HEX,                /* Digits. */
+    PP_FORM_BE,                 /* 1 to 8 bytes, without a sign. */
+    PP_FORM_LE,
+    PP_N_FORMS
 };
 
 const char *pp_correct_kind_name(enum pp_correct_kind);
@@ -65,8 +76,11 @@ struct pp_rule {
     enum pp_correct_kind kind;
     struct pp_expr *target;     /* Edits.  NULL: the element. */
     struct pp_expr *with;       /* Edits that put or count something. */
+    struct pp_expr *low;        /* Clamp: integers, or NULL. */
+    struct pp_expr *high;
+    enum pp_number_form form;
     bool once;                  /* Insert: not to what was corrected. */
-    bool reset;                 /* Close: RST, not FIN. */
+    bool reset;                 /* Close, reject with close: RST, not FIN. */
 
     int64_t status;             /* Reject. */
     struct pp_expr *reason;     /* NULL: the protocol's usual words. */

@@ -484,6 +484,9 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
         || !gate_is(ck, rule->gate, proxy, true)
         || !root_is(ck, rule->target, '*', proxy, true)
         || !root_is(ck, rule->with, '*', proxy, true)
+        || !root_is(ck, rule->low, 'i', proxy, true)
+        || !root_is(ck, rule->high, 'i', proxy, true)
+        || rule->form >= PP_N_FORMS
         || !root_is(ck, rule->reason, 's', proxy, true)
         || !root_is(ck, rule->body, 's', proxy, true)
         || rule->n_headers > PP_REPLY_HEADERS_MAX
@@ -506,6 +509,11 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
     case PP_CORRECT_TRUNCATE:
         if (rule->target == PP_NONE
             || !root_is(ck, rule->with, 'i', proxy, false)) {
+            return false;
+        }
+        break;
+    case PP_CORRECT_CLAMP:
+        if (rule->target == PP_NONE) {
             return false;
         }
         break;

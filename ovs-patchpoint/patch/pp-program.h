@@ -129,6 +129,9 @@ struct pp_program_rule {
     uint32_t first_capture, n_captures;
     uint32_t line;              /* In the patch's file. */
     uint8_t reset, raw, close, once;
+    uint32_t low, high;         /* Integer nodes, or PP_NONE. */
+    uint32_t form;              /* enum pp_number_form. */
+    uint32_t pad;
     int64_t status;
 };
 

@@ -212,7 +212,8 @@ explain_rule(const struct pp_patch *patch, size_t i)
             printf(" with status %"PRId64, rule->status);
         }
         printf("; the connection %s\n",
-               rule->close ? "is closed after it" : "goes on");
+               (rule->reset ? "is reset after it"
+                : rule->close ? "is closed after it" : "goes on"));
         break;
     case PP_CORRECT_CLOSE:
         printf(" the connection with %s\n", rule->reset ? "RST" : "FIN");
@@ -223,6 +224,7 @@ explain_rule(const struct pp_patch *patch, size_t i)
     case PP_CORRECT_DELETE:
     case PP_CORRECT_REPLACE:
     case PP_CORRECT_TRUNCATE:
+    case PP_CORRECT_CLAMP:
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
     default:

@@ -107,6 +107,52 @@ static const char *const good[] = {
          EXPLOIT("\"A .. c\\n\"", "to-server: \"A ../ c\\n\"")
          BENIGN("\"A . c\\n\"")),
 
+    /* Clamp, in each form; numbers that are within stay. */
+    GOOD("on: command\neach: pairs\n"
+         "when: is_decimal(value) and (parse_int(value) > 9"
+         " or parse_int(value) < 2)\n"
+         "correct: {clamp: value, min: 2, max: 4 + 5}\n",
+         EXPLOIT("\"A b a=10 b=99999999999999999999 c=007 d=0 e=9\\n\"",
+                 "to-server: \"A b a=9 b=9 c=007 d=2 e=9\\n\"")
+         BENIGN("\"A b a=9 b=2\\n\"")),
+    GOOD("on: command\nwhen: strtol(argument, 10) < -5\n"
+         "correct: {clamp: argument, min: -5}\n",
+         EXPLOIT("\"A -99999999999999999999 c\\n\"",
+                 "to-server: \"A -5 c\\n\"")
+         BENIGN("\"A -5 c\\n\"")),
+    GOOD("on: command\nwhen: parse_hex(argument) > 0xff\n"
+         "correct: {clamp: argument, max: 0xff, as: hex}\n",
+         EXPLOIT("\"A 1F00 c\\n\"", "to-server: \"A ff c\\n\"")
+         BENIGN("\"A FF c\\n\"")),
+    GOOD("on: command\nwhen: be16(argument, 0) > 0x4142\n"
+         "correct: {clamp: argument, max: 0x4142, as: be}\n",
+         EXPLOIT("\"A CA c\\n\"", "to-server: \"A AB c\\n\"")
+         BENIGN("\"A AB c\\n\"")),
+    GOOD("on: command\nwhen: le16(argument, 0) > 0x4142\n"
+         "correct: {clamp: argument, max: 0x4142, as: le}\n",
+         EXPLOIT("\"A AC c\\n\"", "to-server: \"A BA c\\n\"")
+         BENIGN("\"A BA c\\n\"")),
+    /* What is no number, or has no room for it, does not get through. */
+    GOOD("on: command\nwhen: argument starts_with '9'\n"
+         "correct: {clamp: argument, max: 5}\n",
+         EXPLOIT("\"A 9x c\\n\"", "close: reset")
+         EXPLOIT("\"A 9 c\\n\"", "to-server: \"A 5 c\\n\"")
+         BENIGN("\"A x9\\n\"")),
+    GOOD("on: command\nwhen: len(argument) == 1\n"
+         "correct: {clamp: argument, min: 256, as: be}\n",
+         EXPLOIT("\"A x c\\n\"", "close: reset") BENIGN("\"A xy\\n\"")),
+
+    /* An answer, and a FIN or a RST behind it. */
+    GOOD("on: command\nwhen: verb == 'EVIL'\n"
+         "correct: {reject: {status: 1, close: reset}}\n",
+         EXPLOIT("\"A\\nEVIL\\nB\\n\"",
+                 "to-server: \"A\\n\", to-client: \"1  \\n\", close: reset")
+         BENIGN("\"GOOD\\n\"")),
+    GOOD("on: command\nwhen: verb == 'EVIL'\n"
+         "correct: {reject: {raw: bye, close: fin}}\n",
+         EXPLOIT("\"EVIL\\nB\\n\"", "to-client: bye, close: fin")
+         BENIGN("\"GOOD\\n\"")),
+
     /* Several rules: the first that decides alone wins, over edits too. */
     HEAD "rules:\n"
     "  - on: command\n    when: verb == 'EVIL'\n"
@@ -237,6 +283,29 @@ static const struct {
       VECTORS, "'with' must be bytes, this is an integer; decimal()" },
     { HEAD "on: command\nwhen: 'true'\ncorrect: {truncate: verb, to: verb}\n"
       VECTORS, "'to' must be an integer, this is bytes" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {clamp: verb}\n" VECTORS,
+      "'clamp' wants 'min', 'max' or both" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {clamp: verb, max: verb}\n"
+      VECTORS, "'max' must be an integer, this is bytes" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {clamp: verb, max: 1, as: octal}\n" VECTORS,
+      "as decimal, hex, be or le, not as 'octal'" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {clamp: n.pairs, max: 1}\n"
+      VECTORS, "'n.pairs' cannot be edited" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {insert: \"'x'\"}\n" VECTORS,
+      "either 'before' or 'after'" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {insert: \"'x'\", before: verb, after: verb}\n" VECTORS,
+      "either 'before' or 'after'" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {insert: \"''\", before: verb}\n" VECTORS,
+      "to insert nothing changes nothing" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {reject: {status: 1, close: now}}\n" VECTORS,
+      "'close' is true, false, fin or reset" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {delete: verb, with: \"'x'\"}\n" VECTORS,
+      "unknown key 'with' in this correction; or it does not belong" },
     { HEAD "on: command\nwhen: 'true'\ncorrect: {close: now}\n" VECTORS,
       "'close' is 'fin' or 'reset'" },
     { HEAD "on: command\nwhen: 'true'\ncorrect: {drop: now}\n" VECTORS,

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a patch can say beyond plain comparisons, in the engine itself, behind
-its sandbox: parameters, set for each VM by policy, and regular expressions."""
+"""What a patch can say, in the engine itself, behind its sandbox: parameters, set
+for each VM by policy, regular expressions, answers with a RST behind them."""
 
 import os
+import socket
 import sys
 import tempfile
 import unittest
@@ -36,19 +37,38 @@ vectors:
     parameters: { longest: 10 }
     to-server: "GET /abcdefghi HTTP/1.1\r\nHost: a\r\n\r\n"
 '''
+RESET = r'''# SPDX-License-Identifier: Apache-2.0
+patch: CVE-2000-0002
+title: Numbers give the served folder away
+vendor: closes the socket with bytes of the client's unread
+affects: [{ product: npm/st, versions: "any" }]
+severity: 5
+proxy: http
+on: request
+when: is_decimal(slice(path, 1, len(path)))
+correct: { reject: { status: 403, close: reset } }
+same-as-vendor: it is
+vectors:
+  - exploit: a number
+    to-server: "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
+    expect: { to-client: "HTTP/1.1 403 Forbidden\r\n\r\n", close: reset }
+  - benign: a word
+    to-server: "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
+'''
 LONG = get(b"/abcdefghi")
 NAMES = "CVE-2000-0001."
 
 
-class Parameters(unittest.TestCase):
+class Language(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         os.chmod(cls.folder.name, 0o755)
-        with open(os.path.join(cls.folder.name, "CVE-2000-0001.yaml"), "w",
-                  encoding="utf-8") as f:
-            f.write(PATCH)
+        for name, text in (("1", PATCH), ("2", RESET)):
+            with open(os.path.join(cls.folder.name, "CVE-2000-000%s.yaml"
+                                   % name), "w", encoding="utf-8") as f:
+                f.write(text)
         cls.lab = pplab.Lab()
         cls.addClassCleanup(cls.lab.stop)
         cls.lab.start()
@@ -107,7 +127,7 @@ class Parameters(unittest.TestCase):
                 (NAMES + "longest=ten", "is not an integer from 1 to 99"),
                 (NAMES + "shortest=1", "has no parameter 'shortest'; it has: "
                                        "longest, answer"),
-                ("CVE-2000-0002.longest=1", "no patch 'CVE-2000-0002'"),
+                ("CVE-2000-0003.longest=1", "no patch 'CVE-2000-0003'"),
                 ("longest=1", "not of the form PATCH.NAME=VALUE"),
                 (NAMES + "answer=" + "x" * 257, "not of 0 to 256 bytes")):
             with self.subTest(value[:40]):
@@ -120,6 +140,21 @@ class Parameters(unittest.TestCase):
         self.lab.set_ids(self.vms[0], parameters=NAMES + "longest=11")
         self.lab.wait_status(self.vms[0].ifname, "protected", 10)
         self.assertIsNone(self.answer(self.vms[0]))
+
+    def test_answer_and_reset(self):
+        "the answer arrives whole, and a RST behind it"
+        with self.client.inside():
+            s = socket.create_connection((pplab.address(self.vms[1]), 80), 5)
+        with s:
+            s.sendall(get(b"/1"))
+            answer = b""
+            with self.assertRaises(ConnectionResetError):
+                while True:
+                    data = s.recv(4096)
+                    self.assertTrue(data, "a FIN, and no RST")
+                    answer += data
+        self.assertTrue(answer.startswith(b"HTTP/1.1 403 Forbidden\r\n"))
+        self.assertTrue(answer.endswith(b"\r\n\r\n"))
 
 
 if __name__ == "__main__":
