@@ -249,6 +249,7 @@ edit_one(struct work *w, const struct pp_program_rule *rule, uint32_t field,
     case PP_CORRECT_REJECT:
     case PP_CORRECT_CLOSE:
     case PP_CORRECT_DROP:
+    case PP_CORRECT_SET:
     default:
         break;
     }
@@ -322,6 +323,7 @@ decide_alone(struct work *w, const struct pp_program_rule *rule,
     case PP_CORRECT_CLAMP:
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
+    case PP_CORRECT_SET:
     default:
         return false;
     }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-state.h"
 #include "patch/pp-func.h"
 #include "patch/pp-regex.h"
 #include "util.h"
@@ -581,6 +582,11 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
         return;
     case PP_OP_DATE:
         date(m, value);
+        return;
+    case PP_OP_STATE:
+        i = pp_state_get(m->state, pp_program_states(m->program)[node->x].key);
+        *value = (node->type == PP_TYPE_INT ? pp_value_int(i)
+                  : pp_value_bool(i));
         return;
     case PP_OP_PARAM:
         *value = pp_patchset_param(m->set, m->program, node->x);

@@ -201,6 +201,7 @@ forget(struct pp_flow *flow, struct pp_stream *st, struct pp_conn_head *head)
     leave_list(flow, head);
     if (!head->packed) {
         pp_stream_conn_destroy(st, conn_of(head));
+        pp_inspect_end(flow->inspector, &conn_of(head)->inspect);
     }
     flow->memory -= malloc_usable_size(head);
     free(head);

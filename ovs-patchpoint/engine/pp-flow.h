@@ -67,6 +67,7 @@ struct pp_flow {
     uint32_t basis;             /* For hashes that nobody can foresee. */
     uint64_t memory;            /* Bytes of the connections, as the allocator
                                  * rounds them up. */
+    struct pp_inspector *inspector;     /* Of the connections, or NULL. */
 };
 
 void pp_flow_init(struct pp_flow *, uint32_t basis);

@@ -91,7 +91,8 @@ struct pp_rules {
 };
 
 /* State of one connection: PP_INSPECT_SIZE(proxy) bytes, zeroed, then
- * initialised.  No pointers in it, so that it may be moved or stored. */
+ * initialised.  No pointers in it, so that it may be moved or stored.  At the
+ * connection's end: pp_inspect_end(). */
 struct pp_inspect {
     bool reported;              /* Hits of the unit at hand were reported. */
     bool in_group;              /* Units with 'hold' came before it. */
@@ -100,6 +101,7 @@ struct pp_inspect {
     uint32_t wait_len;          /* Nothing new in a to-server view shorter
                                  * than this. */
     uint32_t corrections;
+    uint32_t state;             /* What patches keep: pp-state.h's handle. */
     uint64_t conn[];            /* The proxy's state, then that at the start
                                  * of the group. */
 };
@@ -114,6 +116,10 @@ void pp_inspect_init(struct pp_inspect *, const struct pp_proxy *,
 
 /* Makes zero what nobody will look at any more. */
 void pp_inspect_tidy(struct pp_inspect *, const struct pp_proxy *);
+
+/* Frees what the inspector keeps for a connection that is over, or that is to
+ * be initialised anew.  'ins' may be NULL: then it has kept nothing. */
+void pp_inspect_end(struct pp_inspector *ins, struct pp_inspect *);
 
 /* The next step of direction 'dir'.  'conn_aux' is handed to report().  What
  * '*step' points to is valid until the next call for the same inspector. */

@@ -100,6 +100,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pp_stream_udp_init(&pl->udp, &pl->output, counters);
     pl->inspector = pp_inspector_create(report);
     pp_inspector_set_aux(pl->inspector, pl);
+    pl->flow.inspector = pl->inspector;
     pp_inspector_set_counters(pl->inspector, counters);
     return pl;
 }
@@ -264,6 +265,7 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
     struct pp_held *held = NULL;
 
     if (conn->restarted) {
+        pp_inspect_end(pl->inspector, &conn->inspect);
         pp_conn_inspect_init(conn);
         conn->restarted = false;
     }

@@ -80,6 +80,7 @@ play_destroy(struct play *play)
         ofpbuf_uninit(&play->side[i].in);
         ofpbuf_uninit(&play->side[i].out);
     }
+    pp_inspect_end(play->ins, play->in);
     free(play->in);
 }
 

@@ -28,11 +28,13 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-func.h \
 	ovs-patchpoint/patch/pp-lex.c \
 	ovs-patchpoint/patch/pp-lex.h \
+	ovs-patchpoint/patch/pp-op.c \
 	ovs-patchpoint/patch/pp-param.c \
 	ovs-patchpoint/patch/pp-param.h \
 	ovs-patchpoint/patch/pp-patch-correct.c \
 	ovs-patchpoint/patch/pp-patch-params.c \
 	ovs-patchpoint/patch/pp-patch-private.h \
+	ovs-patchpoint/patch/pp-patch-state.c \
 	ovs-patchpoint/patch/pp-patch-vectors.c \
 	ovs-patchpoint/patch/pp-patch.c \
 	ovs-patchpoint/patch/pp-patch.h \

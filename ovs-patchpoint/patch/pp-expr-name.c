@@ -14,6 +14,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "patch/pp-expr-private.h"
 #include "patch/pp-param.h"
+#include "patch/pp-patch.h"
 #include "patch/pp-func.h"
 #include "pp-proxy.h"
 #include "util.h"
@@ -185,6 +186,9 @@ fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
     for (size_t i = 0; i < p->env->n_params; i++) {
         pp_guess_add(&g, p->env->params[i].name);
     }
+    for (size_t i = 0; i < p->env->n_states; i++) {
+        pp_guess_add(&g, p->env->states[i].name);
+    }
     for (const struct pp_field *f = fields; f->name; f++) {
         if (f->events >> p->env->event & 1) {
             pp_guess_add(&g, f->name);
@@ -232,6 +236,19 @@ parse_let(struct pp_parser *p, size_t i)
     return e;
 }
 
+/* The name at hand is the 'i'th of what the patch itself declares. */
+static struct pp_expr *
+own_name(struct pp_parser *p, enum pp_op op, size_t i, enum pp_type type)
+{
+    struct pp_expr *e = pp_make(p, p->lex.off, op, type);
+
+    e->x = (uint32_t) i;
+    e->cost = 1;
+    e->name = xmemdup0(p->lex.text, p->lex.n);
+    pp_parse_next(p);
+    return e;
+}
+
 /* 'date' in a reply, a field, or an element's field. */
 struct pp_expr *
 pp_parse_name(struct pp_parser *p)
@@ -264,14 +281,12 @@ pp_parse_name(struct pp_parser *p)
     }
     for (size_t i = 0; i < p->env->n_params; i++) {
         if (pp_is_name(p->env->params[i].name, name, n)) {
-            struct pp_expr *e = pp_make(p, off, PP_OP_PARAM,
-                                        p->env->params[i].type);
-
-            e->x = (uint32_t) i;
-            e->cost = 1;
-            e->name = xmemdup0(name, n);
-            pp_parse_next(p);
-            return e;
+            return own_name(p, PP_OP_PARAM, i, p->env->params[i].type);
+        }
+    }
+    for (size_t i = 0; i < p->env->n_states; i++) {
+        if (pp_is_name(p->env->states[i].name, name, n)) {
+            return own_name(p, PP_OP_STATE, i, p->env->states[i].type);
         }
     }
     for (uint32_t i = 0; fields[i].name; i++) {

@@ -18,6 +18,7 @@
 #include "pp-value.h"
 
 struct pp_param;
+struct pp_patch_state;
 struct pp_proxy;
 
 /* Limits; what is beyond is refused when the patch is loaded. */
@@ -44,6 +45,8 @@ enum pp_op {
                                  * bytes; of type int, eight bytes each */
     PP_OP_NETS,                 /* text x, y: of struct pp_net */
     PP_OP_DATE,                 /* The time of the reply, as in HTTP. */
+    PP_OP_STATE,                /* State x: of the patch in a tree, of the
+                                 * program in a program. */
     PP_OP_PARAM,                /* Parameter x: of the patch in a tree, of the
                                  * program in a program. */
 
@@ -124,6 +127,8 @@ struct pp_expr_env {
     const struct pp_expr *each; /* The list that scope 0 runs over, or NULL. */
     const struct pp_param *params;      /* The patch's. */
     size_t n_params;
+    const struct pp_patch_state *states;        /* The patch's. */
+    size_t n_states;
     bool reply;                 /* In a reply: 'date' is known. */
     struct pp_let *lets;        /* Each may name those before it. */
     size_t n_lets;
@@ -144,6 +149,11 @@ struct pp_expr *pp_expr_parse_template(const char *text, size_t n,
                                        const struct pp_expr_env *env);
 
 void pp_expr_destroy(struct pp_expr *);
+
+/* Types of the arguments of 'op' and of what it gives, as in
+ * pp_func.signature; 'l' is a list, '*' what is to be looked at further.
+ * NULL: that is so for all of it. */
+const char *pp_op_signature(enum pp_op op);
 
 /* Does 'op' work its second argument out for each element of its first? */
 static inline bool

@@ -35,6 +35,8 @@ pp_correct_kind_name(enum pp_correct_kind kind)
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
         return "insert";
+    case PP_CORRECT_SET:
+        return "set";
     default:
         return "unknown";
     }

@@ -68,6 +68,13 @@ void pp_loader_vector_params(struct pp_loader *, struct pp_vector *,
                              struct pp_yaml *map);
 void pp_params_destroy(struct pp_param *, size_t n);
 
+/* Reads 'state'; and 'set', what 'rule' makes of it. */
+void pp_loader_states(struct pp_loader *);
+void pp_loader_set(struct pp_loader *, struct pp_rule *, struct pp_yaml *map);
+
+/* Reports states that no rule sets. */
+void pp_loader_states_end(struct pp_loader *);
+
 /* Reads the vectors. */
 void pp_loader_vectors(struct pp_loader *);
 

@@ -135,6 +135,8 @@ pp_loader_expr(struct pp_loader *ld, const struct pp_rule *rule,
         .reply = form == PP_A_TEMPLATE,
         .params = ld->patch->params,
         .n_params = ld->patch->n_params,
+        .states = ld->patch->states,
+        .n_states = ld->patch->n_states,
         .lets = ld->lets,
         .n_lets = ld->n_lets,
         .error = report_expr,
@@ -196,6 +198,11 @@ is_taken(const struct pp_loader *ld, const char *name)
     }
     for (size_t i = 0; i < ld->patch->n_params; i++) {
         if (!strcmp(ld->patch->params[i].name, name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ld->patch->n_states; i++) {
+        if (!strcmp(ld->patch->states[i].name, name)) {
             return true;
         }
     }
@@ -272,13 +279,15 @@ static void
 take_rule(struct pp_loader *ld, struct pp_yaml *map)
 {
     struct pp_patch *patch = ld->patch;
-    struct pp_yaml *on, *each, *when, *correct, *same;
+    struct pp_yaml *on, *each, *when, *correct, *set, *same;
     struct pp_rule *rule = &patch->rules[patch->n_rules];
 
     on = pp_loader_need(ld, map, "on", "the rule");
     each = pp_yaml_get(map, "each");
     when = pp_loader_need(ld, map, "when", "the rule");
-    correct = pp_loader_need(ld, map, "correct", "the rule");
+    set = pp_yaml_get(map, "set");
+    correct = (set ? pp_yaml_get(map, "correct")
+               : pp_loader_need(ld, map, "correct", "the rule"));
     same = map == ld->root ? NULL : pp_yaml_get(map, "same-as-vendor");
     patch->n_rules++;
     rule->line = when ? when->line : map->line;
@@ -307,7 +316,12 @@ take_rule(struct pp_loader *ld, struct pp_yaml *map)
                             "%s", pp_type_name(rule->when->type));
         }
     }
-    if (correct) {
+    if (set && (correct || each)) {
+        pp_loader_error(ld, set, "a rule that sets state has no 'correct' and "
+                        "no 'each': make it a rule of its own");
+    } else if (set) {
+        pp_loader_set(ld, rule, set);
+    } else if (correct) {
         pp_loader_correct(ld, rule, correct);
     }
     if (same) {
@@ -339,7 +353,7 @@ take_rules(struct pp_loader *ld)
         if (pp_loader_is(ld, list->items[i], PP_YAML_MAP, "a rule")) {
             take_rule(ld, list->items[i]);
             pp_loader_unused(ld, list->items[i], "the rule",
-                             "on, each, when, correct, same-as-vendor");
+                             "on, each, when, correct, set, same-as-vendor");
         }
     }
 }
@@ -478,8 +492,10 @@ take_patch(struct pp_loader *ld)
         return;                 /* All names would be unknown. */
     }
     pp_loader_params(ld);
+    pp_loader_states(ld);
     take_lets(ld, pp_yaml_get(root, "let"));
     take_rules(ld);
+    pp_loader_states_end(ld);
     end_lets(ld);
     for (size_t i = 0; i < patch->n_rules && !same; i++) {
         if (!patch->rules[i].same_as_vendor) {
@@ -492,10 +508,11 @@ take_patch(struct pp_loader *ld)
     pp_loader_unused(ld, root, "the patch",
                      (pp_yaml_get(root, "rules")
                       ? "patch, title, vendor, affects, severity, proxy, "
-                        "parameters, let, rules, same-as-vendor, vectors"
+                        "parameters, state, let, rules, same-as-vendor, "
+                        "vectors"
                       : "patch, title, vendor, affects, severity, proxy, "
-                        "parameters, let, on, each, when, correct, "
-                        "same-as-vendor, vectors"));
+                        "parameters, state, let, on, each, when, correct, "
+                        "set, same-as-vendor, vectors"));
 }
 
 struct pp_patch *
@@ -593,6 +610,11 @@ rule_destroy(struct pp_rule *rule)
         pp_expr_destroy(rule->headers[i].name);
         pp_expr_destroy(rule->headers[i].value);
     }
+    for (size_t i = 0; i < rule->n_sets; i++) {
+        pp_expr_destroy(rule->sets[i].value);
+        free(rule->sets[i].text);
+    }
+    free(rule->sets);
     free(rule->headers);
     free(rule->each_text);
     free(rule->when_text);
@@ -628,6 +650,10 @@ pp_patch_destroy(struct pp_patch *patch)
         free(patch->affects[i].product);
         free(patch->affects[i].versions);
     }
+    for (size_t i = 0; i < patch->n_states; i++) {
+        free(patch->states[i].name);
+    }
+    free(patch->states);
     pp_params_destroy(patch->params, patch->n_params);
     free(patch->rules);
     free(patch->vectors);

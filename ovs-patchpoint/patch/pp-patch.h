@@ -28,6 +28,7 @@ struct pp_param_choice;
 #define PP_PATCH_VECTORS_MAX 500
 #define PP_PATCH_TURNS_MAX 200              /* In one vector. */
 #define PP_PATCH_ID_MAX 64                  /* Bytes in an id. */
+#define PP_PATCH_STATES_MAX 8               /* Values kept of a connection. */
 
 struct pp_affects {
     char *product;              /* "npm/st", "debian/puma". */
@@ -45,6 +46,7 @@ enum pp_correct_kind {
                                  * 'high' if it is beyond. */
     PP_CORRECT_INSERT_BEFORE,   /* 'with' is put in front of 'target'. */
     PP_CORRECT_INSERT_AFTER,    /* 'with' is put behind 'target'. */
+    PP_CORRECT_SET,             /* Nothing; 'sets' are made. */
 };
 
 /* How a number is written where it is clamped. */
@@ -61,6 +63,20 @@ const char *pp_correct_kind_name(enum pp_correct_kind);
 struct pp_reject_header {
     struct pp_expr *name;
     struct pp_expr *value;
+};
+
+/* What the patch keeps of a connection: an integer or a flag. */
+struct pp_patch_state {
+    char *name;
+    enum pp_type type;
+    bool is_set;                /* By some rule. */
+};
+
+/* A new value for one of these. */
+struct pp_set {
+    uint32_t state;             /* In the patch. */
+    struct pp_expr *value;
+    char *text;                 /* As written, for people. */
 };
 
 /* One condition and its correction. */
@@ -89,6 +105,8 @@ struct pp_rule {
     bool close;                 /* The server closes after it. */
     struct pp_reject_header *headers;
     size_t n_headers;
+    struct pp_set *sets;        /* Set. */
+    size_t n_sets;
 };
 
 /* Vectors: what a patch does to whole conversations. */
@@ -143,6 +161,8 @@ struct pp_patch {
     const struct pp_proxy *proxy;
     struct pp_param *params;
     size_t n_params;
+    struct pp_patch_state *states;
+    size_t n_states;
     struct pp_rule *rules;
     size_t n_rules;
     struct pp_vector *vectors;

@@ -112,83 +112,6 @@ range_fits(uint32_t first, uint32_t n, struct pp_table table)
     return first <= table.n && n <= table.n - first;
 }
 
-/* Arguments' types and the result's, as in pp_func.signature; 'l' is a list,
- * '*' what the code below looks at. */
-static const char *
-op_signature(enum pp_op op)
-{
-    switch (op) {
-    case PP_OP_BOOL:
-        return "b:";
-    case PP_OP_INT:
-    case PP_OP_INDEX:
-        return "i:";
-    case PP_OP_BYTES:
-    case PP_OP_CLASS:
-    case PP_OP_NETS:
-    case PP_OP_DATE:
-    case PP_OP_PIECE:
-        return "s:";
-    case PP_OP_SET:
-    case PP_OP_PARAM:
-    case PP_OP_FIELD:
-    case PP_OP_ELEM:
-        return "*:";
-    case PP_OP_LIST:
-        return "l:";
-    case PP_OP_SELECT:
-        return "l:*";
-    case PP_OP_FIRST:
-        return "*:l";
-    case PP_OP_SPLIT:
-        return "l:ss";
-    case PP_OP_NOT:
-        return "b:b";
-    case PP_OP_MATCHES:
-        return "b:s";
-    case PP_OP_AND:
-    case PP_OP_OR:
-        return "b:bb";
-    case PP_OP_IF:
-        return "*:b**";
-    case PP_OP_EQ:
-    case PP_OP_NE:
-    case PP_OP_LT:
-    case PP_OP_LE:
-    case PP_OP_GT:
-    case PP_OP_GE:
-    case PP_OP_IN:
-        return "b:**";
-    case PP_OP_EQ_NOCASE:
-        return "b:ss";
-    case PP_OP_ADD:
-    case PP_OP_SUB:
-    case PP_OP_MUL:
-    case PP_OP_DIV:
-    case PP_OP_MOD:
-    case PP_OP_BIT_AND:
-    case PP_OP_BIT_OR:
-    case PP_OP_SHL:
-    case PP_OP_SHR:
-        return "i:ii";
-    case PP_OP_NEG:
-        return "i:i";
-    case PP_OP_ANY:
-    case PP_OP_ALL:
-        return "b:lb";
-    case PP_OP_COUNT_IF:
-        return "i:lb";
-    case PP_OP_SUM:
-        return "i:li";
-    case PP_OP_COUNT:
-        return "i:l";
-    case PP_OP_CALL:
-    case PP_N_OPS:
-    default:
-        return NULL;
-    }
-}
-
 static bool
 type_is(char letter, uint8_t type)
 {
@@ -278,6 +201,11 @@ check_op(struct checker *ck, const struct pp_node *node)
     case PP_OP_SET:
     case PP_OP_NETS:
         return check_constant(ck, node);
+
+    case PP_OP_STATE:
+        return (node->x < ck->program->states.n
+                && pp_program_states(ck->program)[node->x].type
+                   == node->type);
 
     case PP_OP_PARAM:
         return (node->x < ck->program->params.n
@@ -387,7 +315,7 @@ check_node(struct checker *ck, uint32_t index)
         }
         signature = pp_funcs[node->x].signature;
     } else {
-        signature = op_signature(node->op);
+        signature = pp_op_signature(node->op);
     }
     if (!signature || strlen(signature + 2) != node->n_args
         || node->n_args > PP_EXPR_ARGS_MAX
@@ -465,6 +393,30 @@ check_gates(const struct checker *ck, struct pp_program_gates gates,
 }
 
 static bool
+sets_are_sound(const struct checker *ck, const struct pp_program_rule *rule,
+               uint32_t proxy)
+{
+    const struct pp_program *program = ck->program;
+    const struct pp_program_set *sets = pp_program_at(program, program->sets);
+
+    if (!range_fits(rule->first_set, rule->n_sets, program->sets)
+        || (rule->n_sets && rule->each != PP_NONE)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < rule->n_sets; i++) {
+        const struct pp_program_set *set = &sets[rule->first_set + i];
+
+        if (set->state >= program->states.n
+            || !root_is(ck, set->node, '*', proxy, false)
+            || pp_program_nodes(program)[set->node].type
+               != pp_program_states(program)[set->state].type) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
 check_rule(const struct checker *ck, const struct pp_program_rule *rule)
 {
     const struct pp_program *program = ck->program;
@@ -494,7 +446,8 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
         || !range_fits(rule->first_header, rule->n_headers, program->headers)
         || !range_fits(rule->first_capture, rule->n_captures,
                        program->captures)
-        || rule->kind > PP_CORRECT_INSERT_AFTER) {
+        || !sets_are_sound(ck, rule, proxy)
+        || rule->kind > PP_CORRECT_SET) {
         return false;
     }
     switch ((enum pp_correct_kind) rule->kind) {
@@ -527,6 +480,7 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
     case PP_CORRECT_REJECT:
     case PP_CORRECT_CLOSE:
     case PP_CORRECT_DROP:
+    case PP_CORRECT_SET:
     default:
         break;
     }
@@ -702,7 +656,7 @@ check_patches(const struct pp_program *program)
 }
 
 static const char *
-check_params(const struct pp_program *program)
+check_declared(const struct pp_program *program)
 {
     for (uint32_t i = 0; i < program->params.n; i++) {
         const struct pp_program_param *p = &program_params(program)[i];
@@ -721,6 +675,13 @@ check_params(const struct pp_program *program)
         end = (uint64_t) p->word + pp_param_words(p->type, p->max);
         if (!text_fits(program, p->name) || end > program->param_words) {
             return "a parameter is out of bounds";
+        }
+    }
+    for (uint32_t i = 0; i < program->states.n; i++) {
+        uint32_t type = pp_program_states(program)[i].type;
+
+        if (type != PP_TYPE_INT && type != PP_TYPE_BOOL) {
+            return "a state is not sound";
         }
     }
     return (program->param_words <= PP_PROGRAM_MAX / 8 ? NULL
@@ -759,6 +720,9 @@ pp_program_check(const void *blob, size_t size,
                        sizeof(struct pp_program_capture))
         || !table_fits(program, program->params,
                        sizeof(struct pp_program_param))
+        || !table_fits(program, program->states,
+                       sizeof(struct pp_program_state))
+        || !table_fits(program, program->sets, sizeof(struct pp_program_set))
         || !table_fits(program, program->events,
                        sizeof(struct pp_program_event))
         || !table_fits(program, program->groups,
@@ -775,7 +739,7 @@ pp_program_check(const void *blob, size_t size,
     }
     error = check_proxies(&ck);
     error = error ? error : check_patches(program);
-    error = error ? error : check_params(program);
+    error = error ? error : check_declared(program);
     if (error) {
         return error;
     }

@@ -60,6 +60,8 @@ struct pp_program {
     struct pp_table headers;    /* struct pp_program_header */
     struct pp_table captures;   /* struct pp_program_capture */
     struct pp_table params;     /* struct pp_program_param */
+    struct pp_table states;     /* struct pp_program_state */
+    struct pp_table sets;       /* struct pp_program_set */
     struct pp_table events;     /* struct pp_program_event */
     struct pp_table groups;     /* struct pp_program_group */
     struct pp_table guards;     /* struct pp_program_guard */
@@ -94,6 +96,20 @@ struct pp_program_param {
     int64_t min, max;           /* Of the integer, or of the length. */
     uint32_t type;              /* enum pp_type. */
     uint32_t word;              /* Where a patch set's words for it start. */
+};
+
+/* A value that a patch keeps of a connection. */
+struct pp_program_state {
+    uint64_t key;               /* Of the patch's id and the name: the same in
+                                 * every program that has them. */
+    uint32_t type;              /* PP_TYPE_INT or PP_TYPE_BOOL. */
+    uint32_t pad;
+};
+
+/* What it becomes. */
+struct pp_program_set {
+    uint32_t state;             /* Index into 'states'. */
+    uint32_t node;              /* Of its type. */
 };
 
 /* One expression node. */
@@ -131,6 +147,7 @@ struct pp_program_rule {
     uint8_t reset, raw, close, once;
     uint32_t low, high;         /* Integer nodes, or PP_NONE. */
     uint32_t form;              /* enum pp_number_form. */
+    uint32_t first_set, n_sets;
     uint32_t pad;
     int64_t status;
 };
@@ -224,6 +241,12 @@ static inline const struct pp_program_rule *
 pp_program_rules(const struct pp_program *program)
 {
     return pp_program_at(program, program->rules);
+}
+
+static inline const struct pp_program_state *
+pp_program_states(const struct pp_program *program)
+{
+    return pp_program_at(program, program->states);
 }
 
 static inline struct pp_bytes

@@ -221,6 +221,14 @@ explain_rule(const struct pp_patch *patch, size_t i)
     case PP_CORRECT_DROP:
         printf(" it silently; the connection goes on\n");
         break;
+    case PP_CORRECT_SET:
+        for (size_t j = 0; j < rule->n_sets; j++) {
+            printf("%s %s to %s", j ? "," : "",
+                   patch->states[rule->sets[j].state].name,
+                   rule->sets[j].text);
+        }
+        printf("\n");
+        break;
     case PP_CORRECT_DELETE:
     case PP_CORRECT_REPLACE:
     case PP_CORRECT_TRUNCATE:
@@ -279,6 +287,10 @@ explain(const struct pp_patch *p)
     }
     for (size_t i = 0; i < p->n_params; i++) {
         explain_param(&p->params[i]);
+    }
+    for (size_t i = 0; i < p->n_states; i++) {
+        printf("  keeps     %s, %s, of each connection\n", p->states[i].name,
+               p->states[i].type == PP_TYPE_INT ? "an integer" : "a flag");
     }
     for (size_t i = 0; i < p->n_rules; i++) {
         explain_rule(p, i);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a patch can say, in the engine itself, behind its sandbox: parameters, set
-for each VM by policy, regular expressions, answers with a RST behind them."""
+for each VM by policy, regular expressions, answers with a RST behind them, and
+what is kept of a connection."""
 
 import os
 import socket
@@ -55,6 +56,29 @@ vectors:
   - benign: a word
     to-server: "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 '''
+COUNT = r'''# SPDX-License-Identifier: Apache-2.0
+patch: CVE-2000-0003
+title: A third question on one connection is one too many
+vendor: counts the questions of a connection
+affects: [{ product: npm/st, versions: "any" }]
+severity: 5
+proxy: http
+state: { asked: int }
+rules:
+  - on: request
+    when: path == "/question"
+    set: { asked: asked + 1 }
+  - on: request
+    when: path == "/question" and asked >= 2
+    correct: { reject: { raw: "${asked}." } }
+same-as-vendor: it is
+vectors:
+  - exploit: three
+    to-server: "GET /question HTTP/1.1\r\nHost: a\r\n\r\nGET /question HTTP/1.1\r\nHost: a\r\n\r\nGET /question HTTP/1.1\r\nHost: a\r\n\r\n"
+    expect: { to-server: "GET /question HTTP/1.1\r\nHost: a\r\n\r\nGET /question HTTP/1.1\r\nHost: a\r\n\r\n" }
+  - benign: two
+    to-server: "GET /question HTTP/1.1\r\nHost: a\r\n\r\nGET /question HTTP/1.1\r\nHost: a\r\n\r\n"
+'''
 LONG = get(b"/abcdefghi")
 NAMES = "CVE-2000-0001."
 
@@ -65,7 +89,7 @@ class Language(unittest.TestCase):
         cls.folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(cls.folder.cleanup)
         os.chmod(cls.folder.name, 0o755)
-        for name, text in (("1", PATCH), ("2", RESET)):
+        for name, text in (("1", PATCH), ("2", RESET), ("3", COUNT)):
             with open(os.path.join(cls.folder.name, "CVE-2000-000%s.yaml"
                                    % name), "w", encoding="utf-8") as f:
                 f.write(text)
@@ -127,7 +151,7 @@ class Language(unittest.TestCase):
                 (NAMES + "longest=ten", "is not an integer from 1 to 99"),
                 (NAMES + "shortest=1", "has no parameter 'shortest'; it has: "
                                        "longest, answer"),
-                ("CVE-2000-0003.longest=1", "no patch 'CVE-2000-0003'"),
+                ("CVE-2000-0004.longest=1", "no patch 'CVE-2000-0004'"),
                 ("longest=1", "not of the form PATCH.NAME=VALUE"),
                 (NAMES + "answer=" + "x" * 257, "not of 0 to 256 bytes")):
             with self.subTest(value[:40]):
@@ -155,6 +179,27 @@ class Language(unittest.TestCase):
                     answer += data
         self.assertTrue(answer.startswith(b"HTTP/1.1 403 Forbidden\r\n"))
         self.assertTrue(answer.endswith(b"\r\n\r\n"))
+
+    def test_state(self):
+        "what is kept is kept for one connection, over a reload too"
+        def ask(s):
+            s.sendall(get(b"/question"))
+            return s.recv(65536)
+
+        with self.client.inside():
+            one, other = (socket.create_connection(
+                (pplab.address(self.vms[1]), 80), 5) for _ in range(2))
+        with one, other:
+            self.assertTrue(ask(one).startswith(b"HTTP/1.1 404"))
+            self.assertTrue(ask(one).startswith(b"HTTP/1.1 404"))
+            self.assertEqual(ask(one), b"2.")
+            self.assertTrue(ask(other).startswith(b"HTTP/1.1 404"))
+            self.set_all(NAMES + "answer=yes")
+            self.becomes(self.vms[1], b"yes")
+            self.lab.daemon("patch/reload")
+            self.assertEqual(ask(one), b"3.")
+            self.assertTrue(ask(other).startswith(b"HTTP/1.1 404"))
+            self.assertEqual(ask(other), b"2.")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ UNIT_SUITES = \
 	tests/unit/test-patch \
 	tests/unit/test-reassembly \
 	tests/unit/test-smtp \
+	tests/unit/test-state \
 	tests/unit/test-stream \
 	tests/unit/test-timers \
 	tests/unit/test-udp
