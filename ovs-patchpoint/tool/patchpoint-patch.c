@@ -190,6 +190,27 @@ explain_expr(const char *what, const struct pp_expr *e)
     }
 }
 
+/* What the rule works out when its condition holds. */
+static uint64_t
+correction_cost(const struct pp_rule *rule)
+{
+    const struct pp_expr *const parts[] = {
+        rule->with, rule->low, rule->high, rule->reason, rule->body,
+    };
+    uint64_t cost = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        cost += parts[i] ? parts[i]->cost : 0;
+    }
+    for (size_t i = 0; i < rule->n_headers; i++) {
+        cost += rule->headers[i].name->cost + rule->headers[i].value->cost;
+    }
+    for (size_t i = 0; i < rule->n_sets; i++) {
+        cost += rule->sets[i].value->cost;
+    }
+    return cost;
+}
+
 static void
 explain_rule(const struct pp_patch *patch, size_t i)
 {
@@ -240,8 +261,12 @@ explain_rule(const struct pp_patch *patch, size_t i)
         explain_expr("field", rule->target);
         break;
     }
-    printf("    nominal cost %u of at most %d\n", rule->when->cost,
+    printf("    nominal cost %u of at most %d", rule->when->cost,
            PP_EXPR_COST_MAX);
+    if (correction_cost(rule)) {
+        printf("; %"PRIu64" more if it holds", correction_cost(rule));
+    }
+    printf("\n");
     if (rule->same_as_vendor) {
         printf("    as the vendor:");
         print_wrapped(rule->same_as_vendor);
