@@ -115,6 +115,12 @@ pp_inspector_set_counters(struct pp_inspector *ins, struct pp_counters *c)
     ins->counters = c;
 }
 
+size_t
+pp_inspector_memory(const struct pp_inspector *ins)
+{
+    return ins->states.n_used * sizeof(struct pp_state);
+}
+
 void
 pp_inspector_set_now(struct pp_inspector *ins, int64_t now)
 {

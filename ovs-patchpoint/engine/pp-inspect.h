@@ -80,6 +80,9 @@ void pp_inspector_set_aux(struct pp_inspector *, void *aux);
 struct pp_counters;
 void pp_inspector_set_counters(struct pp_inspector *, struct pp_counters *);
 
+/* Bytes that patches keep of connections. */
+size_t pp_inspector_memory(const struct pp_inspector *);
+
 /* Time for replies, in seconds since 1970; the caller keeps it going. */
 void pp_inspector_set_now(struct pp_inspector *, int64_t now);
 

@@ -488,6 +488,7 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     pl->counters->held_bytes = pl->stream.held;
     pl->counters->memory = (pl->flow.memory + pl->stream.held
                             + pl->reassembly.bytes
+                            + pp_inspector_memory(pl->inspector)
                             + (pl->flow.conns.mask + 1)
                               * sizeof(struct hmap_node *));
     return MIN(expire, pp_stream_deadline(&pl->stream));

@@ -86,6 +86,7 @@ add(struct pp_states *all, const struct pp_state *from)
     } else {
         return 0;
     }
+    all->n_used++;
     all->s[handle - 1] = xmemdup(from, sizeof *from);
     all->s[handle - 1]->start = 0;
     return handle;
@@ -97,6 +98,7 @@ drop(struct pp_states *all, uint32_t handle)
     if (handle) {
         free(all->s[handle - 1]);
         all->s[handle - 1] = NULL;
+        all->n_used--;
         all->next[handle - 1] = all->free;
         all->free = handle;
     }

@@ -42,6 +42,7 @@ struct pp_states {
     uint32_t *next;             /* Of the free ones: the next handle. */
     uint32_t free;              /* First free handle, or 0. */
     uint32_t n;                 /* In 's'. */
+    uint32_t n_used;            /* Of these, not free. */
 };
 
 void pp_states_destroy(struct pp_states *);

@@ -286,6 +286,10 @@ START_TEST(test_bounds)
     ck_assert_uint_eq(handles[5], 0);
     ck_assert(pp_states_set(&all, &handles[PP_STATES_MAX], 1, 1));
     ck_assert_uint_eq(all.n, PP_STATES_MAX);
+    for (uint32_t i = 0; i <= PP_STATES_MAX; i++) {
+        pp_states_forget(&all, &handles[i]);
+    }
+    ck_assert_uint_eq(all.n_used, 0);
     pp_states_destroy(&all);
     free(handles);
 }
