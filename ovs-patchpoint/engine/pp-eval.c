@@ -443,6 +443,15 @@ date(struct pp_matcher *m, struct pp_value *value)
     }
 }
 
+static struct pp_value
+end(const struct pp_ends *ends, enum pp_end which)
+{
+    return (which == PP_END_CLIENT_ADDRESS ? pp_value_address(ends->client)
+            : which == PP_END_SERVER_ADDRESS ? pp_value_address(ends->server)
+            : pp_value_int(which == PP_END_CLIENT_PORT ? ends->client_port
+                           : ends->server_port));
+}
+
 /* The value of a constant. */
 static struct pp_value
 constant(const struct pp_program *program, const struct pp_node *node)
@@ -582,6 +591,9 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
         return;
     case PP_OP_DATE:
         date(m, value);
+        return;
+    case PP_OP_END:
+        *value = m->ends ? end(m->ends, node->x) : nothing(node->type);
         return;
     case PP_OP_STATE:
         i = pp_state_get(m->state, pp_program_states(m->program)[node->x].key);

@@ -363,6 +363,7 @@ decide(struct pp_inspector *ins, const struct pp_rules *rules,
     }
     n_limits = ins->matcher.n_limits;
     ins->matcher.state = state;
+    ins->matcher.ends = rules->ends;
     pp_match(rules->program, rules->set, msg, &ins->matcher, &ins->hits);
     ins->counters->match_limits += ins->matcher.n_limits - n_limits;
     if (ins->hits.error) {

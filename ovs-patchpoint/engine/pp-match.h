@@ -72,6 +72,7 @@ struct pp_matcher {
     /* Stage 'match' and 'correct' only. */
     const struct pp_program *program;
     const struct pp_patchset *set;      /* Whose parameters count. */
+    const struct pp_ends *ends; /* Of the connection, or NULL. */
     const struct pp_state *state;       /* What patches keep; or NULL. */
     const struct pp_msg *msg;
     uint32_t proxy;             /* Index in the program. */

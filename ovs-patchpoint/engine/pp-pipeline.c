@@ -187,9 +187,11 @@ decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
     struct pp_rules rules;
     enum pp_fail fail = PP_FAIL_OPEN;
     bool ruled = rules_of(pl, conn, &rules, &fail);
+    struct pp_ends ends = pp_conn_ends(conn);
     struct pp_step step = { .kind = PP_STEP_MORE };
     struct pp_view view;
 
+    rules.ends = &ends;
     for (int i = 0; i < STEPS_MAX && pp_stream_view(&pl->stream, dir, &view);
          i++) {
         if (dir == PP_TO_SERVER) {
@@ -392,6 +394,7 @@ run_udp(struct pp_pipeline *pl, uint32_t bridge, const struct pp_packet *pkt,
     struct pp_conn *conn;
     struct pp_step step;
     struct pp_view view;
+    struct pp_ends ends;
 
     service = pp_flow_datagram(&pl->flow, bridge, pkt, &key, &server);
     if (!service) {
@@ -401,6 +404,8 @@ run_udp(struct pp_pipeline *pl, uint32_t bridge, const struct pp_packet *pkt,
     }
     rules = service_rules(pl, service);
     conn = pp_stream_udp_in(&pl->udp, &key, rules.proxy, pkt);
+    ends = pp_conn_ends(conn);
+    rules.ends = &ends;
     for (int i = 0; i < STEPS_MAX && pp_stream_udp_view(&pl->udp, &view);
          i++) {
         pp_inspect_step(pl->inspector, &conn->inspect, &rules, PP_TO_SERVER,

@@ -503,6 +503,7 @@ set_up(struct run *run, const struct pp_vector *v)
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
         const struct pp_program *program = run->rules[mode].program;
 
+        run->rules[mode].ends = &v->ends;
         pp_patchset_init(run->sets[mode], program);
         pp_patchset_set(run->sets[mode], program, 0, mode);
         for (size_t i = 0; i < v->n_params; i++) {

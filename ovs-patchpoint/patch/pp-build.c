@@ -527,15 +527,16 @@ find_guard(struct builder *b, uint32_t when, struct guard_text *texts,
         return false;
 
     case PP_OP_BOOL: case PP_OP_INT: case PP_OP_BYTES: case PP_OP_CLASS:
-    case PP_OP_SET: case PP_OP_NETS: case PP_OP_DATE: case PP_OP_STATE:
-    case PP_OP_PARAM: case PP_OP_FIELD: case PP_OP_LIST: case PP_OP_ELEM:
-    case PP_OP_PIECE: case PP_OP_INDEX: case PP_OP_SELECT: case PP_OP_FIRST:
-    case PP_OP_SPLIT: case PP_OP_NOT: case PP_OP_IF: case PP_OP_NE:
-    case PP_OP_LT: case PP_OP_LE: case PP_OP_GT: case PP_OP_GE: case PP_OP_ADD:
-    case PP_OP_SUB: case PP_OP_MUL: case PP_OP_DIV: case PP_OP_MOD:
-    case PP_OP_NEG: case PP_OP_BIT_AND: case PP_OP_BIT_OR: case PP_OP_SHL:
-    case PP_OP_SHR: case PP_OP_ANY: case PP_OP_ALL: case PP_OP_COUNT_IF:
-    case PP_OP_SUM: case PP_OP_COUNT: case PP_OP_CALL: case PP_OP_MATCHES:
+    case PP_OP_SET: case PP_OP_NETS: case PP_OP_DATE: case PP_OP_END:
+    case PP_OP_STATE: case PP_OP_PARAM: case PP_OP_FIELD: case PP_OP_LIST:
+    case PP_OP_ELEM: case PP_OP_PIECE: case PP_OP_INDEX: case PP_OP_SELECT:
+    case PP_OP_FIRST: case PP_OP_SPLIT: case PP_OP_NOT: case PP_OP_IF:
+    case PP_OP_NE: case PP_OP_LT: case PP_OP_LE: case PP_OP_GT: case PP_OP_GE:
+    case PP_OP_ADD: case PP_OP_SUB: case PP_OP_MUL: case PP_OP_DIV:
+    case PP_OP_MOD: case PP_OP_NEG: case PP_OP_BIT_AND: case PP_OP_BIT_OR:
+    case PP_OP_SHL: case PP_OP_SHR: case PP_OP_ANY: case PP_OP_ALL:
+    case PP_OP_COUNT_IF: case PP_OP_SUM: case PP_OP_COUNT: case PP_OP_CALL:
+    case PP_OP_MATCHES:
     case PP_N_OPS:
     default:
         return false;

@@ -158,6 +158,14 @@ name_in_scope(struct pp_parser *p, size_t off, unsigned int s,
     return e;
 }
 
+/* By enum pp_end. */
+static const char *const end_names[PP_N_ENDS] = {
+    [PP_END_CLIENT_ADDRESS] = "client.address",
+    [PP_END_CLIENT_PORT] = "client.port",
+    [PP_END_SERVER_ADDRESS] = "server.address",
+    [PP_END_SERVER_PORT] = "server.port",
+};
+
 static struct pp_expr *
 fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
 {
@@ -193,6 +201,9 @@ fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
         if (f->events >> p->env->event & 1) {
             pp_guess_add(&g, f->name);
         }
+    }
+    for (size_t i = 0; i < PP_N_ENDS; i++) {
+        pp_guess_add(&g, end_names[i]);
     }
     return pp_fail_guess(p, off, &g, "field");
 }
@@ -236,7 +247,7 @@ parse_let(struct pp_parser *p, size_t i)
     return e;
 }
 
-/* The name at hand is the 'i'th of what the patch itself declares. */
+/* The name at hand is the 'i'th of what no proxy publishes. */
 static struct pp_expr *
 own_name(struct pp_parser *p, enum pp_op op, size_t i, enum pp_type type)
 {
@@ -320,6 +331,11 @@ pp_parse_name(struct pp_parser *p)
         e->name = xmemdup0(name, n);
         pp_parse_next(p);
         return e;
+    }
+    for (size_t i = 0; i < PP_N_ENDS; i++) {
+        if (pp_is_name(end_names[i], name, n)) {
+            return own_name(p, PP_OP_END, i, pp_end_type(i));
+        }
     }
     if (pp_is_name("date", name, n)) {
         struct pp_expr *e;

@@ -45,6 +45,7 @@ enum pp_op {
                                  * bytes; of type int, eight bytes each */
     PP_OP_NETS,                 /* text x, y: of struct pp_net */
     PP_OP_DATE,                 /* The time of the reply, as in HTTP. */
+    PP_OP_END,                  /* x: enum pp_end */
     PP_OP_STATE,                /* State x: of the patch in a tree, of the
                                  * program in a program. */
     PP_OP_PARAM,                /* Parameter x: of the patch in a tree, of the
@@ -94,6 +95,22 @@ enum pp_op {
 
     PP_N_OPS
 };
+
+/* What is known of the ends of any connection. */
+enum pp_end {
+    PP_END_CLIENT_ADDRESS,      /* Bytes; see pp_value_address(). */
+    PP_END_CLIENT_PORT,         /* An integer. */
+    PP_END_SERVER_ADDRESS,
+    PP_END_SERVER_PORT,
+    PP_N_ENDS
+};
+
+static inline enum pp_type
+pp_end_type(enum pp_end end)
+{
+    return (end == PP_END_CLIENT_PORT || end == PP_END_SERVER_PORT
+            ? PP_TYPE_INT : PP_TYPE_BYTES);
+}
 
 struct pp_expr {
     enum pp_op op;

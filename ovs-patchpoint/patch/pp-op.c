@@ -25,6 +25,7 @@ pp_op_signature(enum pp_op op)
     case PP_OP_PIECE:
         return "s:";
     case PP_OP_SET:
+    case PP_OP_END:
     case PP_OP_STATE:
     case PP_OP_PARAM:
     case PP_OP_FIELD:

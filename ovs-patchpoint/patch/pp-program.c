@@ -202,6 +202,9 @@ check_op(struct checker *ck, const struct pp_node *node)
     case PP_OP_NETS:
         return check_constant(ck, node);
 
+    case PP_OP_END:
+        return node->x < PP_N_ENDS && node->type == pp_end_type(node->x);
+
     case PP_OP_STATE:
         return (node->x < ck->program->states.n
                 && pp_program_states(ck->program)[node->x].type

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a patch can say, in the engine itself, behind its sandbox: parameters, set
-for each VM by policy, regular expressions, answers with a RST behind them, and
-what is kept of a connection."""
+"""What a patch can say, in the engine itself, behind its sandbox: parameters,
+set for each VM by policy, regular expressions, answers with a RST behind them,
+who speaks to whom, and what is kept of a connection."""
 
 import os
 import socket
@@ -46,13 +46,20 @@ affects: [{ product: npm/st, versions: "any" }]
 severity: 5
 proxy: http
 on: request
-when: is_decimal(slice(path, 1, len(path)))
+when: >
+  is_decimal(slice(path, 1, len(path)))
+  and client.address in net "10.77.0.0/16" and client.port != server.port
+  and ip_text(server.address) starts_with "10.77." and server.port == 80
 correct: { reject: { status: 403, close: reset } }
 same-as-vendor: it is
 vectors:
   - exploit: a number
+    addresses: { client: 10.77.3.4, server: 10.77.3.5 }
     to-server: "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
     expect: { to-client: "HTTP/1.1 403 Forbidden\r\n\r\n", close: reset }
+  - benign: a number from elsewhere
+    addresses: { client: 10.78.3.4, server: 10.77.3.5 }
+    to-server: "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n"
   - benign: a word
     to-server: "GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 '''

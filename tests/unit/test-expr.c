@@ -593,6 +593,8 @@ static const struct {
     { "version(verb) < '1.2'", 16, "wants a version, this is bytes" },
     { "version(verb) == '1.2'", 14, "cannot be compared" },
     { "version(verb) in ['1.2']", 0, "'in' wants bytes, this is a version" },
+    { "client.addres == ''", 0, "did you mean 'client.address'?" },
+    { "client.port == ''", 12, "cannot be compared" },
     { "1 | verb == 1", 4, "arithmetic wants an integer" },
     { "sum(pairs, name) == 1", 11, "sum() wants an integer, this is bytes" },
     { "sum(pairs) == 1", 9, "a comma and an integer" },

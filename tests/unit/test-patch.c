@@ -182,6 +182,23 @@ static const char *const good[] = {
          "  - benign: b\n    to-server: \"A \\xff\\n\"\n"
          "  - benign: c\n    to-server: !bytes 'A \xc3\xbe'\n"),
 
+    /* Who speaks to whom, whatever the proxy publishes. */
+    GOOD("on: command\n"
+         "when: client.address in net ['192.0.2.0/31', '2001:db8::/32']"
+         " and client.port > 1024 and server.port == 7"
+         " and verb == ip_text(server.address)\n"
+         "correct: {reject: {status: 1, reason: "
+         "'${ip_text(client.address)} ${client.port}'}}\n",
+         EXPLOIT("\"192.0.2.2 a\\n\"", "to-client: \"1 192.0.2.1 49152 \\n\"")
+         "  - exploit: e\n"
+         "    addresses: {client: \"2001:db8::1\", server: \"::2\"}\n"
+         "    to-server: \"::2 b\\n\"\n"
+         "    expect: {to-client: \"1 2001:db8::1 49152 \\n\"}\n"
+         BENIGN("\"192.0.2.1 a\\n\"")
+         "  - benign: b\n"
+         "    addresses: {client: 192.0.2.3, server: 192.0.2.2}\n"
+         "    to-server: \"192.0.2.2 a\\n\"\n"),
+
     /* A search that would take too long counts as the patch says. */
     GOOD("on: command\nwhen: matches(argument, '^(a|aa)+$', true)\n"
          "correct: drop\n",
