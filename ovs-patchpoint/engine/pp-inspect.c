@@ -76,6 +76,7 @@ pp_inspector_create(void (*report)(void *, void *,
     ins->report = report;
     ins->own_counters = xzalloc(sizeof *ins->own_counters);
     ins->counters = ins->own_counters;
+    ins->states.max = PP_STATES_MAX;
     pp_matcher_init(&ins->matcher, PP_MATCH_ARENA_SIZE);
     ins->inserts = xmalloc(INSERT_MAX);
     ins->fixed[0] = xmalloc(FIXED_MAX);

@@ -75,7 +75,7 @@ add(struct pp_states *all, const struct pp_state *from)
 
     if (handle) {
         all->free = all->next[handle - 1];
-    } else if (all->n < PP_STATES_MAX) {
+    } else if (all->n < all->max) {
         if (!(all->n & (all->n - 1))) {
             size_t n = all->n ? 2 * (size_t) all->n : 1;
 

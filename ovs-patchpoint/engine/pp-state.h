@@ -17,7 +17,11 @@
 #include <stdint.h>
 
 #define PP_STATE_MAX 32         /* Values of one connection. */
-#define PP_STATES_MAX 65536     /* Connections that have any. */
+
+/* States in all: for as many connections as an engine follows (struct
+ * pp_limits), and for what groups started with, so that nobody can use up what
+ * others need. */
+#define PP_STATES_MAX (2 * 1024 * 1024)
 
 struct pp_state {
     uint32_t n;
@@ -43,6 +47,7 @@ struct pp_states {
     uint32_t free;              /* First free handle, or 0. */
     uint32_t n;                 /* In 's'. */
     uint32_t n_used;            /* Of these, not free. */
+    uint32_t max;               /* 'n' does not pass it. */
 };
 
 void pp_states_destroy(struct pp_states *);

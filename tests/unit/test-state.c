@@ -246,22 +246,24 @@ START_TEST(test_values)
 }
 END_TEST
 
+#define MOST 1000
+
 /* Those of all: what was never set takes no memory, the rest is bounded, and
  * what is given back is used again. */
 START_TEST(test_bounds)
 {
-    struct pp_states all = { .n = 0 };
-    uint32_t *handles = xcalloc(PP_STATES_MAX + 1, sizeof *handles);
+    struct pp_states all = { .max = MOST };
+    uint32_t *handles = xcalloc(MOST + 1, sizeof *handles);
     struct pp_state now;
 
     ck_assert(pp_states_set(&all, &handles[0], 1, 0));
     ck_assert_uint_eq(handles[0], 0);
     ck_assert_uint_eq(all.n, 0);
-    for (uint32_t i = 0; i < PP_STATES_MAX; i++) {
+    for (uint32_t i = 0; i < MOST; i++) {
         ck_assert(pp_states_set(&all, &handles[i], 1, i + 1));
     }
-    ck_assert(!pp_states_set(&all, &handles[PP_STATES_MAX], 1, 1));
-    ck_assert_uint_eq(handles[PP_STATES_MAX], 0);
+    ck_assert(!pp_states_set(&all, &handles[MOST], 1, 1));
+    ck_assert_uint_eq(handles[MOST], 0);
 
     /* There is no room for what a group starts with either: it is told, and
      * the group goes on. */
@@ -284,9 +286,9 @@ START_TEST(test_bounds)
     ck_assert(pp_states_set(&all, &handles[5], 1, 0));
     ck_assert(pp_states_commit(&all, &handles[5], NULL));
     ck_assert_uint_eq(handles[5], 0);
-    ck_assert(pp_states_set(&all, &handles[PP_STATES_MAX], 1, 1));
-    ck_assert_uint_eq(all.n, PP_STATES_MAX);
-    for (uint32_t i = 0; i <= PP_STATES_MAX; i++) {
+    ck_assert(pp_states_set(&all, &handles[MOST], 1, 1));
+    ck_assert_uint_eq(all.n, MOST);
+    for (uint32_t i = 0; i <= MOST; i++) {
         pp_states_forget(&all, &handles[i]);
     }
     ck_assert_uint_eq(all.n_used, 0);
