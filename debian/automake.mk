@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	debian/ovs-patchpoint.postinst \
 	debian/ovs-patchpoint.postrm \
 	debian/ovs-patchpoint.prerm \
+	debian/ovs-patchpoint-patches.docs \
 	debian/ovs-patchpoint-patches.install \
 	debian/rules \
 	debian/source/format

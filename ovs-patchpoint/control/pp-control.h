@@ -47,6 +47,7 @@ struct pp_tap;
 #define PP_KEY_FAIL "patchpoint-fail"
 #define PP_KEY_PORTS "patchpoint-ports"
 #define PP_KEY_LIMITS "patchpoint-limits"
+#define PP_KEY_PARAMETERS "patchpoint-parameters"
 #define PP_KEY_STATUS "patchpoint-status"
 #define PP_KEY_TAP "patchpoint-tap"     /* Marks a port of ours. */
 

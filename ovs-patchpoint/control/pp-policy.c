@@ -25,6 +25,7 @@
 #include "lib/vswitch-idl.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "patch/pp-param.h"
 #include "patch/pp-pool.h"
 #include "pp-control.h"
 #include "registry.h"
@@ -42,7 +43,7 @@ struct key_value {
 
 /* What the keys of one interface come to, as text. */
 struct wishes {
-    struct key_value policy, mode, fail, ports;
+    struct key_value policy, mode, fail, ports, parameters;
 };
 
 /* What is remembered of an interface. */
@@ -53,7 +54,7 @@ struct memory {
     bool seen;
     char *logged;               /* Error that was logged last. */
     /* Last values that made sense; 'policy' NULL: none were in force. */
-    char *policy, *mode, *fail, *ports;
+    char *policy, *mode, *fail, *ports, *parameters;
 };
 
 static struct hmap policies = HMAP_INITIALIZER(&policies);
@@ -86,15 +87,18 @@ memory_set_wishes(struct memory *m, const struct wishes *w)
     char *mode = w ? nullable_xstrdup(w->mode.value) : NULL;
     char *fail = w ? nullable_xstrdup(w->fail.value) : NULL;
     char *ports = w ? nullable_xstrdup(w->ports.value) : NULL;
+    char *parameters = w ? nullable_xstrdup(w->parameters.value) : NULL;
 
     free(m->policy);
     free(m->mode);
     free(m->fail);
     free(m->ports);
+    free(m->parameters);
     m->policy = policy;
     m->mode = mode;
     m->fail = fail;
     m->ports = ports;
+    m->parameters = parameters;
 }
 
 static void
@@ -113,6 +117,7 @@ policy_destroy(struct pp_policy *policy)
     free(policy->key);
     free(policy->patches);
     free(policy->services);
+    free(policy->params);
     free(policy);
 }
 
@@ -330,8 +335,8 @@ proxies_of(const struct pp_control *ctl, const uint64_t *bitmap, size_t *n)
     return proxies;
 }
 
-/* Finds the policy that is like 'like', whose 'patches' and 'services' it
- * copies, or makes it. */
+/* Finds the policy that is like 'like', whose 'patches', 'services' and
+ * 'params' it copies, or makes it. */
 static struct pp_policy *
 policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
 {
@@ -348,6 +353,13 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
     }
     ds_put_char(&key, ' ');
     ds_put_hex(&key, like->patches, words * sizeof *like->patches);
+    for (size_t i = 0; i < like->n_params; i++) {
+        const struct pp_param_choice *c = &like->params[i];
+
+        ds_put_format(&key, " %"PRIu32".%"PRIu32"=%"PRId64":", c->patch,
+                      c->param, c->value.i);
+        ds_put_hex(&key, c->value.bytes, sizeof c->value.bytes);
+    }
 
     hash = hash_string(ds_cstr(&key), 0);
     HMAP_FOR_EACH_WITH_HASH (policy, hmap_node, hash, &policies) {
@@ -362,8 +374,35 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
     policy->patches = xmemdup(like->patches, words * sizeof *like->patches);
     policy->services = xmemdup(like->services, MAX(1, like->n_services)
                                * sizeof *like->services);
+    policy->params = xmemdup(like->params, MAX(1, like->n_params)
+                             * sizeof *like->params);
     hmap_insert(&policies, &policy->hmap_node, hash);
     return policy;
+}
+
+/* Reads patchpoint-parameters into 'like'; those of patches that it has not
+ * are left out, so that it is equal to one that does not name them. */
+static char *
+parse_parameters(const struct pp_control *ctl, const struct key_value *kv,
+                 struct pp_policy *like)
+{
+    char *why, *error = NULL;
+    size_t n, kept = 0;
+
+    like->params = pp_params_parse(ctl->pool, kv->value ? kv->value : "", &n,
+                                   &why);
+    if (!like->params) {
+        error = key_error(PP_KEY_PARAMETERS, kv, "%s", why);
+        free(why);
+        return error;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (pp_bitmap_get(like->patches, like->params[i].patch)) {
+            like->params[kept++] = like->params[i];
+        }
+    }
+    like->n_params = kept;
+    return NULL;
 }
 
 /* Works 'w' out.  Returns NULL, with '*policyp' the policy or NULL and
@@ -397,6 +436,10 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
     if (*is_auto) {
         /* Until services are discovered. */
         pp_pool_select_word(ctl->pool, "all", like.patches);
+    }
+    error = parse_parameters(ctl, &w->parameters, &like);
+    if (error) {
+        goto out;
     }
     proxies = proxies_of(ctl, like.patches, &like.n_patches);
 
@@ -445,7 +488,50 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
 
 out:
     free(like.patches);
+    free(like.params);
     return error;
+}
+
+/* Those words of 'policy' that still mean something. */
+static char *
+known_words(const struct pp_control *ctl, const char *policy)
+{
+    uint64_t *bitmap = xcalloc(pp_pool_bitmap_words(ctl->pool),
+                               sizeof *bitmap);
+    struct ds known = DS_EMPTY_INITIALIZER;
+    char *copy = xstrdup(policy), *word, *save = NULL;
+
+    for (word = strtok_r(copy, ", \t\r\n", &save); word;
+         word = strtok_r(NULL, ", \t\r\n", &save)) {
+        if (pp_pool_select_word(ctl->pool, word, bitmap)) {
+            ds_put_format(&known, "%s ", word);
+        }
+    }
+    free(bitmap);
+    free(copy);
+    return ds_steal_cstr(&known);
+}
+
+/* The same for 'parameters', which may be NULL. */
+static char *
+known_parameters(const struct pp_control *ctl, const char *parameters)
+{
+    struct ds known = DS_EMPTY_INITIALIZER;
+    char *copy = xstrdup(parameters ? parameters : ""), *word, *save = NULL;
+
+    for (word = strtok_r(copy, ",; \t\r\n", &save); word;
+         word = strtok_r(NULL, ",; \t\r\n", &save)) {
+        char *error;
+        size_t n;
+
+        free(pp_params_parse(ctl->pool, word, &n, &error));
+        if (!error) {
+            ds_put_format(&known, "%s ", word);
+        }
+        free(error);
+    }
+    free(copy);
+    return ds_steal_cstr(&known);
 }
 
 /* As resolve(), for wishes that made sense with patches that were there then:
@@ -457,6 +543,7 @@ resolve_remembered(const struct pp_control *ctl, const struct memory *m,
     struct wishes w = {
         .policy = { m->policy, "" }, .mode = { m->mode, "" },
         .fail = { m->fail, "" }, .ports = { m->ports, "" },
+        .parameters = { m->parameters, "" },
     };
     struct pp_policy *policy;
     bool is_auto = false;
@@ -468,23 +555,15 @@ resolve_remembered(const struct pp_control *ctl, const struct memory *m,
     }
     error = resolve(ctl, &w, &policy, why_not, &is_auto);
     if (error) {
-        struct ds known = DS_EMPTY_INITIALIZER;
-        char *copy = xstrdup(m->policy), *word, *save = NULL;
-        uint64_t *bitmap = xcalloc(pp_pool_bitmap_words(ctl->pool),
-                                   sizeof *bitmap);
+        char *known = known_words(ctl, m->policy);
+        char *parameters = known_parameters(ctl, m->parameters);
 
         free(error);
-        for (word = strtok_r(copy, ", \t\r\n", &save); word;
-             word = strtok_r(NULL, ", \t\r\n", &save)) {
-            if (pp_pool_select_word(ctl->pool, word, bitmap)) {
-                ds_put_format(&known, "%s ", word);
-            }
-        }
-        free(bitmap);
-        free(copy);
-        w.policy.value = known.length ? ds_cstr(&known) : "none";
+        w.policy.value = *known ? known : "none";
+        w.parameters.value = parameters;
         error = resolve(ctl, &w, &policy, why_not, &is_auto);
-        ds_destroy(&known);
+        free(known);
+        free(parameters);
         if (error) {
             free(error);
             return NULL;
@@ -514,13 +593,14 @@ note_error(struct pp_iface *iface, struct memory *m, char *error)
 static void
 iface_run(const struct pp_control *ctl, struct pp_iface *iface)
 {
-    char *where[4] = { NULL, NULL, NULL, NULL };
+    char *where[5] = { NULL, NULL, NULL, NULL, NULL };
     struct memory *m = memory_get(&iface->uuid);
     struct wishes w = {
         .policy = lookup(ctl, iface, PP_KEY_POLICY, &where[0]),
         .mode = lookup(ctl, iface, PP_KEY_MODE, &where[1]),
         .fail = lookup(ctl, iface, PP_KEY_FAIL, &where[2]),
         .ports = lookup(ctl, iface, PP_KEY_PORTS, &where[3]),
+        .parameters = lookup(ctl, iface, PP_KEY_PARAMETERS, &where[4]),
     };
     struct pp_policy *policy = NULL;
     char *error = NULL;
@@ -659,12 +739,14 @@ pp_policy_check_keys(struct pp_control *ctl, const struct smap *ids,
         .mode = { smap_get(ids, PP_KEY_MODE), where },
         .fail = { smap_get(ids, PP_KEY_FAIL), where },
         .ports = { smap_get(ids, PP_KEY_PORTS), where },
+        .parameters = { smap_get(ids, PP_KEY_PARAMETERS), where },
     };
     struct pp_policy *policy;
     const char *why_not;
     bool is_auto = false;
 
-    if (!w.policy.value && !w.mode.value && !w.fail.value && !w.ports.value) {
+    if (!w.policy.value && !w.mode.value && !w.fail.value && !w.ports.value
+        && !w.parameters.value) {
         return NULL;
     }
     if (!w.policy.value) {
@@ -682,6 +764,11 @@ pp_policy_fill_set(const struct pp_policy *policy,
         if (pp_bitmap_get(policy->patches, i)) {
             pp_patchset_set(set, program, i, policy->mode);
         }
+    }
+    for (size_t i = 0; i < policy->n_params; i++) {
+        pp_patchset_set_param(set, program, policy->params[i].patch,
+                              policy->params[i].param,
+                              &policy->params[i].value);
     }
 }
 

@@ -15,6 +15,7 @@
 #include "patch/pp-program.h"
 
 struct pp_control;
+struct pp_param_choice;
 struct smap;
 
 /* A port that a policy protects. */
@@ -38,6 +39,8 @@ struct pp_policy {
     size_t n_patches;
     struct pp_service *services;
     size_t n_services;
+    struct pp_param_choice *params;     /* Of these patches, sorted. */
+    size_t n_params;
     bool in_use;
     uint32_t snapshot_set;      /* Offset in the snapshot being built. */
 };

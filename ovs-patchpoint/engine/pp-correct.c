@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "engine/pp-eval.h"
+#include "util.h"
 
 const char *
 pp_decision_name(enum pp_decision decision)
@@ -106,6 +107,103 @@ make_reply(struct work *w, const struct pp_program_rule *rule)
     reply->n_headers = rule->n_headers;
 }
 
+/* Reads the number in 's'; false if it is none.  Saturates. */
+static bool
+read_number(struct pp_bytes s, enum pp_number_form form, int64_t *value)
+{
+    uint64_t limit = INT64_MAX;
+    unsigned int base = form == PP_FORM_HEX ? 16 : 10;
+    bool negative = false;
+    uint64_t n = 0;
+
+    if (!s.n || (form >= PP_FORM_BE && s.n > 8)) {
+        return false;
+    }
+    if (form == PP_FORM_DECIMAL && s.n > 1
+        && (s.p[0] == '-' || s.p[0] == '+')) {
+        negative = s.p[0] == '-';
+        s.p++;
+        s.n--;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        if (form >= PP_FORM_BE) {
+            n = n << 8 | s.p[form == PP_FORM_BE ? i : s.n - 1 - i];
+        } else {
+            int digit = hexit_value(s.p[i]);
+
+            if (digit < 0 || digit >= (int) base) {
+                return false;
+            }
+            n = n > (limit - digit) / base ? limit : n * base + digit;
+        }
+    }
+    n = MIN(n, limit);
+    *value = negative ? -(int64_t) n : (int64_t) n;
+    return true;
+}
+
+/* The same the other way, in 'length' bytes where these have no end; false if
+ * it cannot be written so. */
+static bool
+write_number(struct work *w, int64_t value, enum pp_number_form form,
+             uint32_t length, struct pp_bytes *out)
+{
+    size_t size = form >= PP_FORM_BE ? length : 24;
+    uint8_t *p = pp_arena_alloc(&w->m->arena, size);
+    struct pp_buf buf;
+
+    if (!p) {
+        w->m->failed = true;
+        return true;
+    }
+    pp_buf_init(&buf, p, size);
+    if (form == PP_FORM_DECIMAL) {
+        pp_buf_putf(&buf, "%lld", (long long) value);
+    } else if (value < 0 || (form >= PP_FORM_BE && length < 8
+                             && value >> (8 * length))) {
+        return false;
+    } else if (form == PP_FORM_HEX) {
+        pp_buf_putf(&buf, "%llx", (unsigned long long) value);
+    } else {
+        for (uint32_t i = 0; i < length; i++) {
+            p[form == PP_FORM_LE ? i : length - 1 - i]
+                = (uint8_t) ((uint64_t) value >> (8 * i));
+        }
+        buf.len = length;
+    }
+    *out = (struct pp_bytes) { p, buf.len };
+    return true;
+}
+
+/* Moves the number that stands at 'span' into the range of 'rule'. */
+static void
+clamp(struct work *w, const struct pp_program_rule *rule, struct pp_span span)
+{
+    struct pp_bytes text = { w->msg->view.base + span.off, span.len };
+    struct pp_bytes out = { NULL, 0 };
+    int64_t value, clamped;
+
+    if (!read_number(text, rule->form, &value)) {
+        fail(w, "the field to be clamped is no number");
+        return;
+    }
+    clamped = value;
+    if (rule->low != PP_NONE) {
+        clamped = MAX(clamped, pp_eval(w->m, rule->low).i);
+    }
+    if (rule->high != PP_NONE) {
+        clamped = MIN(clamped, pp_eval(w->m, rule->high).i);
+    }
+    if (clamped == value) {
+        return;
+    }
+    if (!write_number(w, clamped, rule->form, span.len, &out)) {
+        fail(w, "what a number is clamped to does not fit into its field");
+    } else {
+        pp_edits_add(&w->c->edits, span.off, span.len, out);
+    }
+}
+
 /* Makes the edit of 'rule' to field 'field', element 'index', its field
  * 'sub' (or < 0). */
 static void
@@ -138,6 +236,9 @@ edit_one(struct work *w, const struct pp_program_rule *rule, uint32_t field,
         }
         break;
     }
+    case PP_CORRECT_CLAMP:
+        clamp(w, rule, value);
+        break;
     case PP_CORRECT_INSERT_BEFORE:
         pp_edits_add(edits, extent.off, 0, pp_eval(w->m, rule->with).s);
         break;
@@ -148,6 +249,7 @@ edit_one(struct work *w, const struct pp_program_rule *rule, uint32_t field,
     case PP_CORRECT_REJECT:
     case PP_CORRECT_CLOSE:
     case PP_CORRECT_DROP:
+    case PP_CORRECT_SET:
     default:
         break;
     }
@@ -204,6 +306,7 @@ decide_alone(struct work *w, const struct pp_program_rule *rule,
     switch ((enum pp_correct_kind) rule->kind) {
     case PP_CORRECT_REJECT:
         w->c->decision = PP_DECIDE_REJECT;
+        w->c->close = rule->reset ? PP_CLOSE_RESET : PP_CLOSE_FIN;
         enter(w, rule, hit);
         make_reply(w, rule);
         break;
@@ -217,8 +320,10 @@ decide_alone(struct work *w, const struct pp_program_rule *rule,
     case PP_CORRECT_DELETE:
     case PP_CORRECT_REPLACE:
     case PP_CORRECT_TRUNCATE:
+    case PP_CORRECT_CLAMP:
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
+    case PP_CORRECT_SET:
     default:
         return false;
     }

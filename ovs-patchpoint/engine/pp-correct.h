@@ -30,7 +30,8 @@ struct pp_correction {
     enum pp_decision decision;
     uint32_t patch, rule;       /* Who decided (of edits: the first), or
                                  * PP_NONE. */
-    enum pp_close close;        /* PP_DECIDE_CLOSE: FIN or RESET. */
+    enum pp_close close;        /* PP_DECIDE_CLOSE, and PP_DECIDE_REJECT if
+                                 * the connection ends: FIN or RESET. */
     struct pp_edits edits;      /* PP_DECIDE_EDIT; offsets in msg->view. */
     struct pp_reply reply;      /* PP_DECIDE_REJECT; for proxy->refuse(). */
     const char *failure;        /* Not NULL: the correction could not be made

@@ -10,9 +10,13 @@
 
 #include "engine/pp-eval.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-state.h"
 #include "patch/pp-func.h"
+#include "patch/pp-regex.h"
+#include "util.h"
 
 /* The generation that a value of node 'node' is good for: that of the
  * innermost element it depends on. */
@@ -84,6 +88,7 @@ values_equal(const struct pp_value *a, const struct pp_value *b)
     case PP_TYPE_INT:
         return a->i == b->i;
     case PP_TYPE_BYTES:
+    case PP_TYPE_VERSION:
         return pp_bytes_equal(a->s, b->s);
     case PP_TYPE_LIST:
     default:
@@ -138,6 +143,14 @@ arithmetic(enum pp_op op, int64_t a, int64_t b)
     } else if (op == PP_OP_MUL) {
         return (!__builtin_mul_overflow(a, b, &r) ? r
                 : (a < 0) != (b < 0) ? INT64_MIN : INT64_MAX);
+    } else if (op == PP_OP_BIT_AND) {
+        return a & b;
+    } else if (op == PP_OP_BIT_OR) {
+        return a | b;
+    } else if (op == PP_OP_SHL) {
+        return b > 63 ? 0 : (int64_t) ((uint64_t) a << (b < 0 ? 0 : b));
+    } else if (op == PP_OP_SHR) {
+        return a >> (b < 0 ? 0 : b > 63 ? 63 : b);
     } else if (!b) {
         return 0;
     } else if (b == -1) {
@@ -356,6 +369,22 @@ eval_bool(struct pp_matcher *m, uint32_t index)
     }
 }
 
+static void
+sum(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    const struct pp_cell *list = pp_eval_list(m, node->arg[0]);
+    int64_t total = 0;
+
+    for (uint32_t i = 0; i < list->value.count; i++) {
+        pp_eval_enter(m, (unsigned int) node->imm, &nodes[node->arg[0]],
+                      list, i);
+        total = arithmetic(PP_OP_ADD, total,
+                           pp_eval_at(m, node->arg[1])->i);
+    }
+    *value = pp_value_int(total);
+}
+
 /* any(), all(), count() with a condition. */
 static void
 loop(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
@@ -414,6 +443,15 @@ date(struct pp_matcher *m, struct pp_value *value)
     }
 }
 
+static struct pp_value
+end(const struct pp_ends *ends, enum pp_end which)
+{
+    return (which == PP_END_CLIENT_ADDRESS ? pp_value_address(ends->client)
+            : which == PP_END_SERVER_ADDRESS ? pp_value_address(ends->server)
+            : pp_value_int(which == PP_END_CLIENT_PORT ? ends->client_port
+                           : ends->server_port));
+}
+
 /* The value of a constant. */
 static struct pp_value
 constant(const struct pp_program *program, const struct pp_node *node)
@@ -426,11 +464,82 @@ constant(const struct pp_program *program, const struct pp_node *node)
             });
 }
 
+/* Regular expressions: compiled when the program changes, found by the node
+ * that looks for a match. */
+struct pp_regexes {
+    struct pp_regex_search *search;
+    size_t n;
+    struct {
+        uint32_t node;
+        struct pp_regex *re;    /* NULL if there was no memory for it. */
+    } r[];                      /* By 'node'. */
+};
+
+static void
+bind_regexes(struct pp_matcher *m)
+{
+    const struct pp_node *nodes = pp_program_nodes(m->program);
+    struct pp_regexes *all;
+    size_t n = 0;
+
+    for (uint32_t i = 0; i < m->program->nodes.n; i++) {
+        n += nodes[i].op == PP_OP_MATCHES;
+    }
+    if (!n) {
+        return;
+    }
+    m->regexes = all = xzalloc(sizeof *all + n * sizeof all->r[0]);
+    all->search = pp_regex_search_create();
+    for (uint32_t i = 0; i < m->program->nodes.n; i++) {
+        if (nodes[i].op == PP_OP_MATCHES) {
+            all->r[all->n].node = i;
+            all->r[all->n++].re = pp_regex_compile(
+                pp_program_text(m->program, nodes[i].x, nodes[i].y), NULL);
+        }
+    }
+}
+
+void
+pp_eval_unbind(struct pp_matcher *m)
+{
+    struct pp_regexes *all = m->regexes;
+
+    if (all) {
+        for (size_t i = 0; i < all->n; i++) {
+            pp_regex_destroy(all->r[i].re);
+        }
+        pp_regex_search_destroy(all->search);
+        free(all);
+        m->regexes = NULL;
+    }
+}
+
+static bool
+matches(struct pp_matcher *m, const struct pp_node *node)
+{
+    struct pp_regexes *all = m->regexes;
+    uint32_t index = (uint32_t) (node - pp_program_nodes(m->program));
+    struct pp_bytes x = pp_eval_at(m, node->arg[0])->s;
+    size_t low = 0, high = all->n;
+    enum pp_regex_result result;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        *(all->r[middle].node <= index ? &low : &high) = middle;
+    }
+    result = pp_regex_search(all->search, all->r[low].re, x);
+    m->n_limits += result == PP_REGEX_LIMIT;
+    return result == PP_REGEX_LIMIT ? node->imm : result == PP_REGEX_YES;
+}
+
 void
 pp_eval_bind(struct pp_matcher *m)
 {
     const struct pp_node *nodes = pp_program_nodes(m->program);
 
+    pp_eval_unbind(m);
+    bind_regexes(m);
     for (uint32_t i = 0; i < m->program->nodes.n; i++) {
         bool is_constant = nodes[i].op < PP_OP_DATE;
 
@@ -442,13 +551,16 @@ pp_eval_bind(struct pp_matcher *m)
     }
 }
 
-/* Whether a comparison of integers holds. */
+/* Whether a comparison of integers, or of versions, holds. */
 static bool
-compare(enum pp_op op, int64_t a, int64_t b)
+compare(enum pp_op op, const struct pp_value *a, const struct pp_value *b)
 {
-    return (op == PP_OP_LT ? a < b
-            : op == PP_OP_LE ? a <= b
-            : op == PP_OP_GT ? a > b : a >= b);
+    int order = (a->type == PP_TYPE_INT ? (a->i > b->i) - (a->i < b->i)
+                 : pp_bytes_compare(a->s, b->s));
+
+    return (op == PP_OP_LT ? order < 0
+            : op == PP_OP_LE ? order <= 0
+            : op == PP_OP_GT ? order > 0 : order >= 0);
 }
 
 /* Works node 'node' out anew.  'value' is its cell's. */
@@ -474,10 +586,22 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_BYTES:
     case PP_OP_CLASS:
     case PP_OP_SET:
+    case PP_OP_NETS:
         *value = constant(m->program, node);
         return;
     case PP_OP_DATE:
         date(m, value);
+        return;
+    case PP_OP_END:
+        *value = m->ends ? end(m->ends, node->x) : nothing(node->type);
+        return;
+    case PP_OP_STATE:
+        i = pp_state_get(m->state, pp_program_states(m->program)[node->x].key);
+        *value = (node->type == PP_TYPE_INT ? pp_value_int(i)
+                  : pp_value_bool(i));
+        return;
+    case PP_OP_PARAM:
+        *value = pp_patchset_param(m->set, m->program, node->x);
         return;
 
     case PP_OP_FIELD:
@@ -548,9 +672,9 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_LE:
     case PP_OP_GT:
     case PP_OP_GE:
-        i = pp_eval_at(m, node->arg[0])->i;
-        *value = pp_value_bool(compare(node->op, i,
-                                       pp_eval_at(m, node->arg[1])->i));
+        a = pp_eval_at(m, node->arg[0]);
+        *value = pp_value_bool(compare(node->op, a,
+                                       pp_eval_at(m, node->arg[1])));
         return;
     case PP_OP_IN:
         *value = pp_value_bool(in_set(m->program, &nodes[node->arg[1]],
@@ -562,6 +686,10 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_MUL:
     case PP_OP_DIV:
     case PP_OP_MOD:
+    case PP_OP_BIT_AND:
+    case PP_OP_BIT_OR:
+    case PP_OP_SHL:
+    case PP_OP_SHR:
         i = pp_eval_at(m, node->arg[0])->i;
         *value = pp_value_int(arithmetic(node->op, i,
                                          pp_eval_at(m, node->arg[1])->i));
@@ -576,12 +704,18 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_COUNT_IF:
         loop(m, node, value);
         return;
+    case PP_OP_SUM:
+        sum(m, node, value);
+        return;
     case PP_OP_COUNT:
         *value = pp_value_int(pp_eval_list(m, node->arg[0])->value.count);
         return;
 
     case PP_OP_CALL:
         call(m, node, value);
+        return;
+    case PP_OP_MATCHES:
+        *value = pp_value_bool(matches(m, node));
         return;
 
     case PP_OP_LIST:

@@ -21,11 +21,18 @@ struct pp_cell {
     const struct pp_bytes *pieces;      /* Of a split(). */
 };
 
+/* The regular expressions of a program. */
+struct pp_regexes;
+
+
 /* What a constant's value is good for: all. */
 #define PP_GEN_ALWAYS UINT64_MAX
 
 /* Fills the matcher's cells for its program: constants are there for good. */
 void pp_eval_bind(struct pp_matcher *);
+
+/* Frees what pp_eval_bind() made. */
+void pp_eval_unbind(struct pp_matcher *);
 
 /* Begins with message 'msg'; false if no patch is for its proxy. */
 bool pp_eval_begin(struct pp_matcher *, const struct pp_msg *msg);

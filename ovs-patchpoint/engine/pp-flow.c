@@ -201,6 +201,7 @@ forget(struct pp_flow *flow, struct pp_stream *st, struct pp_conn_head *head)
     leave_list(flow, head);
     if (!head->packed) {
         pp_stream_conn_destroy(st, conn_of(head));
+        pp_inspect_end(flow->inspector, &conn_of(head)->inspect);
     }
     flow->memory -= malloc_usable_size(head);
     free(head);
@@ -355,8 +356,8 @@ make_room(struct pp_flow *flow, struct pp_stream *st)
     return true;
 }
 
-void
-pp_conn_inspect_init(struct pp_conn *conn)
+struct pp_ends
+pp_conn_ends(const struct pp_conn *conn)
 {
     struct pp_ends ends = {
         .client_port = conn->head.key.client_port,
@@ -365,6 +366,14 @@ pp_conn_inspect_init(struct pp_conn *conn)
 
     memcpy(ends.client, &conn->head.key.client, sizeof ends.client);
     memcpy(ends.server, &conn->head.key.service, sizeof ends.server);
+    return ends;
+}
+
+void
+pp_conn_inspect_init(struct pp_conn *conn)
+{
+    struct pp_ends ends = pp_conn_ends(conn);
+
     pp_inspect_init(&conn->inspect, conn->head.proxy, &ends);
 }
 

@@ -67,6 +67,7 @@ struct pp_flow {
     uint32_t basis;             /* For hashes that nobody can foresee. */
     uint64_t memory;            /* Bytes of the connections, as the allocator
                                  * rounds them up. */
+    struct pp_inspector *inspector;     /* Of the connections, or NULL. */
 };
 
 void pp_flow_init(struct pp_flow *, uint32_t basis);
@@ -126,6 +127,10 @@ void pp_flow_for_each(const struct pp_flow *, uint32_t max,
                       void (*cb)(void *aux, const struct pp_conn *),
                       void *aux);
 
+/* Who the ends of 'conn' are. */
+struct pp_ends pp_conn_ends(const struct pp_conn *);
+
+/* Takes it off the table and frees it. */
 void pp_flow_forget(struct pp_flow *, struct pp_stream *, struct pp_conn *);
 
 /* Forgets what is over, or idle for too long, and packs what is quiet.

@@ -15,14 +15,19 @@
 #include <string.h>
 
 #include "engine/pp-correct.h"
+#include "engine/pp-eval.h"
 #include "engine/pp-ipc.h"
 #include "engine/pp-match.h"
+#include "engine/pp-state.h"
 #include "patch/pp-program.h"
 #include "registry.h"
 #include "util.h"
 
 /* Corrections of one unit that may follow from one another. */
 #define ROUNDS_MAX 4
+
+/* Values that patches may set on one message. */
+#define SETS_MAX 64
 
 /* Room for what corrections put in, in bytes. */
 #define INSERT_MAX (256 * 1024)
@@ -45,6 +50,14 @@ struct pp_inspector {
     void *scratch[PP_PROXIES_MAX];      /* By proxy, made when needed. */
     const struct pp_proxy *scratch_of[PP_PROXIES_MAX];
 
+    struct pp_states states;    /* What patches keep of connections. */
+    struct pp_state trial;      /* The same where a group is tried again. */
+    struct {
+        uint64_t key;
+        int64_t value;
+    } sets[SETS_MAX];           /* What the message at hand calls for. */
+    unsigned int n_sets;
+
     struct pp_edits edits;      /* Of the group at hand. */
     struct pp_arena arena;      /* For what they insert. */
     struct pp_edits rounds;     /* The one edit that several rounds make. */
@@ -64,6 +77,7 @@ pp_inspector_create(void (*report)(void *, void *,
     ins->report = report;
     ins->own_counters = xzalloc(sizeof *ins->own_counters);
     ins->counters = ins->own_counters;
+    ins->states.max = PP_STATES_MAX;
     pp_matcher_init(&ins->matcher, PP_MATCH_ARENA_SIZE);
     ins->inserts = xmalloc(INSERT_MAX);
     ins->fixed[0] = xmalloc(FIXED_MAX);
@@ -80,6 +94,7 @@ pp_inspector_destroy(struct pp_inspector *ins)
             free(ins->scratch[i]);
         }
         pp_matcher_destroy(&ins->matcher);
+        pp_states_destroy(&ins->states);
         free(ins->own_counters);
         free(ins->inserts);
         free(ins->fixed[0]);
@@ -100,6 +115,12 @@ void
 pp_inspector_set_counters(struct pp_inspector *ins, struct pp_counters *c)
 {
     ins->counters = c;
+}
+
+size_t
+pp_inspector_memory(const struct pp_inspector *ins)
+{
+    return ins->states.n_used * sizeof(struct pp_state);
 }
 
 void
@@ -131,6 +152,14 @@ pp_inspect_tidy(struct pp_inspect *in, const struct pp_proxy *proxy)
 {
     if (!in->in_group) {
         memset(saved(in, proxy), 0, proxy->conn_size);
+    }
+}
+
+void
+pp_inspect_end(struct pp_inspector *ins, struct pp_inspect *in)
+{
+    if (ins) {
+        pp_states_forget(&ins->states, &in->state);
     }
 }
 
@@ -181,6 +210,7 @@ put_seen(struct pp_buf *b, const struct pp_seen *seen)
         pp_buf_putf(b, "%u elements", seen->value.count);
         break;
     case PP_TYPE_BYTES:
+    case PP_TYPE_VERSION:
         pp_buf_puts(b, "\"");
         for (size_t i = 0; i < MIN(seen->value.s.n, 128); i++) {
             uint8_t c = seen->value.s.p[i];
@@ -262,21 +292,86 @@ drop_once(struct pp_hits *hits, const struct pp_program *program)
     hits->n = n;
 }
 
+/* Takes the hits of rules that set state out of the others, and works out
+ * what they set. */
+static void
+take_sets(struct pp_inspector *ins, const struct pp_program *program)
+{
+    const struct pp_program_set *sets = pp_program_at(program, program->sets);
+    struct pp_hits *hits = &ins->hits;
+    unsigned int n = 0;
+
+    ins->n_sets = 0;
+    for (unsigned int i = 0; i < hits->n; i++) {
+        const struct pp_program_rule *rule
+            = &pp_program_rules(program)[hits->h[i].rule];
+
+        if (rule->kind != PP_CORRECT_SET) {
+            hits->h[n++] = hits->h[i];
+            continue;
+        }
+        for (uint32_t j = 0; j < rule->n_sets; j++) {
+            const struct pp_program_set *set = &sets[rule->first_set + j];
+            struct pp_value value;
+
+            if (ins->n_sets == SETS_MAX) {
+                ins->counters->match_state_full++;
+                break;
+            }
+            value = pp_eval(&ins->matcher, set->node);
+            ins->sets[ins->n_sets].key
+                = pp_program_states(program)[set->state].key;
+            ins->sets[ins->n_sets++].value
+                = value.type == PP_TYPE_BOOL ? value.b : value.i;
+        }
+    }
+    hits->n = n;
+}
+
+/* What the message at hand called for is so from here on. */
+static void
+make_sets(struct pp_inspector *ins, struct pp_inspect *in)
+{
+    for (unsigned int i = 0; i < ins->n_sets; i++) {
+        ins->counters->match_state_full
+            += !pp_states_set(&ins->states, &in->state, ins->sets[i].key,
+                              ins->sets[i].value);
+    }
+}
+
+/* The same where a group is tried again. */
+static void
+try_sets(struct pp_inspector *ins)
+{
+    for (unsigned int i = 0; i < ins->n_sets; i++) {
+        ins->counters->match_state_full
+            += !pp_state_set(&ins->trial, ins->sets[i].key,
+                             ins->sets[i].value);
+    }
+}
+
 /* Matches 'msg', which is 'corrected' or as it came, and works out its
- * correction. */
+ * correction.  'state' is what patches know of the connection. */
 static enum pp_decision
 decide(struct pp_inspector *ins, const struct pp_rules *rules,
-       const struct pp_msg *msg, bool corrected)
+       const struct pp_state *state, const struct pp_msg *msg, bool corrected)
 {
+    uint64_t n_limits;
+
     ins->counters->proxy_messages++;
     if (ins->program != rules->program) {
         pp_matcher_bind(&ins->matcher, rules->program);
         ins->program = rules->program;
     }
+    n_limits = ins->matcher.n_limits;
+    ins->matcher.state = state;
+    ins->matcher.ends = rules->ends;
     pp_match(rules->program, rules->set, msg, &ins->matcher, &ins->hits);
+    ins->counters->match_limits += ins->matcher.n_limits - n_limits;
     if (ins->hits.error) {
         ins->counters->match_errors++;
     }
+    take_sets(ins, rules->program);
     if (corrected) {
         drop_once(&ins->hits, rules->program);
     }
@@ -345,7 +440,8 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
             return GROUP_FAILED;
         }
         *end = r.end;
-        d = decide(ins, rules, &msg, corrected);
+        d = decide(ins, rules, &ins->trial, &msg, corrected);
+        try_sets(ins);
         if (d == PP_DECIDE_EDIT) {
             if (!collect_edits(ins)) {
                 return GROUP_FAILED;
@@ -362,11 +458,13 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
 
 /* Corrects the group of units that starts with 'view' and ends at 'end', as
  * often as it takes until nothing in it matches any more.  'start' is the
- * proxy's state at its start.  Returns the edits, or NULL when that cannot be
+ * proxy's state at its start, 'state' that of patches.  Returns the edits,
+ * with what patches then know in ins->trial, or NULL when that cannot be
  * done. */
 static const struct pp_edits *
 correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
-              const void *start, const struct pp_view *view, uint32_t end)
+              const void *start, const struct pp_state *state,
+              const struct pp_view *view, uint32_t end)
 {
     struct pp_view now = { .base = view->base, .len = end, .eof = view->eof };
     uint32_t now_end;
@@ -376,6 +474,7 @@ correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
         struct pp_buf fixed;
         enum group_result result;
 
+        ins->trial = *state;
         rules->proxy->rewind(conn);
         result = run_group(ins, rules, conn, &now, round > 0, &now_end);
         if (result == GROUP_CLEAN && now_end == now.len) {
@@ -434,8 +533,11 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
     *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = r->end };
     if (edit || in->group_edits) {
         const void *start = in->in_group ? saved(in, rules->proxy) : in->conn;
+        const struct pp_state *state
+            = (in->in_group ? pp_states_start(&ins->states, in->state)
+               : pp_states_now(&ins->states, in->state));
         const struct pp_edits *edits
-            = correct_group(ins, rules, start, view, r->end);
+            = correct_group(ins, rules, start, state, view, r->end);
 
         if (!edits) {
             ins->counters->correct_failed++;
@@ -447,6 +549,11 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
         ins->counters->correct_edits++;
         in->corrections++;
         step->edits = edits;
+        ins->counters->match_state_full
+            += !pp_states_commit(&ins->states, &in->state, &ins->trial);
+    } else {
+        make_sets(ins, in);
+        pp_states_commit(&ins->states, &in->state, NULL);
     }
     rules->proxy->commit(in->conn, msg, PP_PASSED);
     in->in_group = in->group_edits = in->reported = false;
@@ -467,6 +574,8 @@ take_away(struct pp_inspector *ins, struct pp_inspect *in,
         step->kind = PP_STEP_WAIT;
         return;
     }
+    make_sets(ins, in);
+    pp_states_commit(&ins->states, &in->state, NULL);
     in->corrections++;
     in->in_group = in->group_edits = in->reported = false;
     if (decision == PP_DECIDE_DROP) {
@@ -497,6 +606,7 @@ take_away(struct pp_inspector *ins, struct pp_inspect *in,
             .count = r->end,
             .reply = { .p = reply.data, .n = reply.len },
             .close = close,
+            .reset = close && c->close == PP_CLOSE_RESET,
         };
     }
 }
@@ -532,7 +642,9 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
             const struct pp_parse *r, const struct pp_msg *msg,
             void *conn_aux, struct pp_step *step)
 {
-    enum pp_decision d = decide(ins, rules, msg, false);
+    enum pp_decision d = decide(ins, rules,
+                                pp_states_now(&ins->states, in->state), msg,
+                                false);
 
     if (ins->hits.n && !in->reported) {
         report_hits(ins, rules, msg, conn_aux);
@@ -551,8 +663,11 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
     }
     if (!in->in_group) {
         memcpy(saved(in, rules->proxy), in->conn, rules->proxy->conn_size);
+        ins->counters->match_state_full
+            += !pp_states_begin(&ins->states, in->state);
         in->in_group = true;
     }
+    make_sets(ins, in);
     in->group_edits |= d == PP_DECIDE_EDIT;
     in->reported = false;
     rules->proxy->commit(in->conn, msg, PP_PASSED);

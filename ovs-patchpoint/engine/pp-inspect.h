@@ -40,7 +40,8 @@ enum pp_step_kind {
     PP_STEP_SWALLOW,    /* 'count' bytes from here are taken away. */
     PP_STEP_REFUSE,     /* 'count' bytes are taken away and 'reply' goes to
                          * the client, where the from-server stream stands
-                         * now.  With 'close' the server's FIN follows it. */
+                         * now.  With 'close' the server's FIN follows it, or
+                         * a RST if 'reset'. */
     PP_STEP_CLOSE,      /* Everything from here on is taken away; the
                          * connection is closed in the server's name, with
                          * FIN, or RST if 'reset'. */
@@ -54,7 +55,7 @@ struct pp_step {
     const struct pp_edits *edits;   /* PP_STEP_PASS: or NULL. */
     struct pp_bytes reply;          /* PP_STEP_REFUSE. */
     bool close;                     /* PP_STEP_REFUSE. */
-    bool reset;                     /* PP_STEP_CLOSE. */
+    bool reset;                     /* PP_STEP_CLOSE, PP_STEP_REFUSE. */
 };
 
 /* A condition held; told once for each hit. */
@@ -79,6 +80,9 @@ void pp_inspector_set_aux(struct pp_inspector *, void *aux);
 struct pp_counters;
 void pp_inspector_set_counters(struct pp_inspector *, struct pp_counters *);
 
+/* Bytes that patches keep of connections. */
+size_t pp_inspector_memory(const struct pp_inspector *);
+
 /* Time for replies, in seconds since 1970; the caller keeps it going. */
 void pp_inspector_set_now(struct pp_inspector *, int64_t now);
 
@@ -87,10 +91,12 @@ struct pp_rules {
     const struct pp_proxy *proxy;
     const struct pp_program *program;
     const struct pp_patchset *set;
+    const struct pp_ends *ends; /* Who the connection's ends are; or NULL. */
 };
 
 /* State of one connection: PP_INSPECT_SIZE(proxy) bytes, zeroed, then
- * initialised.  No pointers in it, so that it may be moved or stored. */
+ * initialised.  No pointers in it, so that it may be moved or stored.  At the
+ * connection's end: pp_inspect_end(). */
 struct pp_inspect {
     bool reported;              /* Hits of the unit at hand were reported. */
     bool in_group;              /* Units with 'hold' came before it. */
@@ -99,6 +105,7 @@ struct pp_inspect {
     uint32_t wait_len;          /* Nothing new in a to-server view shorter
                                  * than this. */
     uint32_t corrections;
+    uint32_t state;             /* What patches keep: pp-state.h's handle. */
     uint64_t conn[];            /* The proxy's state, then that at the start
                                  * of the group. */
 };
@@ -113,6 +120,10 @@ void pp_inspect_init(struct pp_inspect *, const struct pp_proxy *,
 
 /* Makes zero what nobody will look at any more. */
 void pp_inspect_tidy(struct pp_inspect *, const struct pp_proxy *);
+
+/* Frees what the inspector keeps for a connection that is over, or that is to
+ * be initialised anew.  'ins' may be NULL: then it has kept nothing. */
+void pp_inspect_end(struct pp_inspector *ins, struct pp_inspect *);
 
 /* The next step of direction 'dir'.  'conn_aux' is handed to report().  What
  * '*step' points to is valid until the next call for the same inspector. */

@@ -218,6 +218,8 @@ struct pp_ipc_event {
     PP_COUNTER(match_hits, "conditions that held")                          \
     PP_COUNTER(match_monitor_hits, "of them in monitor mode")               \
     PP_COUNTER(match_errors, "evaluations that took too much")              \
+    PP_COUNTER(match_state_full, "values that patches could not keep")      \
+    PP_COUNTER(match_limits, "searches given up at their limit")            \
     /* correct */                                                           \
     PP_COUNTER(correct_edits, "messages edited")                            \
     PP_COUNTER(correct_rejects, "messages refused in the server's name")    \

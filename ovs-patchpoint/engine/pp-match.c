@@ -28,6 +28,7 @@ pp_matcher_init(struct pp_matcher *m, size_t arena_size)
 void
 pp_matcher_destroy(struct pp_matcher *m)
 {
+    pp_eval_unbind(m);
     free(m->cells);
     free(m->memory);
     memset(m, 0, sizeof *m);
@@ -189,6 +190,7 @@ pp_match(const struct pp_program *program, const struct pp_patchset *set,
         = pp_program_at(program, program->groups);
     uint32_t event;
 
+    m->set = set;
     hits->n = 0;
     hits->overflow = hits->error = false;
     if (!pp_eval_begin(m, msg)

@@ -71,11 +71,15 @@ struct pp_keys {
 struct pp_matcher {
     /* Stage 'match' and 'correct' only. */
     const struct pp_program *program;
+    const struct pp_patchset *set;      /* Whose parameters count. */
+    const struct pp_ends *ends; /* Of the connection, or NULL. */
+    const struct pp_state *state;       /* What patches keep; or NULL. */
     const struct pp_msg *msg;
     uint32_t proxy;             /* Index in the program. */
     const struct pp_proxy *last_proxy;
     struct pp_cell *cells;      /* One a node of 'program'. */
     size_t n_cells;
+    struct pp_regexes *regexes; /* Of 'program', compiled; or NULL. */
     uint8_t *memory;            /* Of 'arena'. */
     struct pp_arena arena;
     uint64_t gen;               /* Last generation given out. */
@@ -89,6 +93,8 @@ struct pp_matcher {
     /* For whoever wants to know. */
     uint64_t n_messages;        /* Matched. */
     uint64_t n_evals;           /* Nodes worked out. */
+    uint64_t n_limits;          /* Searches for regular expressions that were
+                                 * given up. */
     uint64_t n_errors;          /* Messages that took too much. */
 };
 

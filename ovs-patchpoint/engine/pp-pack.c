@@ -76,7 +76,8 @@ n_words(const struct pp_conn_head *head)
 bool
 pp_pack_can(const struct pp_conn *conn)
 {
-    return !conn->holder_class && !conn->timer.at && !conn->record;
+    return (!conn->holder_class && !conn->timer.at && !conn->record
+            && !conn->inspect.state);
 }
 
 struct pp_conn_head *

@@ -16,7 +16,8 @@
 struct pp_conn;
 struct pp_conn_head;
 
-/* True if 'conn' has nothing outside of itself, and waits for no time. */
+/* True if 'conn' has nothing outside of itself (what patches keep of it, for
+ * one), and waits for no time. */
 bool pp_pack_can(const struct pp_conn *);
 
 /* Returns 'conn' packed, with its head as it is.  All that is left to be done

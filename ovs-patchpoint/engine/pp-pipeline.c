@@ -100,6 +100,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pp_stream_udp_init(&pl->udp, &pl->output, counters);
     pl->inspector = pp_inspector_create(report);
     pp_inspector_set_aux(pl->inspector, pl);
+    pl->flow.inspector = pl->inspector;
     pp_inspector_set_counters(pl->inspector, counters);
     return pl;
 }
@@ -195,9 +196,11 @@ decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
     struct pp_rules rules;
     enum pp_fail fail = PP_FAIL_OPEN;
     bool ruled = rules_of(pl, conn, &rules, &fail);
+    struct pp_ends ends = pp_conn_ends(conn);
     struct pp_step step = { .kind = PP_STEP_MORE };
     struct pp_view view;
 
+    rules.ends = &ends;
     for (int i = 0; i < STEPS_MAX && pp_stream_view(&pl->stream, dir, &view);
          i++) {
         if (dir == PP_TO_SERVER) {
@@ -273,6 +276,7 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
     struct pp_held *held = NULL;
 
     if (conn->restarted) {
+        pp_inspect_end(pl->inspector, &conn->inspect);
         pp_conn_inspect_init(conn);
         conn->restarted = false;
     }
@@ -399,6 +403,7 @@ run_udp(struct pp_pipeline *pl, uint32_t bridge, const struct pp_packet *pkt,
     struct pp_conn *conn;
     struct pp_step step;
     struct pp_view view;
+    struct pp_ends ends;
 
     service = pp_flow_datagram(&pl->flow, bridge, pkt, &key, &server);
     if (!service) {
@@ -408,6 +413,8 @@ run_udp(struct pp_pipeline *pl, uint32_t bridge, const struct pp_packet *pkt,
     }
     rules = service_rules(pl, service);
     conn = pp_stream_udp_in(&pl->udp, &key, rules.proxy, pkt);
+    ends = pp_conn_ends(conn);
+    rules.ends = &ends;
     for (int i = 0; i < STEPS_MAX && pp_stream_udp_view(&pl->udp, &view);
          i++) {
         pp_inspect_step(pl->inspector, &conn->inspect, &rules, PP_TO_SERVER,
@@ -501,6 +508,7 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     pl->counters->held_bytes = pl->stream.held;
     pl->counters->memory = (pl->flow.memory + pl->stream.held
                             + pl->reassembly.bytes
+                            + pp_inspector_memory(pl->inspector)
                             + (pl->flow.conns.mask + 1)
                               * sizeof(struct hmap_node *));
     return MIN(expire, pp_stream_deadline(&pl->stream));

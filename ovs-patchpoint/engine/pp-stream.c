@@ -619,12 +619,14 @@ pp_stream_apply(struct pp_stream *st, enum pp_dir dir,
         apply_reply(st, conn, step->reply);
         pp_ledger_update(st->ledger, st, conn);
         pp_stream_out(st, dir);
-        if (step->close) {
-            pp_stream_cut(st, conn, false);
-        } else {
+        if (!step->close || step->reset) {
+            /* What the client has no room for, a RST overtakes. */
             pp_stream_emit(st, conn, PP_FROM_SERVER,
                            conn->half[PP_FROM_SERVER].sent,
                            conn->half[PP_FROM_SERVER].end);
+        }
+        if (step->close) {
+            pp_stream_cut(st, conn, step->reset);
         }
         break;
 

@@ -17,6 +17,7 @@
 #include "engine/pp-inspect.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofpbuf.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
@@ -79,6 +80,7 @@ play_destroy(struct play *play)
         ofpbuf_uninit(&play->side[i].in);
         ofpbuf_uninit(&play->side[i].out);
     }
+    pp_inspect_end(play->ins, play->in);
     free(play->in);
 }
 
@@ -153,7 +155,7 @@ play_step(struct play *play, struct side *side, const struct pp_step *step)
         ofpbuf_put(&play->side[PP_FROM_SERVER].out, step->reply.p,
                    step->reply.n);
         if (step->close) {
-            play_close(play, false);
+            play_close(play, step->reset);
         }
         return true;
     case PP_STEP_CLOSE:
@@ -430,6 +432,7 @@ struct run {
     const struct pp_patch *patch;
     struct pp_inspector *ins;
     struct pp_rules rules[3];   /* By enum pp_patch_mode. */
+    struct pp_patchset *sets[3];        /* Of these. */
     struct pp_vector_stats stats;
 };
 
@@ -495,6 +498,23 @@ try_cut(struct run *run, const struct pp_vector *v, const struct cut *cut,
     return false;
 }
 
+/* Makes the sets with the values of parameters that 'v' is for. */
+static void
+set_up(struct run *run, const struct pp_vector *v)
+{
+    for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
+        const struct pp_program *program = run->rules[mode].program;
+
+        run->rules[mode].ends = &v->ends;
+        pp_patchset_init(run->sets[mode], program);
+        pp_patchset_set(run->sets[mode], program, 0, mode);
+        for (size_t i = 0; i < v->n_params; i++) {
+            pp_patchset_set_param(run->sets[mode], program, 0,
+                                  v->params[i].param, &v->params[i].value);
+        }
+    }
+}
+
 static bool
 run_vector(struct run *run, const struct pp_vector *v,
            struct pp_errors *errors)
@@ -503,6 +523,7 @@ run_vector(struct run *run, const struct pp_vector *v,
     size_t longest = 0;
 
     run->stats.n_vectors++;
+    set_up(run, v);
     if (!try_cut(run, v, &whole, errors, "sent whole")) {
         return false;
     }
@@ -549,7 +570,6 @@ pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
     const struct pp_proxy *const proxies[] = { patch->proxy, NULL };
     struct pp_patch *patches[] = { CONST_CAST(struct pp_patch *, patch) };
     struct pp_pool pool = { .ref_cnt = 1, .n = 1, .patches = patches };
-    struct pp_patchset *sets[3];
     struct run run = { .patch = patch };
     struct pp_program *program;
     bool ok = true;
@@ -566,11 +586,9 @@ pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
         return false;
     }
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
-        sets[mode] = xmalloc(pp_patchset_size(program));
-        pp_patchset_init(sets[mode], program);
-        pp_patchset_set(sets[mode], program, 0, mode);
+        run.sets[mode] = xmalloc(pp_patchset_size(program));
         run.rules[mode] = (struct pp_rules) {
-            .proxy = patch->proxy, .program = program, .set = sets[mode],
+            .proxy = patch->proxy, .program = program, .set = run.sets[mode],
         };
     }
     run.ins = pp_inspector_create(count_hit);
@@ -580,7 +598,7 @@ pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
     }
     pp_inspector_destroy(run.ins);
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
-        free(sets[mode]);
+        free(run.sets[mode]);
     }
     free(program);
     if (stats) {

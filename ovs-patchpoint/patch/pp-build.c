@@ -15,9 +15,11 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/ofpbuf.h"
 #include "patch/pp-func.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "patch/pp-regex.h"
 #include "pp-proxy.h"
 #include "util.h"
 
@@ -44,7 +46,12 @@ struct builder {
     uint32_t n_proxies;
     uint32_t proxy;             /* Of the patch at hand. */
 
+    uint32_t first_param;       /* Of the patch at hand. */
+    uint32_t first_state;       /* The same. */
+    uint32_t param_words;
+
     struct ofpbuf proxies_table, patches, rules, nodes, headers, captures;
+    struct ofpbuf params, states, sets;
     struct ofpbuf events, groups, guards, slots, members, selects, text;
     struct hmap known_nodes, known_texts;
 };
@@ -151,6 +158,11 @@ lower(struct builder *b, const struct pp_expr *e)
     if (e->op == PP_OP_FIELD || e->op == PP_OP_LIST || e->op == PP_OP_ELEM
         || e->op == PP_OP_SELECT || e->op == PP_OP_FIRST) {
         node.proxy = b->proxy;
+    }
+    if (e->op == PP_OP_PARAM) {
+        node.x += b->first_param;
+    } else if (e->op == PP_OP_STATE) {
+        node.x += b->first_state;
     }
     if (e->op == PP_OP_SELECT && e->arg[0]->op == PP_OP_BYTES) {
         struct pp_bytes key = { e->arg[0]->bytes, e->arg[0]->n_bytes };
@@ -305,6 +317,9 @@ add_rule(struct builder *b, uint32_t patch, uint32_t number,
     rule.kind = r->kind;
     rule.target = lower_root(b, r->target);
     rule.with = lower_root(b, r->with);
+    rule.low = lower_root(b, r->low);
+    rule.high = lower_root(b, r->high);
+    rule.form = r->form;
     rule.reason = lower_root(b, r->reason);
     rule.body = lower_root(b, r->body);
     rule.line = r->line;
@@ -322,6 +337,16 @@ add_rule(struct builder *b, uint32_t patch, uint32_t number,
         };
 
         APPEND(&b->headers, &h);
+    }
+    rule.first_set = b->sets.size / sizeof(struct pp_program_set);
+    rule.n_sets = r->n_sets;
+    for (size_t i = 0; i < r->n_sets; i++) {
+        struct pp_program_set set = {
+            b->first_state + r->sets[i].state,
+            lower_root(b, r->sets[i].value),
+        };
+
+        APPEND(&b->sets, &set);
     }
     rule.first_capture = b->captures.size / sizeof(struct pp_program_capture);
     add_captures(b, r->when, &rule);
@@ -349,6 +374,42 @@ find_proxy(struct builder *b, const struct pp_proxy *proxy)
     return PP_NONE;
 }
 
+static void
+add_param(struct builder *b, const struct pp_param *param)
+{
+    bool bytes = param->type == PP_TYPE_BYTES;
+    struct pp_program_param p;
+
+    memset(&p, 0, sizeof p);
+    p.name = add_text(b, param->name, strlen(param->name));
+    if (bytes) {
+        p.bytes = add_text(b, param->value.bytes, (size_t) param->value.i);
+    } else {
+        p.value = param->value.i;
+    }
+    p.min = param->min;
+    p.max = param->max;
+    p.type = param->type;
+    p.word = b->param_words;
+    b->param_words += pp_param_words(param->type, param->max);
+    APPEND(&b->params, &p);
+}
+
+static void
+add_states(struct builder *b, const struct pp_patch *patch)
+{
+    b->first_state = b->states.size / sizeof(struct pp_program_state);
+    for (size_t i = 0; i < patch->n_states; i++) {
+        const char *name = patch->states[i].name;
+        struct pp_program_state s = { .type = patch->states[i].type };
+
+        s.key = pp_hash_bytes(PP_HASH_BASIS, patch->id,
+                              strlen(patch->id) + 1);
+        s.key = pp_hash_bytes(s.key, name, strlen(name));
+        APPEND(&b->states, &s);
+    }
+}
+
 static bool
 add_patch(struct builder *b, uint32_t index, const struct pp_patch *patch)
 {
@@ -364,6 +425,13 @@ add_patch(struct builder *b, uint32_t index, const struct pp_patch *patch)
     p.proxy = b->proxy;
     p.first_rule = b->rules.size / sizeof(struct pp_program_rule);
     p.n_rules = patch->n_rules;
+    p.first_param = b->params.size / sizeof(struct pp_program_param);
+    p.n_params = patch->n_params;
+    b->first_param = p.first_param;
+    for (size_t i = 0; i < patch->n_params; i++) {
+        add_param(b, &patch->params[i]);
+    }
+    add_states(b, patch);
     for (size_t i = 0; i < patch->n_rules; i++) {
         add_rule(b, index, i, &patch->rules[i]);
         p.events |= UINT32_C(1) << patch->rules[i].event;
@@ -459,13 +527,16 @@ find_guard(struct builder *b, uint32_t when, struct guard_text *texts,
         return false;
 
     case PP_OP_BOOL: case PP_OP_INT: case PP_OP_BYTES: case PP_OP_CLASS:
-    case PP_OP_SET: case PP_OP_DATE: case PP_OP_FIELD: case PP_OP_LIST:
+    case PP_OP_SET: case PP_OP_NETS: case PP_OP_DATE: case PP_OP_END:
+    case PP_OP_STATE: case PP_OP_PARAM: case PP_OP_FIELD: case PP_OP_LIST:
     case PP_OP_ELEM: case PP_OP_PIECE: case PP_OP_INDEX: case PP_OP_SELECT:
     case PP_OP_FIRST: case PP_OP_SPLIT: case PP_OP_NOT: case PP_OP_IF:
-    case PP_OP_NE: case PP_OP_LT: case PP_OP_LE: case PP_OP_GT:
-    case PP_OP_GE: case PP_OP_ADD: case PP_OP_SUB: case PP_OP_MUL:
-    case PP_OP_DIV: case PP_OP_MOD: case PP_OP_NEG: case PP_OP_ANY:
-    case PP_OP_ALL: case PP_OP_COUNT_IF: case PP_OP_COUNT: case PP_OP_CALL:
+    case PP_OP_NE: case PP_OP_LT: case PP_OP_LE: case PP_OP_GT: case PP_OP_GE:
+    case PP_OP_ADD: case PP_OP_SUB: case PP_OP_MUL: case PP_OP_DIV:
+    case PP_OP_MOD: case PP_OP_NEG: case PP_OP_BIT_AND: case PP_OP_BIT_OR:
+    case PP_OP_SHL: case PP_OP_SHR: case PP_OP_ANY: case PP_OP_ALL:
+    case PP_OP_COUNT_IF: case PP_OP_SUM: case PP_OP_COUNT: case PP_OP_CALL:
+    case PP_OP_MATCHES:
     case PP_N_OPS:
     default:
         return false;
@@ -678,6 +749,9 @@ assemble(struct builder *b, size_t *size, char **error)
         { &head.nodes, &b->nodes, sizeof(struct pp_node) },
         { &head.headers, &b->headers, sizeof(struct pp_program_header) },
         { &head.captures, &b->captures, sizeof(struct pp_program_capture) },
+        { &head.params, &b->params, sizeof(struct pp_program_param) },
+        { &head.states, &b->states, sizeof(struct pp_program_state) },
+        { &head.sets, &b->sets, sizeof(struct pp_program_set) },
         { &head.events, &b->events, sizeof(struct pp_program_event) },
         { &head.groups, &b->groups, sizeof(struct pp_program_group) },
         { &head.guards, &b->guards, sizeof(struct pp_program_guard) },
@@ -704,6 +778,7 @@ assemble(struct builder *b, size_t *size, char **error)
     head.version = PP_PROGRAM_VERSION;
     head.functions = pp_func_fingerprint();
     head.size = at;
+    head.param_words = b->param_words;
     program = xzalloc(at);
     memcpy(program, &head, sizeof head);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -714,6 +789,23 @@ assemble(struct builder *b, size_t *size, char **error)
     }
     *size = at;
     return program;
+}
+
+/* Are there no more regular expressions than an engine will compile? */
+static bool
+regexes_fit(struct builder *b, char **error)
+{
+    uint32_t n = b->nodes.size / sizeof(struct pp_node);
+    unsigned int n_regexes = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        n_regexes += node_at(b, i)->op == PP_OP_MATCHES;
+    }
+    if (n_regexes > PP_REGEXES_MAX) {
+        *error = xasprintf("the patches have %u regular expressions; at most "
+                           "%d are allowed", n_regexes, PP_REGEXES_MAX);
+    }
+    return n_regexes <= PP_REGEXES_MAX;
 }
 
 static void
@@ -735,8 +827,8 @@ pp_program_build(const struct pp_pool *pool,
     struct builder b = { .pool = pool, .proxies = proxies };
     struct ofpbuf *tables[] = {
         &b.proxies_table, &b.patches, &b.rules, &b.nodes, &b.headers,
-        &b.captures, &b.events, &b.groups, &b.guards, &b.slots, &b.members,
-        &b.selects, &b.text,
+        &b.captures, &b.params, &b.states, &b.sets, &b.events, &b.groups,
+        &b.guards, &b.slots, &b.members, &b.selects, &b.text,
     };
     struct pp_program *program = NULL;
     bool ok = true;
@@ -756,7 +848,7 @@ pp_program_build(const struct pp_pool *pool,
                                pool->patches[i]->proxy->name);
         }
     }
-    if (ok) {
+    if (ok && regexes_fit(&b, error)) {
         count_references(&b);
         add_events(&b);
         program = assemble(&b, size, error);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "util.h"
+
 uint64_t
 pp_hash_bytes(uint64_t hash, const void *p_, size_t n)
 {
@@ -65,6 +67,15 @@ pp_bytes_find(struct pp_bytes x, struct pp_bytes y)
         at++;
     }
     return SIZE_MAX;
+}
+
+int
+pp_bytes_compare(struct pp_bytes a, struct pp_bytes b)
+{
+    size_t n = MIN(a.n, b.n);
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+
+    return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
 bool

@@ -36,6 +36,9 @@ pp_ascii_lower(uint8_t c)
 bool pp_bytes_equal(struct pp_bytes, struct pp_bytes);
 bool pp_bytes_equal_nocase(struct pp_bytes, struct pp_bytes);
 
+/* The order of two texts, byte by byte: negative, 0 or positive. */
+int pp_bytes_compare(struct pp_bytes, struct pp_bytes);
+
 /* Offset of the first 'y' in 'x', or SIZE_MAX.  Takes time linear in 'x'; most
  * often 'x' does not even have the first byte of 'y', and then little. */
 size_t pp_bytes_find(struct pp_bytes x, struct pp_bytes y);

@@ -13,6 +13,8 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "patch/pp-expr-private.h"
+#include "patch/pp-param.h"
+#include "patch/pp-patch.h"
 #include "patch/pp-func.h"
 #include "pp-proxy.h"
 #include "util.h"
@@ -156,6 +158,14 @@ name_in_scope(struct pp_parser *p, size_t off, unsigned int s,
     return e;
 }
 
+/* By enum pp_end. */
+static const char *const end_names[PP_N_ENDS] = {
+    [PP_END_CLIENT_ADDRESS] = "client.address",
+    [PP_END_CLIENT_PORT] = "client.port",
+    [PP_END_SERVER_ADDRESS] = "server.address",
+    [PP_END_SERVER_PORT] = "server.port",
+};
+
 static struct pp_expr *
 fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
 {
@@ -181,10 +191,19 @@ fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
     for (size_t i = 0; i < p->n_lets; i++) {
         pp_guess_add(&g, p->env->lets[i].name);
     }
+    for (size_t i = 0; i < p->env->n_params; i++) {
+        pp_guess_add(&g, p->env->params[i].name);
+    }
+    for (size_t i = 0; i < p->env->n_states; i++) {
+        pp_guess_add(&g, p->env->states[i].name);
+    }
     for (const struct pp_field *f = fields; f->name; f++) {
         if (f->events >> p->env->event & 1) {
             pp_guess_add(&g, f->name);
         }
+    }
+    for (size_t i = 0; i < PP_N_ENDS; i++) {
+        pp_guess_add(&g, end_names[i]);
     }
     return pp_fail_guess(p, off, &g, "field");
 }
@@ -228,6 +247,19 @@ parse_let(struct pp_parser *p, size_t i)
     return e;
 }
 
+/* The name at hand is the 'i'th of what no proxy publishes. */
+static struct pp_expr *
+own_name(struct pp_parser *p, enum pp_op op, size_t i, enum pp_type type)
+{
+    struct pp_expr *e = pp_make(p, p->lex.off, op, type);
+
+    e->x = (uint32_t) i;
+    e->cost = 1;
+    e->name = xmemdup0(p->lex.text, p->lex.n);
+    pp_parse_next(p);
+    return e;
+}
+
 /* 'date' in a reply, a field, or an element's field. */
 struct pp_expr *
 pp_parse_name(struct pp_parser *p)
@@ -256,6 +288,16 @@ pp_parse_name(struct pp_parser *p)
     for (size_t i = 0; i < p->n_lets; i++) {
         if (pp_is_name(p->env->lets[i].name, name, n)) {
             return parse_let(p, i);
+        }
+    }
+    for (size_t i = 0; i < p->env->n_params; i++) {
+        if (pp_is_name(p->env->params[i].name, name, n)) {
+            return own_name(p, PP_OP_PARAM, i, p->env->params[i].type);
+        }
+    }
+    for (size_t i = 0; i < p->env->n_states; i++) {
+        if (pp_is_name(p->env->states[i].name, name, n)) {
+            return own_name(p, PP_OP_STATE, i, p->env->states[i].type);
         }
     }
     for (uint32_t i = 0; fields[i].name; i++) {
@@ -289,6 +331,11 @@ pp_parse_name(struct pp_parser *p)
         e->name = xmemdup0(name, n);
         pp_parse_next(p);
         return e;
+    }
+    for (size_t i = 0; i < PP_N_ENDS; i++) {
+        if (pp_is_name(end_names[i], name, n)) {
+            return own_name(p, PP_OP_END, i, pp_end_type(i));
+        }
     }
     if (pp_is_name("date", name, n)) {
         struct pp_expr *e;

@@ -29,6 +29,8 @@ pp_type_name(enum pp_type type)
         return "bytes";
     case PP_TYPE_LIST:
         return "a list";
+    case PP_TYPE_VERSION:
+        return "a version";
     default:
         return "nothing";
     }
@@ -81,8 +83,7 @@ pp_saturate(uint64_t cost)
 void
 pp_expr_finish(struct pp_expr *e, unsigned int own_cost)
 {
-    bool loop = (e->op == PP_OP_ANY || e->op == PP_OP_ALL
-                 || e->op == PP_OP_COUNT_IF);
+    bool loop = pp_op_is_loop(e->op);
     uint64_t cost = own_cost;
 
     for (unsigned int i = 0; i < e->n_args; i++) {
@@ -194,7 +195,7 @@ pp_balance(struct pp_parser *p, enum pp_op op, enum pp_type type,
     b = pp_balance(p, op, type, operands + n / 2, n - n / 2);
     a = pp_make_binary(p, a->off, op, type, a, b);
     if (op == PP_OP_CALL) {
-        a->x = (uint32_t) pp_func_find("concat", 6);
+        a->x = (uint32_t) pp_func_by_name("concat", 6);
         a->cost += pp_funcs[a->x].cost;
     }
     return a;

@@ -38,6 +38,25 @@ struct pp_expr *pp_parse_fail(struct pp_parser *, size_t off,
 /* Goes on to the next token; reports it if it is none. */
 void pp_parse_next(struct pp_parser *);
 
+/* Takes the token 'token', or says that 'what' is expected. */
+bool pp_parse_expect(struct pp_parser *, enum pp_token token,
+                     const char *what);
+
+/* One more argument, or the end of the list: true if there is one, and its
+ * comma is taken. */
+bool pp_parse_more(struct pp_parser *);
+
+/* An expression, as far as it goes. */
+struct pp_expr *pp_parse_or(struct pp_parser *);
+
+/* A network, or a list of them: what stands behind 'in net'. */
+struct pp_expr *pp_parse_nets(struct pp_parser *);
+
+/* The call of 'name', which stands at 'off'; the opening parenthesis is at
+ * hand. */
+struct pp_expr *pp_parse_call(struct pp_parser *, size_t off,
+                              const char *name, size_t n);
+
 /* True if 'e' is there and of type 'type'; else says that 'who' wants it. */
 bool pp_want(struct pp_parser *, const struct pp_expr *e, enum pp_type type,
              const char *who);

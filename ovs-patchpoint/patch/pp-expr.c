@@ -19,8 +19,6 @@
 #include "pp-proxy.h"
 #include "util.h"
 
-static struct pp_expr *parse_or(struct pp_parser *);
-
 void
 pp_parse_next(struct pp_parser *p)
 {
@@ -30,8 +28,8 @@ pp_parse_next(struct pp_parser *p)
     }
 }
 
-static bool
-expect(struct pp_parser *p, enum pp_token token, const char *what)
+bool
+pp_parse_expect(struct pp_parser *p, enum pp_token token, const char *what)
 {
     if (p->lex.token != token) {
         if (p->lex.token == PP_T_BAD) {
@@ -44,232 +42,15 @@ expect(struct pp_parser *p, enum pp_token token, const char *what)
     return !p->failed;
 }
 
-/* Calls. */
-
 /* One more argument, or the end of the list: true if there is one. */
-static bool
-more_arguments(struct pp_parser *p)
+bool
+pp_parse_more(struct pp_parser *p)
 {
     if (p->failed || p->lex.token != PP_T_COMMA) {
         return false;
     }
     pp_parse_next(p);
     return true;
-}
-
-static struct pp_expr *
-parse_class(struct pp_parser *p)
-{
-    struct pp_expr *e;
-    const char *error;
-    uint8_t bits[32];
-
-    if (p->lex.token != PP_T_STRING) {
-        return pp_parse_fail(p, p->lex.off,
-                             "a character class is expected here, such "
-                             "as \"[A-Za-z0-9._-]\"");
-    }
-    error = pp_class_parse(p->lex.string, p->lex.n_string, bits);
-    if (error) {
-        return pp_parse_fail(p, p->lex.off, "%s", error);
-    }
-    e = pp_make_bytes(p, p->lex.off, bits, sizeof bits);
-    e->op = PP_OP_CLASS;
-    pp_parse_next(p);
-    return e;
-}
-
-/* A call of an entry in the table; the opening parenthesis is taken. */
-static struct pp_expr *
-parse_function(struct pp_parser *p, size_t off, uint32_t index)
-{
-    const struct pp_func *f = &pp_funcs[index];
-    const char *types = f->signature + 2;
-    struct pp_expr *e = pp_make(p, off, PP_OP_CALL,
-                                pp_func_type(*f->signature));
-    size_t n = strlen(types);
-
-    e->x = index;
-    for (size_t i = 0; i < n; i++) {
-        char who[64];
-
-        if (i && !expect(p, PP_T_COMMA, "a comma and another argument")) {
-            return NULL;
-        }
-        e->arg[i] = types[i] == 'c' ? parse_class(p) : parse_or(p);
-        snprintf(who, sizeof who, "argument %"PRIuSIZE" of %s()", i + 1,
-                 f->name);
-        if (!pp_want(p, e->arg[i], pp_func_type(types[i]), who)) {
-            return NULL;
-        }
-        e->n_args++;
-    }
-    pp_expr_finish(e, f->cost);
-    return e;
-}
-
-static struct pp_expr *
-parse_concat(struct pp_parser *p)
-{
-    struct pp_expr **parts = NULL;
-    size_t n = 0, allocated = 0;
-    struct pp_expr *e = NULL;
-
-    do {
-        struct pp_expr *part = parse_or(p);
-
-        if (!pp_want(p, part, PP_TYPE_BYTES, "concat()")) {
-            break;
-        }
-        if (n == allocated) {
-            parts = x2nrealloc(parts, &allocated, sizeof *parts);
-        }
-        parts[n++] = part;
-    } while (more_arguments(p));
-    if (!p->failed) {
-        e = pp_balance(p, PP_OP_CALL, PP_TYPE_BYTES, parts, n);
-    }
-    free(parts);
-    return e;
-}
-
-/* any(LIST, EXPR), all(LIST, EXPR), count(LIST[, EXPR]), exists(LIST). */
-static struct pp_expr *
-parse_loop(struct pp_parser *p, size_t off, const char *name, size_t n)
-{
-    struct pp_expr *list = parse_or(p);
-    struct pp_expr *body;
-    char who[16];
-    unsigned int s;
-
-    snprintf(who, sizeof who, "%.*s()", (int) n, name);
-    if (!pp_want(p, list, PP_TYPE_LIST, who)) {
-        return NULL;
-    }
-    if (pp_is_name("exists", name, n)
-        || (pp_is_name("count", name, n) && p->lex.token != PP_T_COMMA)) {
-        struct pp_expr *e = pp_make_unary(p, off, PP_OP_COUNT, PP_TYPE_INT,
-                                       list);
-
-        return (*name == 'c' ? e
-                : pp_make_binary(p, off, PP_OP_GT, PP_TYPE_BOOL, e,
-                              pp_make_int(p, off, 0)));
-    }
-    if (!expect(p, PP_T_COMMA, "a comma and a condition")) {
-        return NULL;
-    }
-    s = MAX(p->n_scopes, 1);
-    if (s >= PP_EXPR_SCOPES) {
-        return pp_parse_fail(p, off, "lists within lists: at most %d deep",
-                    PP_EXPR_SCOPES - 1);
-    }
-    p->scope[s] = list;
-    p->n_scopes = s + 1;
-    body = parse_or(p);
-    p->scope[s] = NULL;
-    p->n_scopes = s;
-    if (!pp_want(p, body, PP_TYPE_BOOL, who)) {
-        return NULL;
-    }
-    body = pp_make_binary(
-        p, off,
-        (pp_is_name("any", name, n)   ? PP_OP_ANY
-         : pp_is_name("all", name, n) ? PP_OP_ALL
-                                      : PP_OP_COUNT_IF),
-        pp_is_name("count", name, n) ? PP_TYPE_INT : PP_TYPE_BOOL, list, body);
-    body->imm = s;
-    body->scopes = 0;
-    body->level = 0;
-    pp_expr_finish(body, 1);
-    return body;
-}
-
-static struct pp_expr *
-parse_if(struct pp_parser *p, size_t off)
-{
-    struct pp_expr *c = parse_or(p);
-    struct pp_expr *a, *b, *e;
-
-    if (!pp_want(p, c, PP_TYPE_BOOL, "if()")
-        || !expect(p, PP_T_COMMA, "a comma and the value if true")
-        || !(a = parse_or(p))
-        || !expect(p, PP_T_COMMA, "a comma and the value if false")
-        || !(b = parse_or(p))) {
-        return NULL;
-    }
-    if (a->type == PP_TYPE_LIST || a->type != b->type) {
-        return pp_parse_fail(p, b->off,
-                             "if(): both values must be of one type, and no "
-                             "lists: %s and %s",
-                             pp_type_name(a->type), pp_type_name(b->type));
-    }
-    e = pp_make(p, off, PP_OP_IF, a->type);
-    e->arg[0] = c;
-    e->arg[1] = a;
-    e->arg[2] = b;
-    e->n_args = 3;
-    pp_expr_finish(e, 1);
-    return e;
-}
-
-static struct pp_expr *
-parse_split(struct pp_parser *p, size_t off)
-{
-    struct pp_expr *x = parse_or(p);
-    struct pp_expr *e;
-
-    if (!pp_want(p, x, PP_TYPE_BYTES, "split()")
-        || !expect(p, PP_T_COMMA, "a comma and a separator")) {
-        return NULL;
-    }
-    if (p->lex.token != PP_T_STRING || !p->lex.n_string) {
-        return pp_parse_fail(p, p->lex.off,
-                             "split() wants a separator in quotes, of "
-                             "at least one byte");
-    }
-    e = pp_make_bytes(p, p->lex.off, p->lex.string, p->lex.n_string);
-    pp_parse_next(p);
-    e = pp_make_binary(p, off, PP_OP_SPLIT, PP_TYPE_LIST, x, e);
-    e->cost = pp_saturate((uint64_t) e->cost + 16);
-    return e;
-}
-
-static struct pp_expr *
-parse_call(struct pp_parser *p, size_t off, const char *name, size_t n)
-{
-    static const char *const special[] = {
-        "any", "all", "count", "exists", "if", "concat", "split",
-    };
-    struct pp_expr *e;
-    int index;
-
-    pp_parse_next(p);                    /* The parenthesis. */
-    if (pp_is_name("any", name, n) || pp_is_name("all", name, n)
-        || pp_is_name("count", name, n) || pp_is_name("exists", name, n)) {
-        e = parse_loop(p, off, name, n);
-    } else if (pp_is_name("if", name, n)) {
-        e = parse_if(p, off);
-    } else if (pp_is_name("concat", name, n)) {
-        e = parse_concat(p);
-    } else if (pp_is_name("split", name, n)) {
-        e = parse_split(p, off);
-    } else if ((index = pp_func_find(name, n)) >= 0) {
-        e = parse_function(p, off, (uint32_t) index);
-    } else {
-        struct pp_guess g = pp_guess_init(name, n);
-
-        for (size_t i = 0; i < ARRAY_SIZE(special); i++) {
-            pp_guess_add(&g, special[i]);
-        }
-        for (size_t i = 0; pp_funcs[i].name; i++) {
-            pp_guess_add(&g, pp_funcs[i].name);
-        }
-        return pp_fail_guess(p, off, &g, "function");
-    }
-    if (p->failed || !e) {
-        return NULL;
-    }
-    return expect(p, PP_T_RPAREN, "')'") ? e : NULL;
 }
 
 /* LIST[KEY], LIST[KEY].FIELD */
@@ -297,9 +78,9 @@ parse_select(struct pp_parser *p, struct pp_expr *list)
                              field->name, field->name);
     }
     pp_parse_next(p);
-    key = parse_or(p);
+    key = pp_parse_or(p);
     if (!pp_want(p, key, field->elem[sub].type, "the key")
-        || !expect(p, PP_T_RBRACKET, "']'")) {
+        || !pp_parse_expect(p, PP_T_RBRACKET, "']'")) {
         return NULL;
     }
 
@@ -366,8 +147,8 @@ parse_primary(struct pp_parser *p)
 
     case PP_T_LPAREN:
         pp_parse_next(p);
-        e = parse_or(p);
-        if (!e || !expect(p, PP_T_RPAREN, "')'")) {
+        e = pp_parse_or(p);
+        if (!e || !pp_parse_expect(p, PP_T_RPAREN, "')'")) {
             return NULL;
         }
         break;
@@ -385,7 +166,7 @@ parse_primary(struct pp_parser *p)
             size_t n = p->lex.n;
 
             pp_parse_next(p);
-            e = parse_call(p, off, name, n);
+            e = pp_parse_call(p, off, name, n);
         } else {
             e = pp_parse_name(p);
         }
@@ -400,7 +181,8 @@ parse_primary(struct pp_parser *p)
 
     case PP_T_AND: case PP_T_OR: case PP_T_NOT: case PP_T_IN:
     case PP_T_EQ: case PP_T_NE: case PP_T_LT: case PP_T_LE: case PP_T_GT:
-    case PP_T_GE: case PP_T_EQ_NOCASE: case PP_T_PLUS: case PP_T_MINUS:
+    case PP_T_GE: case PP_T_EQ_NOCASE: case PP_T_BIT_AND: case PP_T_BIT_OR:
+    case PP_T_SHL: case PP_T_SHR: case PP_T_PLUS: case PP_T_MINUS:
     case PP_T_STAR: case PP_T_SLASH: case PP_T_PERCENT: case PP_T_RPAREN:
     case PP_T_LBRACKET: case PP_T_RBRACKET: case PP_T_COMMA: case PP_T_DOT:
     default:
@@ -435,49 +217,64 @@ parse_unary(struct pp_parser *p)
     return pp_make_unary(p, off, PP_OP_NEG, PP_TYPE_INT, e);
 }
 
-static struct pp_expr *
-parse_product(struct pp_parser *p)
-{
-    struct pp_expr *a = parse_unary(p);
+/* Arithmetic, by precedence: the loosest first. */
+static const struct arithmetic {
+    enum pp_token token;
+    enum pp_op op;
+    unsigned int level;
+} arithmetic[] = {
+    { PP_T_BIT_OR, PP_OP_BIT_OR, 0 },
+    { PP_T_BIT_AND, PP_OP_BIT_AND, 1 },
+    { PP_T_SHL, PP_OP_SHL, 2 }, { PP_T_SHR, PP_OP_SHR, 2 },
+    { PP_T_PLUS, PP_OP_ADD, 3 }, { PP_T_MINUS, PP_OP_SUB, 3 },
+    { PP_T_STAR, PP_OP_MUL, 4 }, { PP_T_SLASH, PP_OP_DIV, 4 },
+    { PP_T_PERCENT, PP_OP_MOD, 4 },
+};
 
-    while (a && (p->lex.token == PP_T_STAR || p->lex.token == PP_T_SLASH
-                 || p->lex.token == PP_T_PERCENT)) {
-        enum pp_op op = (p->lex.token == PP_T_STAR ? PP_OP_MUL
-                         : p->lex.token == PP_T_SLASH ? PP_OP_DIV
-                         : PP_OP_MOD);
+#define TIGHTEST 4
+
+static const struct arithmetic *
+find_operator(enum pp_token token, unsigned int level)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(arithmetic); i++) {
+        if (arithmetic[i].token == token && arithmetic[i].level == level) {
+            return &arithmetic[i];
+        }
+    }
+    return NULL;
+}
+
+/* Operands that operators of 'level' or tighter ones join. */
+static struct pp_expr *
+parse_level(struct pp_parser *p, unsigned int level)
+{
+    const struct arithmetic *operator;
+    struct pp_expr *a;
+
+    if (level > TIGHTEST) {
+        return parse_unary(p);
+    }
+    a = parse_level(p, level + 1);
+    while (a && (operator = find_operator(p->lex.token, level))) {
         size_t off = p->lex.off;
         struct pp_expr *b;
 
         pp_parse_next(p);
-        b = parse_unary(p);
+        b = parse_level(p, level + 1);
         if (!pp_want(p, a, PP_TYPE_INT, "arithmetic")
             || !pp_want(p, b, PP_TYPE_INT, "arithmetic")) {
             return NULL;
         }
-        a = pp_make_binary(p, off, op, PP_TYPE_INT, a, b);
+        a = pp_make_binary(p, off, operator->op, PP_TYPE_INT, a, b);
     }
     return a;
 }
 
+/* What comparisons compare. */
 static struct pp_expr *
-parse_sum(struct pp_parser *p)
+parse_term(struct pp_parser *p)
 {
-    struct pp_expr *a = parse_product(p);
-
-    while (a && (p->lex.token == PP_T_PLUS || p->lex.token == PP_T_MINUS)) {
-        enum pp_op op = p->lex.token == PP_T_PLUS ? PP_OP_ADD : PP_OP_SUB;
-        size_t off = p->lex.off;
-        struct pp_expr *b;
-
-        pp_parse_next(p);
-        b = parse_product(p);
-        if (!pp_want(p, a, PP_TYPE_INT, "arithmetic")
-            || !pp_want(p, b, PP_TYPE_INT, "arithmetic")) {
-            return NULL;
-        }
-        a = pp_make_binary(p, off, op, PP_TYPE_INT, a, b);
-    }
-    return a;
+    return parse_level(p, 0);
 }
 
 /* ["a", "b"] or [1, 2], after 'in'. */
@@ -488,7 +285,7 @@ parse_set(struct pp_parser *p, enum pp_type type)
     unsigned int n = 0;
     struct ds s = DS_EMPTY_INITIALIZER;
 
-    if (!expect(p, PP_T_LBRACKET, "'[' and a list of values")) {
+    if (!pp_parse_expect(p, PP_T_LBRACKET, "'[' and a list of values")) {
         return NULL;
     }
     do {
@@ -512,21 +309,58 @@ parse_set(struct pp_parser *p, enum pp_type type)
                  PP_EXPR_SET_MAX);
         }
         pp_parse_next(p);
-    } while (more_arguments(p));
+    } while (pp_parse_more(p));
     if (!p->failed) {
         e->bytes = xmemdup(ds_cstr(&s), s.length + 1);
         e->n_bytes = s.length;
         e->cost = 1 + n / 4;
-        expect(p, PP_T_RBRACKET, "']'");
+        pp_parse_expect(p, PP_T_RBRACKET, "']'");
     }
     ds_destroy(&s);
     return p->failed ? NULL : e;
 }
 
+/* The call of function 'index' on 'a' and 'b'. */
+static struct pp_expr *
+infix_call(struct pp_parser *p, size_t off, uint32_t index, struct pp_expr *a,
+           struct pp_expr *b)
+{
+    struct pp_expr *e = pp_make_binary(p, off, PP_OP_CALL, PP_TYPE_BOOL, a, b);
+
+    e->x = index;
+    e->cost = pp_saturate((uint64_t) e->cost + pp_funcs[index].cost);
+    return e;
+}
+
+/* What follows 'a' and stands at 'in'. */
+static struct pp_expr *
+parse_in(struct pp_parser *p, struct pp_expr *a)
+{
+    size_t off = p->lex.off;
+    struct pp_expr *b;
+
+    if (a->type != PP_TYPE_INT && !pp_want(p, a, PP_TYPE_BYTES, "'in'")) {
+        return NULL;
+    }
+    pp_parse_next(p);
+    if (p->lex.token == PP_T_NAME
+        && pp_is_name("net", p->lex.text, p->lex.n)) {
+        pp_parse_next(p);
+        if (!pp_want(p, a, PP_TYPE_BYTES, "'in net'")
+            || !(b = pp_parse_nets(p))) {
+            return NULL;
+        }
+        return infix_call(p, off, (uint32_t) pp_func_by_name("in_net", 6), a,
+                          b);
+    }
+    b = parse_set(p, a->type);
+    return b ? pp_make_binary(p, off, PP_OP_IN, PP_TYPE_BOOL, a, b) : NULL;
+}
+
 static struct pp_expr *
 parse_comparison(struct pp_parser *p)
 {
-    struct pp_expr *a = parse_sum(p);
+    struct pp_expr *a = parse_term(p);
     enum pp_token token = p->lex.token;
     size_t off = p->lex.off;
     struct pp_expr *b;
@@ -558,33 +392,26 @@ parse_comparison(struct pp_parser *p)
         op = PP_OP_GE;
         break;
     case PP_T_IN:
-        if (a->type != PP_TYPE_INT && !pp_want(p, a, PP_TYPE_BYTES, "'in'")) {
-            return NULL;
-        }
-        pp_parse_next(p);
-        b = parse_set(p, a->type);
-        return (b ? pp_make_binary(p, off, PP_OP_IN, PP_TYPE_BOOL, a, b)
-                : NULL);
+        return parse_in(p, a);
     case PP_T_NAME:
         if (pp_is_name("contains", p->lex.text, p->lex.n)
             || pp_is_name("starts_with", p->lex.text, p->lex.n)
             || pp_is_name("ends_with", p->lex.text, p->lex.n)) {
-            uint32_t index = (uint32_t) pp_func_find(p->lex.text, p->lex.n);
+            uint32_t index = (uint32_t) pp_func_by_name(p->lex.text, p->lex.n);
             const char *name = pp_funcs[index].name;
 
             pp_parse_next(p);
-            b = parse_sum(p);
+            b = parse_term(p);
             if (!pp_want(p, a, PP_TYPE_BYTES, name)
                 || !pp_want(p, b, PP_TYPE_BYTES, name)) {
                 return NULL;
             }
-            a = pp_make_binary(p, off, PP_OP_CALL, PP_TYPE_BOOL, a, b);
-            a->x = index;
-            a->cost = pp_saturate((uint64_t) a->cost + pp_funcs[index].cost);
+            a = infix_call(p, off, index, a, b);
         }
         return a;
     case PP_T_END: case PP_T_INT: case PP_T_STRING: case PP_T_AND:
     case PP_T_OR: case PP_T_NOT: case PP_T_TRUE: case PP_T_FALSE:
+    case PP_T_BIT_AND: case PP_T_BIT_OR: case PP_T_SHL: case PP_T_SHR:
     case PP_T_PLUS: case PP_T_MINUS: case PP_T_STAR: case PP_T_SLASH:
     case PP_T_PERCENT: case PP_T_LPAREN: case PP_T_RPAREN:
     case PP_T_LBRACKET: case PP_T_RBRACKET: case PP_T_COMMA: case PP_T_DOT:
@@ -593,7 +420,7 @@ parse_comparison(struct pp_parser *p)
         return a;
     }
     pp_parse_next(p);
-    b = parse_sum(p);
+    b = parse_term(p);
     if (!b) {
         return NULL;
     }
@@ -603,8 +430,11 @@ parse_comparison(struct pp_parser *p)
             return NULL;
         }
     } else if (op != PP_OP_EQ && op != PP_OP_NE) {
-        if (!pp_want(p, a, PP_TYPE_INT, "'<', '<=', '>' and '>='")
-            || !pp_want(p, b, PP_TYPE_INT, "'<', '<=', '>' and '>='")) {
+        enum pp_type type = (a->type == PP_TYPE_VERSION ? PP_TYPE_VERSION
+                             : PP_TYPE_INT);
+
+        if (!pp_want(p, a, type, "'<', '<=', '>' and '>='")
+            || !pp_want(p, b, type, "'<', '<=', '>' and '>='")) {
             return NULL;
         }
     } else if (a->type != b->type || a->type == PP_TYPE_LIST) {
@@ -671,8 +501,8 @@ parse_and(struct pp_parser *p)
     return parse_chain(p, PP_T_AND, PP_OP_AND, parse_not);
 }
 
-static struct pp_expr *
-parse_or(struct pp_parser *p)
+struct pp_expr *
+pp_parse_or(struct pp_parser *p)
 {
     struct pp_expr *e;
 
@@ -693,7 +523,7 @@ parse_or(struct pp_parser *p)
 struct pp_expr *
 pp_parse_whole(struct pp_parser *p, const char *end)
 {
-    struct pp_expr *e = parse_or(p);
+    struct pp_expr *e = pp_parse_or(p);
 
     if (e && !p->failed && p->lex.token != PP_T_END) {
         pp_parse_fail(p, p->lex.off, "an operator or %s is expected here",
@@ -790,7 +620,7 @@ parse_embedded(struct pp_parser *p, const char *text, size_t off, size_t n)
     e = pp_parse_whole(p, "'}'");
     if (e && !p->failed && e->type == PP_TYPE_INT) {
         e = pp_make_unary(p, 0, PP_OP_CALL, PP_TYPE_BYTES, e);
-        e->x = (uint32_t) pp_func_find("decimal", 7);
+        e->x = (uint32_t) pp_func_by_name("decimal", 7);
     }
     if (!pp_want(p, e, PP_TYPE_BYTES, "${...}")) {
         e = NULL;

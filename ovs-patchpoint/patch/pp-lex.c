@@ -190,7 +190,9 @@ lex_punctuation(struct pp_lexer *lex)
     } marks[] = {
         { "==", PP_T_EQ }, { "!=", PP_T_NE }, { "<=", PP_T_LE },
         { ">=", PP_T_GE }, { "~=", PP_T_EQ_NOCASE }, { "&&", PP_T_AND },
-        { "||", PP_T_OR }, { "<", PP_T_LT }, { ">", PP_T_GT },
+        { "||", PP_T_OR }, { "<<", PP_T_SHL }, { ">>", PP_T_SHR },
+        { "&", PP_T_BIT_AND }, { "|", PP_T_BIT_OR },
+        { "<", PP_T_LT }, { ">", PP_T_GT },
         { "!", PP_T_NOT }, { "+", PP_T_PLUS }, { "-", PP_T_MINUS },
         { "*", PP_T_STAR }, { "/", PP_T_SLASH }, { "%", PP_T_PERCENT },
         { "(", PP_T_LPAREN }, { ")", PP_T_RPAREN }, { "[", PP_T_LBRACKET },

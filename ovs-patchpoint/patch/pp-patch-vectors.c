@@ -225,6 +225,7 @@ take_vector(struct pp_loader *ld, struct pp_vector *vector,
     }
     vector->name = xstrdup(name->text);
     take_ends(ld, &vector->ends, pp_yaml_get(map, "addresses"));
+    pp_loader_vector_params(ld, vector, pp_yaml_get(map, "parameters"));
     bytes = pp_yaml_get(map, "to-server");
     turns = pp_yaml_get(map, "steps");
     expect = pp_yaml_get(map, "expect");
@@ -250,7 +251,8 @@ take_vector(struct pp_loader *ld, struct pp_vector *vector,
                         "out?");
     }
     pp_loader_unused(ld, map, "a vector",
-                     "exploit, benign, to-server, steps, expect, addresses");
+                     "exploit, benign, to-server, steps, expect, addresses, "
+                     "parameters");
 }
 
 void

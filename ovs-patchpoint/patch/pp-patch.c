@@ -26,30 +26,6 @@
 #include "pp-proxy.h"
 #include "util.h"
 
-const char *
-pp_correct_kind_name(enum pp_correct_kind kind)
-{
-    switch (kind) {
-    case PP_CORRECT_REJECT:
-        return "reject";
-    case PP_CORRECT_CLOSE:
-        return "close";
-    case PP_CORRECT_DROP:
-        return "drop";
-    case PP_CORRECT_DELETE:
-        return "delete";
-    case PP_CORRECT_REPLACE:
-        return "replace";
-    case PP_CORRECT_TRUNCATE:
-        return "truncate";
-    case PP_CORRECT_INSERT_BEFORE:
-    case PP_CORRECT_INSERT_AFTER:
-        return "insert";
-    default:
-        return "unknown";
-    }
-}
-
 void
 pp_loader_error(struct pp_loader *ld, const struct pp_yaml *node,
                 const char *format, ...)
@@ -100,9 +76,8 @@ pp_loader_unused(struct pp_loader *ld, const struct pp_yaml *map,
     }
 }
 
-/* The text of scalar 'node', which may have no NUL in it, or NULL. */
-static char *
-take_text(struct pp_loader *ld, struct pp_yaml *node, const char *what)
+char *
+pp_loader_text(struct pp_loader *ld, struct pp_yaml *node, const char *what)
 {
     char *text;
     size_t n;
@@ -126,30 +101,6 @@ take_text(struct pp_loader *ld, struct pp_yaml *node, const char *what)
     return text;
 }
 
-static bool
-take_bool(struct pp_loader *ld, struct pp_yaml *node, const char *what)
-{
-    if (node && pp_loader_is(ld, node, PP_YAML_SCALAR, what)) {
-        if (node->plain && !strcmp(node->text, "true")) {
-            return true;
-        }
-        if (!node->plain || strcmp(node->text, "false")) {
-            pp_loader_error(ld, node, "%s must be true or false", what);
-        }
-    }
-    return false;
-}
-
-static bool
-parse_status(const char *text, int64_t *status)
-{
-    char *tail;
-
-    errno = 0;
-    *status = strtoll(text, &tail, 10);
-    return tail != text && !*tail && !errno && *status >= 0;
-}
-
 /* Expressions. */
 
 struct expr_place {
@@ -171,19 +122,21 @@ report_expr(void *place_, size_t off, const char *message)
     ld->failed = true;
 }
 
-enum expr_form { AN_EXPRESSION, A_TEMPLATE };
-
-/* Parses the scalar 'node' in the surroundings of 'rule'. */
-static struct pp_expr *
-take_expr(struct pp_loader *ld, const struct pp_rule *rule,
-          const struct pp_yaml *node, const char *what, enum expr_form form)
+struct pp_expr *
+pp_loader_expr(struct pp_loader *ld, const struct pp_rule *rule,
+               const struct pp_yaml *node, const char *what,
+               enum pp_expr_form form)
 {
     struct expr_place place = { .ld = ld, .node = node };
     struct pp_expr_env env = {
         .proxy = ld->patch->proxy,
         .event = rule->event,
         .each = rule->each,
-        .reply = form == A_TEMPLATE,
+        .reply = form == PP_A_TEMPLATE,
+        .params = ld->patch->params,
+        .n_params = ld->patch->n_params,
+        .states = ld->patch->states,
+        .n_states = ld->patch->n_states,
         .lets = ld->lets,
         .n_lets = ld->n_lets,
         .error = report_expr,
@@ -193,235 +146,9 @@ take_expr(struct pp_loader *ld, const struct pp_rule *rule,
     if (!node || !pp_loader_is(ld, node, PP_YAML_SCALAR, what)) {
         return NULL;
     }
-    return (form == A_TEMPLATE
+    return (form == PP_A_TEMPLATE
             ? pp_expr_parse_template(node->text, node->n, &env)
             : pp_expr_parse(node->text, node->n, &env));
-}
-
-/* Corrections. */
-
-static void
-take_headers(struct pp_loader *ld, struct pp_rule *rule,
-             struct pp_yaml *list)
-{
-    if (!list || !pp_loader_is(ld, list, PP_YAML_LIST, "'headers'")) {
-        return;
-    }
-    if (list->n_items > PP_REPLY_HEADERS_MAX) {
-        pp_loader_error(ld, list, "a reply has at most %d headers",
-                        PP_REPLY_HEADERS_MAX);
-        return;
-    }
-    rule->headers = xcalloc(list->n_items + 1, sizeof *rule->headers);
-    for (size_t i = 0; i < list->n_items; i++) {
-        struct pp_yaml *map = list->items[i];
-        struct pp_reject_header *h = &rule->headers[rule->n_headers++];
-
-        if (map->kind != PP_YAML_MAP || map->n_items != 1) {
-            pp_loader_error(ld, map, "a header is written \"- Name: value\"");
-            continue;
-        }
-        h->name = take_expr(ld, rule, map->keys[0], "a header's name",
-                            A_TEMPLATE);
-        h->value = take_expr(ld, rule, map->items[0], "a header's value",
-                             A_TEMPLATE);
-    }
-}
-
-/* {status: N, reason: T, headers: [...], body: T, close: B}, {raw: T}, or a
- * bare status. */
-static void
-take_reject(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
-{
-    struct pp_yaml *raw, *n;
-
-    rule->kind = PP_CORRECT_REJECT;
-    if (node->kind == PP_YAML_SCALAR) {
-        if (!parse_status(node->text, &rule->status)) {
-            pp_loader_error(ld, node, "'reject' wants a status code, as in "
-                            "'reject 404', or a map");
-        }
-        return;
-    }
-    if (!pp_loader_is(ld, node, PP_YAML_MAP, "'reject'")) {
-        return;
-    }
-    raw = pp_yaml_get(node, "raw");
-    rule->close = take_bool(ld, pp_yaml_get(node, "close"), "'close'");
-    if (raw) {
-        rule->raw = true;
-        rule->body = take_expr(ld, rule, raw, "'raw'", A_TEMPLATE);
-        pp_loader_unused(ld, node, "a raw 'reject'", "raw, close");
-        return;
-    }
-    n = pp_loader_need(ld, node, "status", "'reject'");
-    if (n && pp_loader_is(ld, n, PP_YAML_SCALAR, "'status'")
-        && !parse_status(n->text, &rule->status)) {
-        pp_loader_error(ld, n, "'status' must be a number");
-    }
-    n = pp_yaml_get(node, "reason");
-    if (n) {
-        rule->reason = take_expr(ld, rule, n, "'reason'", A_TEMPLATE);
-    }
-    n = pp_yaml_get(node, "body");
-    if (n) {
-        rule->body = take_expr(ld, rule, n, "'body'", A_TEMPLATE);
-    }
-    take_headers(ld, rule, pp_yaml_get(node, "headers"));
-    pp_loader_unused(ld, node, "'reject'",
-                     "status, reason, headers, body, close, raw");
-}
-
-static void
-take_close(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
-{
-    rule->kind = PP_CORRECT_CLOSE;
-    if (!pp_loader_is(ld, node, PP_YAML_SCALAR, "'close'")) {
-        return;
-    }
-    if (!strcmp(node->text, "reset")) {
-        rule->reset = true;
-    } else if (strcmp(node->text, "fin")) {
-        pp_loader_error(ld, node, "'close' is 'fin' or 'reset'");
-    }
-}
-
-/* The field that an edit acts on: it must be one that can be located. */
-static void
-take_target(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
-{
-    const struct pp_field *field, *f;
-    struct pp_expr *e;
-
-    rule->target = take_expr(ld, rule, node, "the field", AN_EXPRESSION);
-    e = rule->target;
-    if (!e) {
-        return;
-    }
-    if (e->op == PP_OP_PIECE || (e->op != PP_OP_FIELD && e->op != PP_OP_ELEM
-                                 && e->op != PP_OP_FIRST
-                                 && e->op != PP_OP_SELECT)) {
-        pp_loader_error(ld, node, "a correction changes a field, an "
-                        "element's field, LIST[\"key\"] or "
-                        "LIST[\"key\"].FIELD; this is something computed");
-        return;
-    }
-    field = &ld->patch->proxy->fields[e->x];
-    f = (e->op == PP_OP_ELEM || e->op == PP_OP_FIRST
-         ? &field->elem[e->y] : field);
-    if (!f->editable) {
-        pp_loader_error(ld, node, "'%s' cannot be edited: it does not stand "
-                        "in the message as it is", f->name);
-    }
-    if (e->op == PP_OP_SELECT && rule->kind != PP_CORRECT_DELETE) {
-        pp_loader_error(ld, node, "of LIST[\"key\"] all elements are meant: "
-                        "that can only be deleted");
-    }
-}
-
-static void
-check_element(struct pp_loader *ld, struct pp_rule *rule,
-              const struct pp_yaml *node)
-{
-    if (!rule->each) {
-        pp_loader_error(ld, node, "'delete' alone deletes the element of "
-                        "'each'; there is no 'each' here, so name a field: "
-                        "{delete: FIELD}");
-    } else if (rule->each->op == PP_OP_SPLIT) {
-        pp_loader_error(ld, node, "a piece of split() cannot be deleted");
-    } else if (!ld->patch->proxy->fields[rule->each->x].editable) {
-        pp_loader_error(ld, node, "elements of '%s' cannot be edited",
-                        ld->patch->proxy->fields[rule->each->x].name);
-    }
-}
-
-static void
-take_with(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node,
-          const char *what)
-{
-    bool length = rule->kind == PP_CORRECT_TRUNCATE;
-
-    rule->with = take_expr(ld, rule, node, what, AN_EXPRESSION);
-    if (rule->with
-        && rule->with->type != (length ? PP_TYPE_INT : PP_TYPE_BYTES)) {
-        pp_loader_error(ld, node, "%s must be %s, this is %s%s", what,
-                        pp_type_name(length ? PP_TYPE_INT : PP_TYPE_BYTES),
-                        pp_type_name(rule->with->type),
-                        (length || rule->with->type != PP_TYPE_INT ? ""
-                         : "; decimal(), put_be16() ... make bytes of it"));
-    }
-}
-
-static void
-take_correct_map(struct pp_loader *ld, struct pp_rule *rule,
-                 struct pp_yaml *map)
-{
-    static const char known[] = "reject, close, delete, replace with, "
-                                "truncate to, insert before, insert after, "
-                                "once";
-    struct pp_yaml *n, *side;
-
-    if ((n = pp_yaml_get(map, "reject"))) {
-        take_reject(ld, rule, n);
-    } else if ((n = pp_yaml_get(map, "close"))) {
-        take_close(ld, rule, n);
-    } else if ((n = pp_yaml_get(map, "delete"))) {
-        rule->kind = PP_CORRECT_DELETE;
-        take_target(ld, rule, n);
-    } else if ((n = pp_yaml_get(map, "replace"))) {
-        rule->kind = PP_CORRECT_REPLACE;
-        take_target(ld, rule, n);
-        take_with(ld, rule, pp_loader_need(ld, map, "with", "'replace'"),
-                  "'with'");
-    } else if ((n = pp_yaml_get(map, "truncate"))) {
-        rule->kind = PP_CORRECT_TRUNCATE;
-        take_target(ld, rule, n);
-        take_with(ld, rule, pp_loader_need(ld, map, "to", "'truncate'"),
-                  "'to'");
-    } else if ((n = pp_yaml_get(map, "insert"))) {
-        rule->kind = PP_CORRECT_INSERT_BEFORE;
-        side = pp_yaml_get(map, "before");
-        if (!side) {
-            rule->kind = PP_CORRECT_INSERT_AFTER;
-            side = pp_loader_need(ld, map, "after", "'insert'");
-        }
-        if (side) {
-            take_target(ld, rule, side);
-        }
-        take_with(ld, rule, n, "'insert'");
-        rule->once = take_bool(ld, pp_yaml_get(map, "once"), "'once'");
-    } else {
-        pp_loader_error(ld, map, "'correct' says nothing that is known: %s, "
-                        "drop", known);
-        return;
-    }
-    pp_loader_unused(ld, map, "this correction", known);
-}
-
-static void
-take_correct(struct pp_loader *ld, struct pp_rule *rule, struct pp_yaml *node)
-{
-    if (node->kind == PP_YAML_MAP) {
-        take_correct_map(ld, rule, node);
-    } else if (!pp_loader_is(ld, node, PP_YAML_SCALAR, "'correct'")) {
-        return;
-    } else if (!strncmp(node->text, "reject ", 7)
-               && parse_status(node->text + 7, &rule->status)) {
-        rule->kind = PP_CORRECT_REJECT;
-    } else if (!strcmp(node->text, "close")) {
-        rule->kind = PP_CORRECT_CLOSE;
-    } else if (!strcmp(node->text, "drop")) {
-        rule->kind = PP_CORRECT_DROP;
-    } else if (!strcmp(node->text, "delete")) {
-        rule->kind = PP_CORRECT_DELETE;
-        check_element(ld, rule, node);
-    } else {
-        pp_loader_error(ld, node, "unknown correction '%s'; known: reject "
-                        "STATUS, close, drop, delete, or a map {reject: "
-                        "...}, {close: reset}, {delete: FIELD}, {replace: "
-                        "FIELD, with: EXPR}, {truncate: FIELD, to: EXPR}, "
-                        "{insert: EXPR, before: FIELD}", node->text);
-    }
 }
 
 /* Rules. */
@@ -469,6 +196,16 @@ is_taken(const struct pp_loader *ld, const char *name)
             }
         }
     }
+    for (size_t i = 0; i < ld->patch->n_params; i++) {
+        if (!strcmp(ld->patch->params[i].name, name)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < ld->patch->n_states; i++) {
+        if (!strcmp(ld->patch->states[i].name, name)) {
+            return true;
+        }
+    }
     return (!strcmp(name, "date") || !strcmp(name, "index")
             || !strcmp(name, "piece") || !strcmp(name, "each")
             || !strcmp(name, "and") || !strcmp(name, "or")
@@ -476,13 +213,28 @@ is_taken(const struct pp_loader *ld, const char *name)
             || !strcmp(name, "true") || !strcmp(name, "false"));
 }
 
-/* Reads 'let', names for expressions that the patch's rules may use. */
-static void
-take_lets(struct pp_loader *ld, struct pp_yaml *map)
+bool
+pp_loader_name_is_free(struct pp_loader *ld, const struct pp_yaml *key,
+                       const char *what)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ_";
 
+    if (!key->n || strspn(key->text, letters) != key->n) {
+        pp_loader_error(ld, key, "%s has letters and '_' only", what);
+        return false;
+    } else if (is_taken(ld, key->text)) {
+        pp_loader_error(ld, key, "'%s' means something in conditions already",
+                        key->text);
+        return false;
+    }
+    return true;
+}
+
+/* Reads 'let', names for expressions that the patch's rules may use. */
+static void
+take_lets(struct pp_loader *ld, struct pp_yaml *map)
+{
     if (!map || !pp_loader_is(ld, map, PP_YAML_MAP, "'let'")) {
         return;
     }
@@ -492,14 +244,9 @@ take_lets(struct pp_loader *ld, struct pp_yaml *map)
         struct expr_place *place;
 
         map->used[i] = true;
-        if (name[0] == '\0' || strspn(name, letters) != strlen(name)) {
-            pp_loader_error(ld, map->keys[i], "a name in 'let' has letters "
-                            "and '_' only");
-        } else if (is_taken(ld, name)) {
-            pp_loader_error(ld, map->keys[i], "'%s' means something in "
-                            "conditions already", name);
-        } else if (pp_loader_is(ld, map->items[i], PP_YAML_SCALAR,
-                                "an expression")) {
+        if (pp_loader_name_is_free(ld, map->keys[i], "a name in 'let'")
+            && pp_loader_is(ld, map->items[i], PP_YAML_SCALAR,
+                            "an expression")) {
             place = xmalloc(sizeof *place);
             *place = (struct expr_place) { .ld = ld, .node = map->items[i] };
             ld->lets[ld->n_lets++] = (struct pp_let) {
@@ -532,13 +279,15 @@ static void
 take_rule(struct pp_loader *ld, struct pp_yaml *map)
 {
     struct pp_patch *patch = ld->patch;
-    struct pp_yaml *on, *each, *when, *correct, *same;
+    struct pp_yaml *on, *each, *when, *correct, *set, *same;
     struct pp_rule *rule = &patch->rules[patch->n_rules];
 
     on = pp_loader_need(ld, map, "on", "the rule");
     each = pp_yaml_get(map, "each");
     when = pp_loader_need(ld, map, "when", "the rule");
-    correct = pp_loader_need(ld, map, "correct", "the rule");
+    set = pp_yaml_get(map, "set");
+    correct = (set ? pp_yaml_get(map, "correct")
+               : pp_loader_need(ld, map, "correct", "the rule"));
     same = map == ld->root ? NULL : pp_yaml_get(map, "same-as-vendor");
     patch->n_rules++;
     rule->line = when ? when->line : map->line;
@@ -546,8 +295,9 @@ take_rule(struct pp_loader *ld, struct pp_yaml *map)
         return;
     }
     if (each) {
-        rule->each = take_expr(ld, rule, each, "'each'", AN_EXPRESSION);
-        rule->each_text = take_text(ld, each, "'each'");
+        rule->each = pp_loader_expr(ld, rule, each, "'each'",
+                                    PP_AN_EXPRESSION);
+        rule->each_text = pp_loader_text(ld, each, "'each'");
         if (!rule->each) {
             return;             /* All that follows would be unknown. */
         }
@@ -558,18 +308,24 @@ take_rule(struct pp_loader *ld, struct pp_yaml *map)
         }
     }
     if (when) {
-        rule->when = take_expr(ld, rule, when, "'when'", AN_EXPRESSION);
-        rule->when_text = take_text(ld, when, "'when'");
+        rule->when = pp_loader_expr(ld, rule, when, "'when'",
+                                    PP_AN_EXPRESSION);
+        rule->when_text = pp_loader_text(ld, when, "'when'");
         if (rule->when && rule->when->type != PP_TYPE_BOOL) {
             pp_loader_error(ld, when, "'when' must be a condition, this is "
                             "%s", pp_type_name(rule->when->type));
         }
     }
-    if (correct) {
-        take_correct(ld, rule, correct);
+    if (set && (correct || each)) {
+        pp_loader_error(ld, set, "a rule that sets state has no 'correct' and "
+                        "no 'each': make it a rule of its own");
+    } else if (set) {
+        pp_loader_set(ld, rule, set);
+    } else if (correct) {
+        pp_loader_correct(ld, rule, correct);
     }
     if (same) {
-        rule->same_as_vendor = take_text(ld, same, "'same-as-vendor'");
+        rule->same_as_vendor = pp_loader_text(ld, same, "'same-as-vendor'");
     }
 }
 
@@ -597,7 +353,7 @@ take_rules(struct pp_loader *ld)
         if (pp_loader_is(ld, list->items[i], PP_YAML_MAP, "a rule")) {
             take_rule(ld, list->items[i]);
             pp_loader_unused(ld, list->items[i], "the rule",
-                             "on, each, when, correct, same-as-vendor");
+                             "on, each, when, correct, set, same-as-vendor");
         }
     }
 }
@@ -631,7 +387,7 @@ take_id(struct pp_loader *ld)
     char *fault;
     size_t n;
 
-    ld->patch->id = take_text(ld, node, "'patch'");
+    ld->patch->id = pp_loader_text(ld, node, "'patch'");
     if (!ld->patch->id) {
         return;
     }
@@ -670,12 +426,12 @@ take_affects(struct pp_loader *ld)
         struct pp_affects *a = &patch->affects[patch->n_affects++];
 
         if (pp_loader_is(ld, map, PP_YAML_MAP, "an item of 'affects'")) {
-            a->product = take_text(ld, pp_loader_need(ld, map, "product",
-                                                      "'affects'"),
-                                   "'product'");
-            a->versions = take_text(ld, pp_loader_need(ld, map, "versions",
-                                                       "'affects'"),
-                                    "'versions'");
+            a->product = pp_loader_text(
+                ld, pp_loader_need(ld, map, "product", "'affects'"),
+                "'product'");
+            a->versions = pp_loader_text(
+                ld, pp_loader_need(ld, map, "versions", "'affects'"),
+                "'versions'");
             if (a->product && a->product[strcspn(a->product, ", \t\n*?[")]) {
                 pp_loader_error(ld, map, "a product is one word, such as "
                                 "npm/st: no blanks, commas or wildcards");
@@ -734,22 +490,25 @@ take_patch(struct pp_loader *ld)
     struct pp_yaml *same;
 
     take_id(ld);
-    patch->title = take_text(ld, pp_loader_need(ld, root, "title",
+    patch->title = pp_loader_text(ld, pp_loader_need(ld, root, "title",
                                                 "the patch"), "'title'");
-    patch->vendor = take_text(ld, pp_loader_need(ld, root, "vendor",
+    patch->vendor = pp_loader_text(ld, pp_loader_need(ld, root, "vendor",
                                                  "the patch"), "'vendor'");
     take_affects(ld);
     take_severity(ld);
     take_proxy(ld);
     same = pp_yaml_get(root, "same-as-vendor");
     if (same) {
-        patch->same_as_vendor = take_text(ld, same, "'same-as-vendor'");
+        patch->same_as_vendor = pp_loader_text(ld, same, "'same-as-vendor'");
     }
     if (!patch->proxy) {
         return;                 /* All names would be unknown. */
     }
+    pp_loader_params(ld);
+    pp_loader_states(ld);
     take_lets(ld, pp_yaml_get(root, "let"));
     take_rules(ld);
+    pp_loader_states_end(ld);
     end_lets(ld);
     for (size_t i = 0; i < patch->n_rules && !same; i++) {
         if (!patch->rules[i].same_as_vendor) {
@@ -761,10 +520,12 @@ take_patch(struct pp_loader *ld)
     pp_loader_vectors(ld);
     pp_loader_unused(ld, root, "the patch",
                      (pp_yaml_get(root, "rules")
-                      ? "patch, title, vendor, affects, severity, proxy, let, "
-                        "rules, same-as-vendor, vectors"
-                      : "patch, title, vendor, affects, severity, proxy, let, "
-                        "on, each, when, correct, same-as-vendor, vectors"));
+                      ? "patch, title, vendor, affects, severity, proxy, "
+                        "parameters, state, let, rules, same-as-vendor, "
+                        "vectors"
+                      : "patch, title, vendor, affects, severity, proxy, "
+                        "parameters, state, let, on, each, when, correct, "
+                        "set, same-as-vendor, vectors"));
 }
 
 struct pp_patch *
@@ -854,12 +615,19 @@ rule_destroy(struct pp_rule *rule)
     pp_expr_destroy(rule->when);
     pp_expr_destroy(rule->target);
     pp_expr_destroy(rule->with);
+    pp_expr_destroy(rule->low);
+    pp_expr_destroy(rule->high);
     pp_expr_destroy(rule->reason);
     pp_expr_destroy(rule->body);
     for (size_t i = 0; i < rule->n_headers; i++) {
         pp_expr_destroy(rule->headers[i].name);
         pp_expr_destroy(rule->headers[i].value);
     }
+    for (size_t i = 0; i < rule->n_sets; i++) {
+        pp_expr_destroy(rule->sets[i].value);
+        free(rule->sets[i].text);
+    }
+    free(rule->sets);
     free(rule->headers);
     free(rule->each_text);
     free(rule->when_text);
@@ -875,6 +643,7 @@ vector_destroy(struct pp_vector *vector)
         free(CONST_CAST(uint8_t *, vector->turns[i].to_server.p));
     }
     free(vector->turns);
+    free(vector->params);
     free(vector->name);
 }
 
@@ -894,6 +663,11 @@ pp_patch_destroy(struct pp_patch *patch)
         free(patch->affects[i].product);
         free(patch->affects[i].versions);
     }
+    for (size_t i = 0; i < patch->n_states; i++) {
+        free(patch->states[i].name);
+    }
+    free(patch->states);
+    pp_params_destroy(patch->params, patch->n_params);
     free(patch->rules);
     free(patch->vectors);
     free(patch->affects);

@@ -17,6 +17,8 @@
 #include "pp-value.h"
 
 struct pp_expr;
+struct pp_param;
+struct pp_param_choice;
 
 /* Limits of a patch file.  What is beyond is refused. */
 #define PP_PATCH_FILE_MAX (1024 * 1024)     /* Bytes. */
@@ -26,6 +28,7 @@ struct pp_expr;
 #define PP_PATCH_VECTORS_MAX 500
 #define PP_PATCH_TURNS_MAX 200              /* In one vector. */
 #define PP_PATCH_ID_MAX 64                  /* Bytes in an id. */
+#define PP_PATCH_STATES_MAX 8               /* Values kept of a connection. */
 
 struct pp_affects {
     char *product;              /* "npm/st", "debian/puma". */
@@ -39,8 +42,20 @@ enum pp_correct_kind {
     PP_CORRECT_DELETE,          /* 'target' is taken out. */
     PP_CORRECT_REPLACE,         /* 'target' becomes 'with'. */
     PP_CORRECT_TRUNCATE,        /* 'target' keeps its first 'with' bytes. */
+    PP_CORRECT_CLAMP,           /* The number in 'target' is moved to 'low' or
+                                 * 'high' if it is beyond. */
     PP_CORRECT_INSERT_BEFORE,   /* 'with' is put in front of 'target'. */
     PP_CORRECT_INSERT_AFTER,    /* 'with' is put behind 'target'. */
+    PP_CORRECT_SET,             /* Nothing; 'sets' are made. */
+};
+
+/* How a number is written where it is clamped. */
+enum pp_number_form {
+    PP_FORM_DECIMAL,            /* Digits, with a sign if need be. */
+    PP_FORM_HEX,                /* Digits. */
+    PP_FORM_BE,                 /* 1 to 8 bytes, without a sign. */
+    PP_FORM_LE,
+    PP_N_FORMS
 };
 
 const char *pp_correct_kind_name(enum pp_correct_kind);
@@ -48,6 +63,20 @@ const char *pp_correct_kind_name(enum pp_correct_kind);
 struct pp_reject_header {
     struct pp_expr *name;
     struct pp_expr *value;
+};
+
+/* What the patch keeps of a connection: an integer or a flag. */
+struct pp_patch_state {
+    char *name;
+    enum pp_type type;
+    bool is_set;                /* By some rule. */
+};
+
+/* A new value for one of these. */
+struct pp_set {
+    uint32_t state;             /* In the patch. */
+    struct pp_expr *value;
+    char *text;                 /* As written, for people. */
 };
 
 /* One condition and its correction. */
@@ -63,8 +92,11 @@ struct pp_rule {
     enum pp_correct_kind kind;
     struct pp_expr *target;     /* Edits.  NULL: the element. */
     struct pp_expr *with;       /* Edits that put or count something. */
+    struct pp_expr *low;        /* Clamp: integers, or NULL. */
+    struct pp_expr *high;
+    enum pp_number_form form;
     bool once;                  /* Insert: not to what was corrected. */
-    bool reset;                 /* Close: RST, not FIN. */
+    bool reset;                 /* Close, reject with close: RST, not FIN. */
 
     int64_t status;             /* Reject. */
     struct pp_expr *reason;     /* NULL: the protocol's usual words. */
@@ -73,6 +105,8 @@ struct pp_rule {
     bool close;                 /* The server closes after it. */
     struct pp_reject_header *headers;
     size_t n_headers;
+    struct pp_set *sets;        /* Set. */
+    size_t n_sets;
 };
 
 /* Vectors: what a patch does to whole conversations. */
@@ -111,6 +145,8 @@ struct pp_vector {
     struct pp_ends ends;        /* Who the client and the server are. */
     struct pp_turn *turns;
     size_t n_turns;
+    struct pp_param_choice *params;     /* Other values than the defaults. */
+    size_t n_params;
 };
 
 struct pp_patch {
@@ -123,6 +159,10 @@ struct pp_patch {
     struct pp_affects *affects;
     size_t n_affects;
     const struct pp_proxy *proxy;
+    struct pp_param *params;
+    size_t n_params;
+    struct pp_patch_state *states;
+    size_t n_states;
     struct pp_rule *rules;
     size_t n_rules;
     struct pp_vector *vectors;

@@ -13,7 +13,9 @@
 #include <string.h>
 
 #include "patch/pp-func.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
+#include "patch/pp-regex.h"
 #include "pp-proxy.h"
 
 static uint64_t
@@ -70,7 +72,14 @@ struct checker {
     const struct pp_program *program;
     const struct pp_proxy *const *proxies;
     const struct pp_proxy *bound[PP_PROGRAM_PROXIES_MAX];
+    unsigned int n_regexes;
 };
+
+static const struct pp_program_param *
+program_params(const struct pp_program *program)
+{
+    return pp_program_at(program, program->params);
+}
 
 static bool
 table_fits(const struct pp_program *program, struct pp_table table,
@@ -103,86 +112,20 @@ range_fits(uint32_t first, uint32_t n, struct pp_table table)
     return first <= table.n && n <= table.n - first;
 }
 
-/* Arguments' types and the result's, as in pp_func.signature; 'l' is a list,
- * '*' what the code below looks at. */
-static const char *
-op_signature(enum pp_op op)
-{
-    switch (op) {
-    case PP_OP_BOOL:
-        return "b:";
-    case PP_OP_INT:
-    case PP_OP_INDEX:
-        return "i:";
-    case PP_OP_BYTES:
-    case PP_OP_CLASS:
-    case PP_OP_DATE:
-    case PP_OP_PIECE:
-        return "s:";
-    case PP_OP_SET:
-    case PP_OP_FIELD:
-    case PP_OP_ELEM:
-        return "*:";
-    case PP_OP_LIST:
-        return "l:";
-    case PP_OP_SELECT:
-        return "l:*";
-    case PP_OP_FIRST:
-        return "*:l";
-    case PP_OP_SPLIT:
-        return "l:ss";
-    case PP_OP_NOT:
-        return "b:b";
-    case PP_OP_AND:
-    case PP_OP_OR:
-        return "b:bb";
-    case PP_OP_IF:
-        return "*:b**";
-    case PP_OP_EQ:
-    case PP_OP_NE:
-    case PP_OP_IN:
-        return "b:**";
-    case PP_OP_EQ_NOCASE:
-        return "b:ss";
-    case PP_OP_LT:
-    case PP_OP_LE:
-    case PP_OP_GT:
-    case PP_OP_GE:
-        return "b:ii";
-    case PP_OP_ADD:
-    case PP_OP_SUB:
-    case PP_OP_MUL:
-    case PP_OP_DIV:
-    case PP_OP_MOD:
-        return "i:ii";
-    case PP_OP_NEG:
-        return "i:i";
-    case PP_OP_ANY:
-    case PP_OP_ALL:
-        return "b:lb";
-    case PP_OP_COUNT_IF:
-        return "i:lb";
-    case PP_OP_COUNT:
-        return "i:l";
-    case PP_OP_CALL:
-    case PP_N_OPS:
-    default:
-        return NULL;
-    }
-}
-
 static bool
 type_is(char letter, uint8_t type)
 {
     switch (letter) {
     case '*':
-        return type <= PP_TYPE_LIST;
+        return type <= PP_TYPE_VERSION;
     case 'l':
         return type == PP_TYPE_LIST;
     case 'b':
     case 'i':
     case 's':
+    case 'v':
     case 'c':
+    case 'n':
         return type == pp_func_type(letter);
     default:
         return false;
@@ -213,6 +156,8 @@ check_constant(const struct checker *ck, const struct pp_node *node)
     }
     if (node->op == PP_OP_CLASS) {
         return node->y == 32;
+    } else if (node->op == PP_OP_NETS) {
+        return pp_nets_check(pp_program_text(ck->program, node->x, node->y));
     }
     if (node->op != PP_OP_SET) {
         return true;
@@ -243,7 +188,7 @@ check_constant(const struct checker *ck, const struct pp_node *node)
 /* Checks what is particular to the node's operation; its arguments have been
  * checked. */
 static bool
-check_op(const struct checker *ck, const struct pp_node *node)
+check_op(struct checker *ck, const struct pp_node *node)
 {
     const struct pp_node *nodes = pp_program_nodes(ck->program);
     const struct pp_node *a = node->n_args ? &nodes[node->arg[0]] : NULL;
@@ -254,7 +199,20 @@ check_op(const struct checker *ck, const struct pp_node *node)
     case PP_OP_BYTES:
     case PP_OP_CLASS:
     case PP_OP_SET:
+    case PP_OP_NETS:
         return check_constant(ck, node);
+
+    case PP_OP_END:
+        return node->x < PP_N_ENDS && node->type == pp_end_type(node->x);
+
+    case PP_OP_STATE:
+        return (node->x < ck->program->states.n
+                && pp_program_states(ck->program)[node->x].type
+                   == node->type);
+
+    case PP_OP_PARAM:
+        return (node->x < ck->program->params.n
+                && program_params(ck->program)[node->x].type == node->type);
 
     case PP_OP_FIELD:
         field = node_field(ck, node);
@@ -286,6 +244,7 @@ check_op(const struct checker *ck, const struct pp_node *node)
     case PP_OP_COUNT_IF:
     case PP_OP_ANY:
     case PP_OP_ALL:
+    case PP_OP_SUM:
         return node->imm >= 0 && node->imm < PP_EXPR_SCOPES;
 
     case PP_OP_IF:
@@ -298,18 +257,33 @@ check_op(const struct checker *ck, const struct pp_node *node)
     case PP_OP_NE:
         return a->type == b->type && a->type != PP_TYPE_LIST;
 
+    case PP_OP_LT:
+    case PP_OP_LE:
+    case PP_OP_GT:
+    case PP_OP_GE:
+        return (a->type == b->type
+                && (a->type == PP_TYPE_INT || a->type == PP_TYPE_VERSION));
+
     case PP_OP_IN:
         return b->op == PP_OP_SET && a->type == b->type;
 
     case PP_OP_SPLIT:
         return b->op == PP_OP_BYTES && b->y > 0;
 
+    case PP_OP_MATCHES:
+        return (text_fits(ck->program, (struct pp_text) { node->x, node->y })
+                && node->y <= PP_REGEX_PATTERN_MAX
+                && (node->imm == 0 || node->imm == 1)
+                && ++ck->n_regexes <= PP_REGEXES_MAX);
+
     case PP_OP_CALL: {
         const char *types = pp_funcs[node->x].signature + 2;
 
         for (unsigned int i = 0; i < node->n_args; i++) {
-            if ((types[i] == 'c') != (nodes[node->arg[i]].op
-                                      == PP_OP_CLASS)) {
+            uint8_t op = nodes[node->arg[i]].op;
+
+            if ((types[i] == 'c') != (op == PP_OP_CLASS)
+                || (types[i] == 'n') != (op == PP_OP_NETS)) {
                 return false;
             }
         }
@@ -317,10 +291,10 @@ check_op(const struct checker *ck, const struct pp_node *node)
     }
 
     case PP_OP_BOOL: case PP_OP_INT: case PP_OP_DATE: case PP_OP_NOT:
-    case PP_OP_AND: case PP_OP_OR: case PP_OP_EQ_NOCASE: case PP_OP_LT:
-    case PP_OP_LE: case PP_OP_GT: case PP_OP_GE: case PP_OP_ADD:
+    case PP_OP_AND: case PP_OP_OR: case PP_OP_EQ_NOCASE: case PP_OP_ADD:
     case PP_OP_SUB: case PP_OP_MUL: case PP_OP_DIV: case PP_OP_MOD:
-    case PP_OP_NEG: case PP_OP_COUNT:
+    case PP_OP_NEG: case PP_OP_BIT_AND: case PP_OP_BIT_OR: case PP_OP_SHL:
+    case PP_OP_SHR: case PP_OP_COUNT:
         return true;
 
     case PP_N_OPS:
@@ -330,12 +304,11 @@ check_op(const struct checker *ck, const struct pp_node *node)
 }
 
 static bool
-check_node(const struct checker *ck, uint32_t index)
+check_node(struct checker *ck, uint32_t index)
 {
     const struct pp_node *nodes = pp_program_nodes(ck->program);
     const struct pp_node *node = &nodes[index];
-    bool loop = (node->op == PP_OP_ANY || node->op == PP_OP_ALL
-                 || node->op == PP_OP_COUNT_IF);
+    bool loop = pp_op_is_loop(node->op);
     const char *signature;
     unsigned int scopes = 0;
 
@@ -345,7 +318,7 @@ check_node(const struct checker *ck, uint32_t index)
         }
         signature = pp_funcs[node->x].signature;
     } else {
-        signature = op_signature(node->op);
+        signature = pp_op_signature(node->op);
     }
     if (!signature || strlen(signature + 2) != node->n_args
         || node->n_args > PP_EXPR_ARGS_MAX
@@ -423,6 +396,30 @@ check_gates(const struct checker *ck, struct pp_program_gates gates,
 }
 
 static bool
+sets_are_sound(const struct checker *ck, const struct pp_program_rule *rule,
+               uint32_t proxy)
+{
+    const struct pp_program *program = ck->program;
+    const struct pp_program_set *sets = pp_program_at(program, program->sets);
+
+    if (!range_fits(rule->first_set, rule->n_sets, program->sets)
+        || (rule->n_sets && rule->each != PP_NONE)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < rule->n_sets; i++) {
+        const struct pp_program_set *set = &sets[rule->first_set + i];
+
+        if (set->state >= program->states.n
+            || !root_is(ck, set->node, '*', proxy, false)
+            || pp_program_nodes(program)[set->node].type
+               != pp_program_states(program)[set->state].type) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
 check_rule(const struct checker *ck, const struct pp_program_rule *rule)
 {
     const struct pp_program *program = ck->program;
@@ -442,6 +439,9 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
         || !gate_is(ck, rule->gate, proxy, true)
         || !root_is(ck, rule->target, '*', proxy, true)
         || !root_is(ck, rule->with, '*', proxy, true)
+        || !root_is(ck, rule->low, 'i', proxy, true)
+        || !root_is(ck, rule->high, 'i', proxy, true)
+        || rule->form >= PP_N_FORMS
         || !root_is(ck, rule->reason, 's', proxy, true)
         || !root_is(ck, rule->body, 's', proxy, true)
         || rule->n_headers > PP_REPLY_HEADERS_MAX
@@ -449,7 +449,8 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
         || !range_fits(rule->first_header, rule->n_headers, program->headers)
         || !range_fits(rule->first_capture, rule->n_captures,
                        program->captures)
-        || rule->kind > PP_CORRECT_INSERT_AFTER) {
+        || !sets_are_sound(ck, rule, proxy)
+        || rule->kind > PP_CORRECT_SET) {
         return false;
     }
     switch ((enum pp_correct_kind) rule->kind) {
@@ -467,6 +468,11 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
             return false;
         }
         break;
+    case PP_CORRECT_CLAMP:
+        if (rule->target == PP_NONE) {
+            return false;
+        }
+        break;
     case PP_CORRECT_DELETE:
         if (rule->target == PP_NONE
             && (rule->each == PP_NONE
@@ -477,6 +483,7 @@ check_rule(const struct checker *ck, const struct pp_program_rule *rule)
     case PP_CORRECT_REJECT:
     case PP_CORRECT_CLOSE:
     case PP_CORRECT_DROP:
+    case PP_CORRECT_SET:
     default:
         break;
     }
@@ -643,11 +650,45 @@ check_patches(const struct pp_program *program)
 
         if (!text_fits(program, p->id) || !text_fits(program, p->title)
             || p->proxy >= program->proxies.n
-            || !range_fits(p->first_rule, p->n_rules, program->rules)) {
+            || !range_fits(p->first_rule, p->n_rules, program->rules)
+            || !range_fits(p->first_param, p->n_params, program->params)) {
             return "a patch is out of bounds";
         }
     }
     return NULL;
+}
+
+static const char *
+check_declared(const struct pp_program *program)
+{
+    for (uint32_t i = 0; i < program->params.n; i++) {
+        const struct pp_program_param *p = &program_params(program)[i];
+        uint64_t end;
+
+        if (p->type == PP_TYPE_BYTES) {
+            if (p->min < 0 || p->max > PP_PARAM_BYTES_MAX
+                || !bytes_fit(program, p->bytes) || p->bytes.n < p->min
+                || p->bytes.n > p->max) {
+                return "a parameter is not sound";
+            }
+        } else if ((p->type != PP_TYPE_INT && p->type != PP_TYPE_BOOL)
+                   || p->value < p->min || p->value > p->max) {
+            return "a parameter is not sound";
+        }
+        end = (uint64_t) p->word + pp_param_words(p->type, p->max);
+        if (!text_fits(program, p->name) || end > program->param_words) {
+            return "a parameter is out of bounds";
+        }
+    }
+    for (uint32_t i = 0; i < program->states.n; i++) {
+        uint32_t type = pp_program_states(program)[i].type;
+
+        if (type != PP_TYPE_INT && type != PP_TYPE_BOOL) {
+            return "a state is not sound";
+        }
+    }
+    return (program->param_words <= PP_PROGRAM_MAX / 8 ? NULL
+            : "the parameters are too large");
 }
 
 const char *
@@ -680,6 +721,11 @@ pp_program_check(const void *blob, size_t size,
                        sizeof(struct pp_program_header))
         || !table_fits(program, program->captures,
                        sizeof(struct pp_program_capture))
+        || !table_fits(program, program->params,
+                       sizeof(struct pp_program_param))
+        || !table_fits(program, program->states,
+                       sizeof(struct pp_program_state))
+        || !table_fits(program, program->sets, sizeof(struct pp_program_set))
         || !table_fits(program, program->events,
                        sizeof(struct pp_program_event))
         || !table_fits(program, program->groups,
@@ -696,6 +742,7 @@ pp_program_check(const void *blob, size_t size,
     }
     error = check_proxies(&ck);
     error = error ? error : check_patches(program);
+    error = error ? error : check_declared(program);
     if (error) {
         return error;
     }
@@ -768,7 +815,15 @@ size_t
 pp_patchset_size(const struct pp_program *program)
 {
     return (sizeof(struct pp_patchset)
-            + 8 * (2 * (size_t) set_words(program) + program->proxies.n));
+            + 8 * (2 * (size_t) set_words(program) + program->proxies.n
+                   + program->param_words));
+}
+
+/* The first word of parameters. */
+static size_t
+param_base(const struct pp_patchset *set)
+{
+    return 2 * (size_t) set->words + set->n_proxies;
 }
 
 void
@@ -781,6 +836,44 @@ pp_patchset_init(struct pp_patchset *set, const struct pp_program *program)
     set->words = set_words(program);
     set->n_proxies = program->proxies.n;
     set->size = (uint32_t) size;
+    for (uint32_t i = 0; i < program->params.n; i++) {
+        const struct pp_program_param *p = &program_params(program)[i];
+        uint64_t *words = set->data + param_base(set) + p->word;
+
+        *words = (p->type == PP_TYPE_BYTES ? p->bytes.n : (uint64_t) p->value);
+        if (p->type == PP_TYPE_BYTES) {
+            memcpy(words + 1, pp_program_text(program, p->bytes.off, 0).p,
+                   p->bytes.n);
+        }
+    }
+}
+
+void
+pp_patchset_set_param(struct pp_patchset *set,
+                      const struct pp_program *program, uint32_t patch,
+                      uint32_t param, const struct pp_param_value *value)
+{
+    const struct pp_program_patch *p = pp_program_patch(program, patch);
+    uint64_t *words = set->data + param_base(set);
+
+    words += program_params(program)[p->first_param + param].word;
+    *words = (uint64_t) value->i;
+    if (program_params(program)[p->first_param + param].type
+        == PP_TYPE_BYTES) {
+        memcpy(words + 1, value->bytes, (size_t) value->i);
+    }
+}
+
+struct pp_value
+pp_patchset_param(const struct pp_patchset *set,
+                  const struct pp_program *program, uint32_t param)
+{
+    const struct pp_program_param *p = &program_params(program)[param];
+    const uint64_t *words = set->data + param_base(set) + p->word;
+
+    return (p->type == PP_TYPE_BYTES ? pp_value_bytes(words + 1, *words)
+            : p->type == PP_TYPE_BOOL ? pp_value_bool(*words)
+            : pp_value_int((int64_t) *words));
 }
 
 /* Sets how patch 'patch' is in force. */
@@ -823,6 +916,14 @@ pp_patchset_check(const struct pp_patchset *set, size_t size,
         || set->words != set_words(program)
         || set->n_proxies != program->proxies.n) {
         return "it is no set of this program's patches";
+    }
+    for (uint32_t i = 0; i < program->params.n; i++) {
+        const struct pp_program_param *p = &program_params(program)[i];
+        int64_t value = (int64_t) set->data[param_base(set) + p->word];
+
+        if (value < p->min || value > p->max) {
+            return "a parameter's value is out of range";
+        }
     }
     return NULL;
 }

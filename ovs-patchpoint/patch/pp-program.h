@@ -29,7 +29,7 @@ struct pp_pool;
 struct pp_proxy;
 
 #define PP_PROGRAM_MAGIC UINT64_C(0x31475250744e5050)   /* "PPNtPRG1" */
-#define PP_PROGRAM_VERSION 2
+#define PP_PROGRAM_VERSION 3
 #define PP_PROGRAM_MAX (256u * 1024 * 1024)
 #define PP_PROGRAM_PROXIES_MAX 64
 
@@ -59,6 +59,9 @@ struct pp_program {
     struct pp_table nodes;      /* struct pp_node */
     struct pp_table headers;    /* struct pp_program_header */
     struct pp_table captures;   /* struct pp_program_capture */
+    struct pp_table params;     /* struct pp_program_param */
+    struct pp_table states;     /* struct pp_program_state */
+    struct pp_table sets;       /* struct pp_program_set */
     struct pp_table events;     /* struct pp_program_event */
     struct pp_table groups;     /* struct pp_program_group */
     struct pp_table guards;     /* struct pp_program_guard */
@@ -66,6 +69,8 @@ struct pp_program {
     struct pp_table members;    /* uint32_t: rules, or nodes of gates */
     struct pp_table selects;    /* struct pp_program_select */
     struct pp_table text;       /* Bytes. */
+    uint32_t param_words;       /* What a patch set has for parameters. */
+    uint32_t pad;
 };
 
 struct pp_program_proxy {
@@ -79,7 +84,32 @@ struct pp_program_patch {
     struct pp_text title;
     uint32_t proxy;
     uint32_t first_rule, n_rules;
+    uint32_t first_param, n_params;
     uint32_t events;            /* Bit N: some rule looks at event N. */
+};
+
+/* A parameter of a patch. */
+struct pp_program_param {
+    struct pp_text name;
+    struct pp_text bytes;       /* Of type bytes: the default. */
+    int64_t value;              /* Else: the default. */
+    int64_t min, max;           /* Of the integer, or of the length. */
+    uint32_t type;              /* enum pp_type. */
+    uint32_t word;              /* Where a patch set's words for it start. */
+};
+
+/* A value that a patch keeps of a connection. */
+struct pp_program_state {
+    uint64_t key;               /* Of the patch's id and the name: the same in
+                                 * every program that has them. */
+    uint32_t type;              /* PP_TYPE_INT or PP_TYPE_BOOL. */
+    uint32_t pad;
+};
+
+/* What it becomes. */
+struct pp_program_set {
+    uint32_t state;             /* Index into 'states'. */
+    uint32_t node;              /* Of its type. */
 };
 
 /* One expression node. */
@@ -115,6 +145,10 @@ struct pp_program_rule {
     uint32_t first_capture, n_captures;
     uint32_t line;              /* In the patch's file. */
     uint8_t reset, raw, close, once;
+    uint32_t low, high;         /* Integer nodes, or PP_NONE. */
+    uint32_t form;              /* enum pp_number_form. */
+    uint32_t first_set, n_sets;
+    uint32_t pad;
     int64_t status;
 };
 
@@ -209,6 +243,12 @@ pp_program_rules(const struct pp_program *program)
     return pp_program_at(program, program->rules);
 }
 
+static inline const struct pp_program_state *
+pp_program_states(const struct pp_program *program)
+{
+    return pp_program_at(program, program->states);
+}
+
 static inline struct pp_bytes
 pp_program_text(const struct pp_program *program, uint32_t off, uint32_t n)
 {
@@ -255,13 +295,15 @@ struct pp_patchset {
     uint64_t data[];            /* The bitmap of the patches that are
                                  * enforced, that of those only monitored,
                                  * then for each proxy the mask of events
-                                 * that they look at. */
+                                 * that they look at, then the parameters: a
+                                 * word with the integer, or with the length,
+                                 * behind which the bytes stand. */
 };
 
 size_t pp_patchset_size(const struct pp_program *);
 
-/* Makes an empty set in the pp_patchset_size() bytes at 'set', which must be
- * aligned to 8. */
+/* Makes an empty set, with the defaults of parameters, in the
+ * pp_patchset_size() bytes at 'set', which must be aligned to 8. */
 void pp_patchset_init(struct pp_patchset *set, const struct pp_program *);
 
 enum pp_patch_mode {
@@ -272,6 +314,17 @@ enum pp_patch_mode {
 
 void pp_patchset_set(struct pp_patchset *, const struct pp_program *,
                      uint32_t patch, enum pp_patch_mode);
+
+/* Sets parameter 'param' of patch 'patch', which the pool of the program has
+ * there. */
+struct pp_param_value;
+void pp_patchset_set_param(struct pp_patchset *, const struct pp_program *,
+                           uint32_t patch, uint32_t param,
+                           const struct pp_param_value *);
+
+/* The value of the program's parameter 'param'.  Bytes are in the set. */
+struct pp_value pp_patchset_param(const struct pp_patchset *,
+                                  const struct pp_program *, uint32_t param);
 
 /* Returns NULL when the 'size' bytes at 'set' are a sound set for the
  * program, else what is wrong. */

@@ -23,6 +23,7 @@
 #include "tool/pp-template.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"

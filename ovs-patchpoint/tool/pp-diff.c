@@ -17,6 +17,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
 #include "patch/pp-expr.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "svec.h"
@@ -73,11 +74,24 @@ same_reply(const struct pp_rule *a, const struct pp_rule *b)
 }
 
 static bool
+same_sets(const struct pp_rule *a, const struct pp_rule *b)
+{
+    bool same = a->n_sets == b->n_sets;
+
+    for (size_t i = 0; same && i < a->n_sets; i++) {
+        same = (a->sets[i].state == b->sets[i].state
+                && same_expr(a->sets[i].value, b->sets[i].value));
+    }
+    return same;
+}
+
+static bool
 same_correction(const struct pp_rule *a, const struct pp_rule *b)
 {
     return (a->kind == b->kind && a->once == b->once && a->reset == b->reset
             && same_expr(a->target, b->target) && same_expr(a->with, b->with)
-            && same_reply(a, b));
+            && same_expr(a->low, b->low) && same_expr(a->high, b->high)
+            && a->form == b->form && same_sets(a, b) && same_reply(a, b));
 }
 
 static bool
@@ -159,23 +173,25 @@ correction_text(const struct pp_rule *rule)
 {
     const char *target = rule->target ? rule->target->name : NULL;
     const char *kind = pp_correct_kind_name(rule->kind);
+    const char *end;
 
     switch (rule->kind) {
     case PP_CORRECT_REJECT:
-        return (rule->raw ? xasprintf("reject with a reply as written%s",
-                                      rule->close ? " and close" : "")
-                : xasprintf("reject %"PRId64"%s", rule->status,
-                            rule->close ? " and close" : ""));
+        end = (rule->reset ? " and reset" : rule->close ? " and close" : "");
+        return (rule->raw ? xasprintf("reject with a reply as written%s", end)
+                : xasprintf("reject %"PRId64"%s", rule->status, end));
 
     case PP_CORRECT_CLOSE:
         return xasprintf("close with %s", rule->reset ? "RST" : "FIN");
 
     case PP_CORRECT_DROP:
+    case PP_CORRECT_SET:
         return xstrdup(kind);
 
     case PP_CORRECT_DELETE:
     case PP_CORRECT_REPLACE:
     case PP_CORRECT_TRUNCATE:
+    case PP_CORRECT_CLAMP:
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
     default:
@@ -212,7 +228,8 @@ diff_correction(struct svec *changes, const char *where,
 
     if (strcmp(old, new)) {
         say(changes, "%s: correction: %s -> %s", where, old, new);
-    } else if (!same_expr(a->with, b->with)) {
+    } else if (!same_expr(a->with, b->with) || !same_expr(a->low, b->low)
+               || !same_expr(a->high, b->high) || !same_sets(a, b)) {
         say(changes, "%s: correction: %s: what is put or kept is another",
             where, new);
     } else {
@@ -363,16 +380,57 @@ affects_text(const struct pp_patch *patch)
     return ds_steal_cstr(&s);
 }
 
+static char *
+params_text(const struct pp_patch *patch)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < patch->n_params; i++) {
+        const struct pp_param *p = &patch->params[i];
+
+        ds_put_format(&s, "%s%s from %"PRId64" to %"PRId64" (", i ? ", " : "",
+                      p->name, p->min, p->max);
+        if (p->type == PP_TYPE_BYTES) {
+            for (int64_t j = 0; j < p->value.i; j++) {
+                ds_put_format(&s, "%02x", p->value.bytes[j]);
+            }
+        } else {
+            ds_put_format(&s, "%"PRId64, p->value.i);
+        }
+        ds_put_char(&s, ')');
+    }
+    return ds_steal_cstr(&s);
+}
+
+static char *
+states_text(const struct pp_patch *patch)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < patch->n_states; i++) {
+        ds_put_format(&s, "%s%s, %s", i ? ", " : "", patch->states[i].name,
+                      patch->states[i].type == PP_TYPE_INT ? "an integer"
+                      : "a flag");
+    }
+    return ds_steal_cstr(&s);
+}
+
 static void
 diff_patch(struct svec *changes, const struct pp_patch *a,
            const struct pp_patch *b)
 {
     char *old_affects = affects_text(a);
     char *new_affects = affects_text(b);
+    char *old_params = params_text(a);
+    char *new_params = params_text(b);
+    char *old_states = states_text(a);
+    char *new_states = states_text(b);
 
     diff_text(changes, "title", a->title, b->title);
     diff_text(changes, "vendor", a->vendor, b->vendor);
     diff_text(changes, "affects", old_affects, new_affects);
+    diff_text(changes, "parameters", old_params, new_params);
+    diff_text(changes, "state", old_states, new_states);
     if (a->severity < b->severity || a->severity > b->severity) {
         say(changes, "severity: %.1f -> %.1f", a->severity, b->severity);
     }
@@ -386,6 +444,10 @@ diff_patch(struct svec *changes, const struct pp_patch *a,
     diff_vectors(changes, a, b);
     free(old_affects);
     free(new_affects);
+    free(old_params);
+    free(new_params);
+    free(old_states);
+    free(new_states);
 }
 
 /* Pools. */

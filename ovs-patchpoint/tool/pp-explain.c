@@ -17,6 +17,7 @@
 #include "openvswitch/json.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
+#include "patch/pp-param.h"
 #include "patch/pp-patch.h"
 #include "pp-proxy.h"
 #include "util.h"
@@ -53,6 +54,27 @@ explain_expr(const char *what, const struct pp_expr *e)
     }
 }
 
+/* What the rule works out when its condition holds. */
+static uint64_t
+correction_cost(const struct pp_rule *rule)
+{
+    const struct pp_expr *const parts[] = {
+        rule->with, rule->low, rule->high, rule->reason, rule->body,
+    };
+    uint64_t cost = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        cost += parts[i] ? parts[i]->cost : 0;
+    }
+    for (size_t i = 0; i < rule->n_headers; i++) {
+        cost += rule->headers[i].name->cost + rule->headers[i].value->cost;
+    }
+    for (size_t i = 0; i < rule->n_sets; i++) {
+        cost += rule->sets[i].value->cost;
+    }
+    return cost;
+}
+
 static void
 explain_rule(const struct pp_patch *patch, size_t i)
 {
@@ -75,7 +97,8 @@ explain_rule(const struct pp_patch *patch, size_t i)
             printf(" with status %"PRId64, rule->status);
         }
         printf("; the connection %s\n",
-               rule->close ? "is closed after it" : "goes on");
+               (rule->reset ? "is reset after it"
+                : rule->close ? "is closed after it" : "goes on"));
         break;
     case PP_CORRECT_CLOSE:
         printf(" the connection with %s\n", rule->reset ? "RST" : "FIN");
@@ -83,9 +106,18 @@ explain_rule(const struct pp_patch *patch, size_t i)
     case PP_CORRECT_DROP:
         printf(" it silently; the connection goes on\n");
         break;
+    case PP_CORRECT_SET:
+        for (size_t j = 0; j < rule->n_sets; j++) {
+            printf("%s %s to %s", j ? "," : "",
+                   patch->states[rule->sets[j].state].name,
+                   rule->sets[j].text);
+        }
+        printf("\n");
+        break;
     case PP_CORRECT_DELETE:
     case PP_CORRECT_REPLACE:
     case PP_CORRECT_TRUNCATE:
+    case PP_CORRECT_CLAMP:
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
     default:
@@ -93,12 +125,43 @@ explain_rule(const struct pp_patch *patch, size_t i)
         explain_expr("field", rule->target);
         break;
     }
-    printf("    nominal cost %u of at most %d\n", rule->when->cost,
+    printf("    nominal cost %u of at most %d", rule->when->cost,
            PP_EXPR_COST_MAX);
+    if (correction_cost(rule)) {
+        printf("; %"PRIu64" more if it holds", correction_cost(rule));
+    }
+    printf("\n");
     if (rule->same_as_vendor) {
         printf("    as the vendor:");
         print_wrapped(rule->same_as_vendor);
     }
+}
+
+static void
+explain_param(const struct pp_param *param)
+{
+    printf("  parameter %s, ", param->name);
+    switch ((int) param->type) {
+    case PP_TYPE_BOOL:
+        printf("true or false; default %s", param->value.i ? "true" : "false");
+        break;
+    case PP_TYPE_INT:
+        printf("an integer from %"PRId64" to %"PRId64"; default %"PRId64,
+               param->min, param->max, param->value.i);
+        break;
+    default:
+        printf("%"PRId64" to %"PRId64" bytes; default \"", param->min,
+               param->max);
+        for (int64_t i = 0; i < param->value.i; i++) {
+            uint8_t c = param->value.bytes[i];
+
+            printf(c < 0x20 || c > 0x7e || c == '"' || c == '\\' ? "\\x%02x"
+                   : "%c", c);
+        }
+        printf("\"");
+        break;
+    }
+    print_wrapped(param->about);
 }
 
 void
@@ -110,6 +173,13 @@ pp_explain(const struct pp_patch *p)
     for (size_t i = 0; i < p->n_affects; i++) {
         printf("  affects   %s %s\n", p->affects[i].product,
                p->affects[i].versions);
+    }
+    for (size_t i = 0; i < p->n_params; i++) {
+        explain_param(&p->params[i]);
+    }
+    for (size_t i = 0; i < p->n_states; i++) {
+        printf("  keeps     %s, %s, of each connection\n", p->states[i].name,
+               p->states[i].type == PP_TYPE_INT ? "an integer" : "a flag");
     }
     for (size_t i = 0; i < p->n_rules; i++) {
         explain_rule(p, i);
@@ -142,7 +212,7 @@ put_int(struct json *object, const char *name, int64_t n)
 }
 
 static struct json *
-correction_json(const struct pp_rule *rule)
+correction_json(const struct pp_patch *patch, const struct pp_rule *rule)
 {
     struct json *object = json_object_create();
 
@@ -153,6 +223,7 @@ correction_json(const struct pp_rule *rule)
             put_int(object, "status", rule->status);
         }
         json_object_put(object, "close", json_boolean_create(rule->close));
+        json_object_put(object, "reset", json_boolean_create(rule->reset));
         break;
 
     case PP_CORRECT_CLOSE:
@@ -162,9 +233,21 @@ correction_json(const struct pp_rule *rule)
     case PP_CORRECT_DROP:
         break;
 
+    case PP_CORRECT_SET: {
+        struct json *sets = json_object_create();
+
+        for (size_t i = 0; i < rule->n_sets; i++) {
+            put_text(sets, patch->states[rule->sets[i].state].name,
+                     rule->sets[i].text);
+        }
+        json_object_put(object, "set", sets);
+        break;
+    }
+
     case PP_CORRECT_DELETE:
     case PP_CORRECT_REPLACE:
     case PP_CORRECT_TRUNCATE:
+    case PP_CORRECT_CLAMP:
     case PP_CORRECT_INSERT_BEFORE:
     case PP_CORRECT_INSERT_AFTER:
     default:
@@ -183,8 +266,9 @@ rule_json(const struct pp_patch *patch, const struct pp_rule *rule)
     put_text(object, "on", patch->proxy->events[rule->event].name);
     put_text(object, "each", rule->each_text);
     put_text(object, "when", rule->when_text);
-    json_object_put(object, "correct", correction_json(rule));
+    json_object_put(object, "correct", correction_json(patch, rule));
     put_int(object, "cost", rule->when->cost);
+    put_int(object, "correction-cost", (int64_t) correction_cost(rule));
     put_text(object, "same-as-vendor", rule->same_as_vendor);
     return object;
 }

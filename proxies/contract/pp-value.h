@@ -20,6 +20,8 @@ enum pp_type {
     PP_TYPE_INT,                /* Signed, 64 bits, saturating. */
     PP_TYPE_BYTES,              /* Any bytes, NUL too; compared as they are. */
     PP_TYPE_LIST,               /* Elements with fields of their own. */
+    PP_TYPE_VERSION,            /* Of expressions alone: as bytes, which say
+                                 * by their order which version is later. */
 };
 
 /* Bytes at 'p', 'n' of them.  'p' may be NULL when 'n' is 0. */

@@ -12,6 +12,7 @@
 
 FUZZERS = \
 	tests/fuzz/fuzz-ftp \
+	tests/fuzz/fuzz-func \
 	tests/fuzz/fuzz-http \
 	tests/fuzz/fuzz-ldap \
 	tests/fuzz/fuzz-patch \
@@ -19,6 +20,7 @@ FUZZERS = \
 	tests/fuzz/fuzz-smtp
 tests_fuzz_fuzz_ftp_SOURCES = tests/fuzz/fuzz-ftp.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_ftp_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_func_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz-http.c $(FUZZ_PROXY)
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS)
 tests_fuzz_fuzz_ldap_SOURCES = tests/fuzz/fuzz-ldap.c $(FUZZ_PROXY)

@@ -15,11 +15,13 @@ UNIT_SUITES = \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
 	tests/unit/test-packet \
+	tests/unit/test-param \
 	tests/unit/test-patch \
 	tests/unit/test-pipeline \
 	tests/unit/test-reassembly \
 	tests/unit/test-small-room \
 	tests/unit/test-smtp \
+	tests/unit/test-state \
 	tests/unit/test-stream \
 	tests/unit/test-timers \
 	tests/unit/test-udp
@@ -31,6 +33,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/ber-text.h \
 	tests/unit/http-driver.h \
 	tests/unit/ldap-driver.h \
+	tests/unit/patch-text.c \
+	tests/unit/patch-text.h \
 	tests/unit/pipeline-driver.c \
 	tests/unit/pipeline-driver.h \
 	tests/unit/pp-toy.c \

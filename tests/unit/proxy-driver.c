@@ -311,6 +311,7 @@ field_text(const struct pp_msg *msg, const char *path, char *text, size_t n)
         snprintf(text, n, "%lld", (long long) v.i);
         break;
     case PP_TYPE_LIST:
+    case PP_TYPE_VERSION:
         snprintf(text, n, "%u", v.count);
         break;
     case PP_TYPE_BYTES:

@@ -15,6 +15,7 @@
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "patch/pp-regex.h"
 #include "pp-toy.h"
 #include "suite.h"
 #include "util.h"
@@ -147,6 +148,71 @@ static const char *const truths[] = {
         "name == \"X-Foo\"))",
     "if(verb == \"GET\", 1, 2) == 1", "if(false, \"a\", verb) == \"GET\"",
 
+    /* Regular expressions. */
+    "matches(argument, \"%2[eE]\", false)", "matches(\"\", \"^$\", false)",
+    "not matches(verb, \"^GE$\", true)", "matches(verb, \"(?i)^get$\", false)",
+    "not matches(\"a\\nb\", \"^b\", true)",
+    "matches(\"a\\nb\", \"(?m)^b\", false)",
+    "matches(\"a\\n\", \"a$\", false)",
+    "not matches(\"a\\n\", \"a\\\\z\", true)",
+    "matches(\"\\0\\xff\", \"^\\\\x00\\xff$\", false)",
+    "any(pairs, matches(name, \"_\", false))",
+    "matches(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\", "
+        "\"^(a|aa)+$\", true)",
+    "not matches(\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\", "
+        "\"^(a|aa)+$\", false)",
+
+    /* Versions; networks. */
+    "version(\"dev\") < version(\"0\")", "version(\"0\") < version(\"0.1\")",
+    "version(\"0.1\") < version(\"1.0~rc1\")",
+    "version(\"1.0~rc1\") < version(\"1.0.dev3\")",
+    "version(\"1.0.dev3\") < version(\"1.0a1\")",
+    "version(\"1.0a1\") < version(\"1.0-alpha.2\")",
+    "version(\"1.0-alpha.2\") < version(\"1.0b1\")",
+    "version(\"1.0b1\") < version(\"1.0-rc.1\")",
+    "version(\"1.0-rc.1\") < version(\"1.0\")",
+    "version(\"1.0\") < version(\"1.0.0p1\")",
+    "version(\"1.0.0p1\") < version(\"1.0.0.1\")",
+    "version(\"1.0.0.1\") < version(\"1.0.2\")",
+    "version(\"1.0.2\") < version(\"1.0.2b\")",
+    "version(\"1.0.2b\") < version(\"1.0.2k\")",
+    "version(\"1.0.2k\") < version(\"1.0.10\")",
+    "version(\"1.0.10\") < version(\"1.2-1\")",
+    "version(\"1.2-1\") < version(\"1.2-1+deb12u1\")",
+    "version(\"1.2-1+deb12u1\") < version(\"1.2-1+deb12u2\")",
+    "version(\"1.2-1+deb12u2\") < version(\"1.10\")",
+    "version(\"1.10\") < version(\"2\")", "version(\"2\") < version(\"10.0\")",
+    "version(\"10.0\") < version(\"123456789012345678901234567890\")",
+    "version(\"1.2\") == version(\"1.2.0\")",
+    "version(\"1.2\") == version(\"v1.2 (Debian)\")",
+    "version(\"1.0-rc1\") == version(\"1.RC-1\")",
+    "version(\"01.2\") == version(\"1.02\")",
+    "version(\"1.0\") == version(\"1\")", "version(\"\") == version(\"x\")",
+    "version(\"1.2/x\") == version(\"1.2\")",
+    "version(\"1.3\") >= version(\"1.3\")",
+    "version(\"1.3\") <= version(\"1.3.0\")",
+    "not version(\"1.3\") > version(\"1.3\")",
+    "version(\"2\") > version(\"1.9\")", "version(\"1\") != version(\"2\")",
+    "not version(after(\"ProFTPD 1.3.5e Server\", \" \")) < v"
+        "ersion(\"1.3.5d\")",
+    "if(true, version(\"1\"), version(\"2\")) < version(\"1.1\")",
+    "\"\\xc0\\x00\\x02\\x05\" in net \"192.0.2.0/24\"",
+    "not \"\\xc0\\x00\\x03\\x05\" in net \"192.0.2.0/24\"",
+    "\"\\xc0\\x00\\x02\\x81\" in net \"192.0.2.128/25\"",
+    "not \"\\xc0\\x00\\x02\\x7f\" in net \"192.0.2.128/25\"",
+    "ip_address(\"10.1.2.3\") in net [\"192.168.0.0/16\", \"10.0.0.0/8\"]",
+    "ip_address(\"2001:db8::1\") in net \"2001:db8::/32\"",
+    "not ip_address(\"10.0.0.1\") in net \"::/0\"",
+    "ip_address(\"10.0.0.1\") in net \"0.0.0.0/0\"",
+    "ip_address(\"10.0.0.1\") in net \"10.0.0.1\"",
+    "not ip_address(\"10.0.0.2\") in net \"10.0.0.1\"",
+    "ip_address(\"10.0.0.1\") in net \"::ffff:10.0.0.0/104\"",
+    "not \"\" in net \"0.0.0.0/0\"",
+    "not \"abc\" in net [\"0.0.0.0/0\", \"::/0\"]",
+    "in_net(ip_address(\"::1\"), \"::1/128\")",
+    "in_net(ip_address(\"fe80::9\"), [\"10.0.0.0/8\", \"fe80::/10\"])",
+    "not \"\" in net \"::\"",
+
     /* Functions. */
     "contains(\"abc\", \"bc\")", "\"abc\" contains \"\"",
     "not \"abc\" contains \"abcd\"",
@@ -278,6 +344,156 @@ static const char *const truths[] = {
     "ip_text(ip_address(\"2001:db8:0:0::1\")) == \"2001:db8::1\"",
     "ip_text(\"abc\") == \"\"", "ip_text(\"\") == \"\"",
     "put_le32(0x01020304) == \"\\x04\\x03\\x02\\x01\"",
+    "(6 & 3) == 2", "6 & 3 == 2", "(6 | 3) == 7", "1 | 2 & 2 == 3",
+    "1 << 4 == 16", "1 << 2 + 1 == 8", "-8 >> 1 == -4",
+    "256 >> 4 & 0xff == 16", "1 << 64 == 0", "1 << -1 == 1", "-1 >> 99 == -1",
+    "5 >> -3 == 5", "1 << 63 < 0", "-1 & 0xff == 255",
+    "sum(pairs, size) == 16", "sum(pairs[\"none\"], size) == 0",
+    "sum(split(\"1,2,3\", \",\"), parse_int(piece)) == 6",
+    "sum(split(\"9223372036854775807,5\", \",\"), parse_int(piece)) == "
+        "9223372036854775807",
+    "sum(pairs, sum(split(value, \",\"), len(piece))) == "
+        "len(concat(\"x\", \"123\", \"abcdefghij\"))",
+    "contains_nocase(\"aBc\", \"bC\")", "not contains_nocase(\"abc\", \"bd\")",
+    "contains_nocase(\"\", \"\")", "starts_with_nocase(\"HTTP/1\", \"http\")",
+    "not starts_with_nocase(\"HT\", \"http\")",
+    "starts_with_nocase(\"a\", \"\")", "ends_with_nocase(\"x.PHP\", \".php\")",
+    "not ends_with_nocase(\"php\", \".php\")", "ends_with_nocase(\"\", \"\")",
+    "nesting(\"f(a[b(c)])\", \"[([]\", \"[)\\\\]]\") == 3",
+    "nesting(\")))(\", \"[(]\", \"[)]\") == 1",
+    "nesting(\"\", \"[(]\", \"[)]\") == 0",
+    "nesting(\"()()(())\", \"[(]\", \"[)]\") == 2",
+    "bits(\"\\x81\\x0f\", 0, 1) == 1", "bits(\"\\x81\\x0f\", 7, 2) == 2",
+    "bits(\"\\x81\\x0f\", 12, 4) == 15", "bits(\"\\x81\\x0f\", 12, 5) == -1",
+    "bits(\"\\x81\", 0, 0) == -1", "bits(\"\\x81\", 8, 1) == -1",
+    "bits(\"\\x81\", -1, 1) == -1", "bits(\"abcdefgh\", 0, 64) == -1",
+    "bits(\"\\xff\\xff\\xff\\xff\\xff\\xff\\xff\\xff\", 1, 63) == "
+        "9223372036854775807",
+    "bits(\"\", 0, 1) == -1", "bits(\"a\", 9223372036854775807, 1) == -1",
+    "strtol(\" \\t-12x\", 10) == -12", "strtol(\"0x1Fg\", 0) == 31",
+    "strtol(\"0x1f\", 16) == 31", "strtol(\"0xg\", 16) == 0",
+    "strtol(\"017\", 0) == 15", "strtol(\"018\", 0) == 1",
+    "strtol(\"zz\", 36) == 1295", "strtol(\"12\", 1) == 0",
+    "strtol(\"12\", 37) == 0", "strtol(\"\", 10) == 0",
+    "strtol(\"+7\", 10) == 7", "strtol(\"- 7\", 10) == 0",
+    "strtol(\"0b1\", 2) == 0",
+    "strtol(\"99999999999999999999\", 10) == 9223372036854775807",
+    "strtol(\"-99999999999999999999\", 10) < -9223372036854775807",
+    "strtol(\"-9223372036854775808\", 10) == -9223372036854775807 - 1",
+    "strtol(\"\\0\", 10) == 0", "strtoul(\"42\", 10) == 42",
+    "strtoul(\"-1\", 10) == 9223372036854775807",
+    "strtoul(\"-18446744073709551615\", 10) == 1",
+    "strtoul(\"99999999999999999999\", 10) == 9223372036854775807",
+    "strtol_rest(\"12ab\", 10) == \"ab\"", "strtol_rest(\" 12\", 10) == \"\"",
+    "strtol_rest(\" x\", 10) == \" x\"", "strtol_rest(\"0x\", 16) == \"x\"",
+    "strtol_rest(\"\", 10) == \"\"", "strtol_rest(\"-\", 10) == \"-\"",
+    "signed(255, 8) == -1", "signed(0x17f, 8) == 127",
+    "signed(4294967295, 32) == -1", "signed(-5, 64) == -5",
+    "signed(2, 1) == 0", "signed(3, 1) == -1",
+    "signed(strtol(\"4294967297\", 10), 32) == 1",
+    "remove_dot_segments(\"/a/./b/../../c\") == \"/c\"",
+    "remove_dot_segments(\"mid/content=5/../6\") == \"mid/6\"",
+    "remove_dot_segments(\"/a//../b\") == \"/a/b\"",
+    "remove_dot_segments(\"/a//b/..\") == \"/a//\"",
+    "remove_dot_segments(\"../a\") == \"a\"",
+    "remove_dot_segments(\"./a\") == \"a\"",
+    "remove_dot_segments(\"/./\") == \"/\"",
+    "remove_dot_segments(\"/../\") == \"/\"",
+    "remove_dot_segments(\"/..\") == \"/\"",
+    "remove_dot_segments(\"/.\") == \"/\"",
+    "remove_dot_segments(\".\") == \"\"",
+    "remove_dot_segments(\"..\") == \"\"", "remove_dot_segments(\"\") == \"\"",
+    "remove_dot_segments(\"a/..\") == \"/\"",
+    "remove_dot_segments(\"a/../b\") == \"/b\"",
+    "remove_dot_segments(\"/a/b/.\") == \"/a/b/\"",
+    "remove_dot_segments(\"//\") == \"//\"",
+    "remove_dot_segments(\"/../../x\") == \"/x\"",
+    "remove_dot_segments(\"a/./\") == \"a/\"",
+    "remove_dot_segments(\"...\") == \"...\"",
+    "remove_dot_segments(\"/...\") == \"/...\"",
+    "remove_dot_segments(\"//a/..\") == \"//\"",
+    "remove_dot_segments(\"a//\") == \"a//\"",
+    "remove_dot_segments(\"/a/.../../b\") == \"/a/b\"",
+    "remove_dot_segments(\"a/../\") == \"/\"",
+    "remove_dot_segments(\"./..\") == \"\"",
+    "remove_dot_segments(\".././a\") == \"a\"",
+    "python_normpath(\"/a/./b//../c/\") == \"/a/c\"",
+    "python_normpath(\"//a\") == \"//a\"",
+    "python_normpath(\"///a\") == \"/a\"", "python_normpath(\"//\") == \"//\"",
+    "python_normpath(\"\") == \".\"", "python_normpath(\"a/..\") == \".\"",
+    "python_normpath(\"../a/../../b\") == \"../../b\"",
+    "python_normpath(\"/..\") == \"/\"", "python_normpath(\".\") == \".\"",
+    "python_normpath(\"/a/b/..\") == \"/a\"",
+    "python_normpath(\"//..\") == \"//\"", "python_normpath(\"./\") == \".\"",
+    "nginx_path(\"/a/%2e%2e/b\") == \"/b\"",
+    "nginx_path(\"/a//b\") == \"/a/b\"",
+    "nginx_path(\"/a/b/../../..\") == \"\"", "nginx_path(\"/..\") == \"\"",
+    "nginx_path(\"/a/..\") == \"/\"", "nginx_path(\"/a/.\") == \"/a/\"",
+    "nginx_path(\"/%2e%2E%2f\") == \"\"",
+    "nginx_path(\"/a%2f..%2fb\") == \"/b\"", "nginx_path(\"/a%00\") == \"\"",
+    "nginx_path(\"/a%2\") == \"\"", "nginx_path(\"/%zz\") == \"\"",
+    "nginx_path(\"/a%3fb%23%25\") == \"/a?b#%\"",
+    "nginx_path(\"/a?b\") == \"/a\"", "nginx_path(\"/a/...\") == \"/a/...\"",
+    "nginx_path(\"/a/..b\") == \"/a/..b\"",
+    "nginx_path(\"/a/./b\") == \"/a/b\"", "nginx_path(\"/./../x\") == \"\"",
+    "nginx_path(\"a\") == \"\"", "nginx_path(\"\") == \"\"",
+    "nginx_path(\"/\") == \"/\"", "nginx_path(\"//\") == \"/\"",
+    "nginx_path(\"/a/..%3f\") == \"/a/..?\"",
+    "nginx_path(\"/%2525\") == \"/%25\"",
+    "nginx_path(\"/a/b/..#x\") == \"/a/\"",
+    "drop_path_parameters(\"/a;x=1/b;y\") == \"/a/b\"",
+    "drop_path_parameters(\"/..;/b\") == \"/../b\"",
+    "drop_path_parameters(\"/a\") == \"/a\"",
+    "drop_path_parameters(\";/;\") == \"/\"",
+    "drop_path_parameters(\"\") == \"\"",
+    "windows_path(\"a\\\\..\\\\b. .\") == \"a/../b\"",
+    "windows_path(\"/x.php. /y\") == \"/x.php/y\"",
+    "windows_path(\"..\") == \"..\"", "windows_path(\".\") == \".\"",
+    "windows_path(\"...\") == \"\"", "windows_path(\"/. ./a\") == \"//a\"",
+    "windows_path(\"\") == \"\"", "windows_path(\"\\\\\") == \"/\"",
+    "html_unescape(\"&lt;a&gt;&amp;&quot;&apos;&#39;\") == \"<a>&\\\"''\"",
+    "html_unescape(\"&#x3C;&#60\") == \"<<\"",
+    "html_unescape(\"&#x41g\") == \"Ag\"",
+    "html_unescape(\"&#;&#x;&x;&\") == \"&#;&#x;&x;&\"",
+    "html_unescape(\"a&b\") == \"a&b\"",
+    "html_unescape(\"&colon;&Tab;&NewLine;\") == \":\\t\\n\"",
+    "html_unescape(\"&ltx\") == \"<x\"", "html_unescape(\"&AMP\") == \"&\"",
+    "html_unescape(\"&#128;&#x9f;\") == \"\\xe2\\x82\\xac\\xc5\\xb8\"",
+    "html_unescape(\"&#0;&#xd800;&#x110000;&#99999999999;\") == "
+        "\"\\xef\\xbf\\xbd\\xef\\xbf\\xbd\\xef\\xbf\\xbd\\xef\\xbf\\xbd\"",
+    "html_unescape(\"&#228;&#x20ac;&#x1F600;\") == "
+        "\"\\xc3\\xa4\\xe2\\x82\\xac\\xf0\\x9f\\x98\\x80\"",
+    "html_unescape(\"&amp;lt;\") == \"&lt;\"",
+    "html_unescape(\"&nbsp;\") == \"\\xc2\\xa0\"",
+    "html_unescape(\"&lbrack;&vert;\") == \"[|\"",
+    "html_unescape(\"&lpar\") == \"&lpar\"", "html_unescape(\"&\") == \"&\"",
+    "html_unescape(\"&#x\") == \"&#x\"", "html_unescape(\"\") == \"\"",
+    "is_base64(\"QUI=\")", "is_base64(\"\")", "not is_base64(\"QUI\")",
+    "not is_base64(\"Q===\")", "not is_base64(\"QU\\nI=\")",
+    "not is_base64(\"QU-_\")", "not is_base64(\"====\")",
+    "is_base64(\"Q+/=\")", "not is_base64(\"QQ=a\")",
+    "base64_decode(\"QUI=\") == \"AB\"", "base64_decode(\"QUJD\") == \"ABC\"",
+    "base64_decode(\"QQ==\") == \"A\"", "base64_decode(\"QUI\") == \"\"",
+    "base64_decode(\"QU I=\") == \"\"", "base64_decode(\"\") == \"\"",
+    "base64_decode_lenient(\"QUI\") == \"AB\"",
+    "base64_decode_lenient(\"Q U\\r\\nJ D\") == \"ABC\"",
+    "base64_decode_lenient(\"QQ==QQ==\") == \"A\"",
+    "base64_decode_lenient(\"-_8\") == \"\\xfb\\xff\"",
+    "base64_decode_lenient(\"+/8\") == \"\\xfb\\xff\"",
+    "base64_decode_lenient(\"\") == \"\"",
+    "base64_decode_lenient(\"!\") == \"\"",
+    "base64_decode_lenient(\"Q\") == \"\"",
+    "quoted_printable_decode(\"a=3Db=0D\") == \"a=b\\r\"",
+    "quoted_printable_decode(\"soft=\\r\\nline\") == \"softline\"",
+    "quoted_printable_decode(\"soft= \\t\\nx\") == \"softx\"",
+    "quoted_printable_decode(\"blank \\t\\r\\nend \") == "
+        "\"blank\\r\\nend \"",
+    "quoted_printable_decode(\"=20\\r\\n\") == \" \\r\\n\"",
+    "quoted_printable_decode(\"=\") == \"\"",
+    "quoted_printable_decode(\"=ZZ=4\") == \"=ZZ=4\"",
+    "quoted_printable_decode(\"a =\\r\\n \\r\\nb\") == \"a \\r\\nb\"",
+    "quoted_printable_decode(\"\") == \"\"",
+    "quoted_printable_decode(\"=3d=e9\") == \"=\\xe9\"",
 };
 
 START_TEST(test_truths)
@@ -355,6 +571,33 @@ static const struct {
     { "date == ''", 0, "known only in one" },
     { "split(verb, '') == ''", 12, "at least one byte" },
     { "if(true, 1, 'a') == 1", 12, "of one type" },
+    { "matches(verb, '(a')", 14, "at byte 2 of the regular expression: "
+                               "missing closing parenthesis" },
+    { "matches(verb, 'a')", 17, "when the search takes too long" },
+    { "matches(verb, 'a', 1)", 19, "true or false is expected" },
+    { "matches(verb, verb, true)", 14, "in quotes" },
+    { "matches(verb, '(?<x>a)\\\\k<x>', true)", 14, "back to a group" },
+    { "matches(verb, '(*UTF)a', true)", 14, "regular expression: " },
+    { "matches(verb, '(ab?c){999}', true)", 14, "too large" },
+    { "verb in net '10.0.0.0/8'", 0, NULL },
+    { "verb in net '10.0.0.1/8'", 12, "behind its prefix" },
+    { "verb in net '10.0.0.0/33'", 12, "no more bits" },
+    { "verb in net '::ffff:10.0.0.0/95'", 12, "no more bits" },
+    { "verb in net '10.0.0.0/'", 12, "no more bits" },
+    { "verb in net '10.0.0.0/x'", 12, "a number of bits" },
+    { "verb in net 'ten'", 12, "a network is written" },
+    { "verb in net verb", 12, "networks in quotes" },
+    { "verb in net ['::', verb]", 19, "networks in quotes" },
+    { "verb in net ['::'", 17, "']' is expected" },
+    { "1 in net '::'", 0, "'in net' wants bytes" },
+    { "version(verb) < '1.2'", 16, "wants a version, this is bytes" },
+    { "version(verb) == '1.2'", 14, "cannot be compared" },
+    { "version(verb) in ['1.2']", 0, "'in' wants bytes, this is a version" },
+    { "client.addres == ''", 0, "did you mean 'client.address'?" },
+    { "client.port == ''", 12, "cannot be compared" },
+    { "1 | verb == 1", 4, "arithmetic wants an integer" },
+    { "sum(pairs, name) == 1", 11, "sum() wants an integer, this is bytes" },
+    { "sum(pairs) == 1", 9, "a comma and an integer" },
     { "99999999999999999999 == 1", 0, "64 bits" },
     { "0x == 1", 0, "not a number" },
     { "1a == 1", 0, "not a number" },
@@ -489,6 +732,52 @@ START_TEST(test_out_of_memory)
 }
 END_TEST
 
+/* Whatever the pattern and the bytes, a search ends within its bounds; one
+ * that only has far to go finds what there is. */
+START_TEST(test_regex_bounds)
+{
+    static const struct {
+        const char *pattern, *unit, *end;
+        enum pp_regex_result result;
+    } cases[] = {
+        { "[ab][cd]", "ab", "", PP_REGEX_NO },
+        { "[ab][cd]", "ab", "c", PP_REGEX_YES },
+        { "x\\z", "x", "", PP_REGEX_YES },
+        { "\\d+[;,]", "1", "", PP_REGEX_LIMIT },
+        { "\\d+[;,]", "1 ", "", PP_REGEX_NO },
+        { "(a+)+$", "a", "b", PP_REGEX_LIMIT },
+        { "^(a|b)*$", "ab", "", PP_REGEX_LIMIT },
+        { "^[ab]*$", "ab", "", PP_REGEX_YES },
+        { "(?:(?=.*[cd])a)*[ef]", "a", "", PP_REGEX_LIMIT },
+    };
+    struct pp_regex_search *search = pp_regex_search_create();
+    size_t n = 256 * 1024;
+    uint8_t *x = xmalloc(n + 1);
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct pp_bytes pattern = {
+            (const uint8_t *) cases[i].pattern, strlen(cases[i].pattern),
+        };
+        struct pp_regex *re = pp_regex_compile(pattern, NULL);
+
+        ck_assert_ptr_nonnull(re);
+        for (size_t j = 0; j < n; j++) {
+            x[j] = (uint8_t) cases[i].unit[j % strlen(cases[i].unit)];
+        }
+        x[n] = (uint8_t) cases[i].end[0];
+        ck_assert_msg(pp_regex_search(search, re,
+                                      (struct pp_bytes) {
+                                          x, n + strlen(cases[i].end) })
+                      == cases[i].result, "%s", cases[i].pattern);
+        pp_regex_destroy(re);
+    }
+    ck_assert_int_eq(pp_regex_search(search, NULL, (struct pp_bytes) { x, n }),
+                     PP_REGEX_LIMIT);
+    pp_regex_search_destroy(search);
+    free(x);
+}
+END_TEST
+
 START_TEST(test_date)
 {
     static const struct {
@@ -526,6 +815,7 @@ main(void)
     tcase_add_test(tc, test_limits);
     tcase_add_test(tc, test_templates);
     tcase_add_test(tc, test_out_of_memory);
+    tcase_add_test(tc, test_regex_bounds);
     tcase_add_test(tc, test_date);
     suite_add_tcase(suite, tc);
     return suite_main(suite);

@@ -19,61 +19,10 @@
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "patch-text.h"
 #include "pp-toy.h"
 #include "suite.h"
 #include "util.h"
-
-#define HEAD                                            \
-    "patch: T-1\n"                                      \
-    "title: A test\n"                                   \
-    "vendor: https://example.org/fix\n"                 \
-    "affects: [{product: toy/box, versions: '< 2'}]\n"  \
-    "severity: 7.5\n"                                   \
-    "proxy: toy\n"                                      \
-    "same-as-vendor: it is\n"
-#define RULE                                            \
-    "on: command\n"                                     \
-    "when: verb == \"EVIL\"\n"                          \
-    "correct: reject 400\n"
-#define VECTORS                                         \
-    "vectors:\n"                                        \
-    "  - exploit: e\n"                                  \
-    "    to-server: \"EVIL x\\n\"\n"                    \
-    "    expect: {to-client: \"400  \\n\"}\n"           \
-    "  - benign: b\n"                                   \
-    "    to-server: \"GOOD x\\n\"\n"
-
-static struct pp_patch *
-parse(const char *text, struct pp_errors *errors)
-{
-    return pp_patch_parse("dir/T-1.yaml", text, strlen(text), pp_toys,
-                          errors);
-}
-
-/* Parses and runs the vectors; fails the test with what is wrong. */
-static void
-check_good(const char *text)
-{
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_patch *patch = parse(text, &errors);
-    char *s;
-
-    if (patch) {
-        pp_vectors_run(patch, &errors, NULL);
-    }
-    s = pp_errors_format(&errors);
-    ck_assert_msg(!errors.n, "%s", s);
-    ck_assert_ptr_nonnull(patch);
-    pp_patch_destroy(patch);
-    pp_errors_destroy(&errors);
-    free(s);
-}
-
-/* Good patches with vectors that say what they do. */
-#define GOOD(RULES, VECTOR_LIST) HEAD RULES "vectors:\n" VECTOR_LIST
-#define EXPLOIT(IN, EXPECT)                                             \
-    "  - exploit: e\n    to-server: " IN "\n    expect: {" EXPECT "}\n"
-#define BENIGN(IN) "  - benign: b\n    to-server: " IN "\n"
 
 static const char *const good[] = {
     HEAD RULE VECTORS,
@@ -158,6 +107,52 @@ static const char *const good[] = {
          EXPLOIT("\"A .. c\\n\"", "to-server: \"A ../ c\\n\"")
          BENIGN("\"A . c\\n\"")),
 
+    /* Clamp, in each form; numbers that are within stay. */
+    GOOD("on: command\neach: pairs\n"
+         "when: is_decimal(value) and (parse_int(value) > 9"
+         " or parse_int(value) < 2)\n"
+         "correct: {clamp: value, min: 2, max: 4 + 5}\n",
+         EXPLOIT("\"A b a=10 b=99999999999999999999 c=007 d=0 e=9\\n\"",
+                 "to-server: \"A b a=9 b=9 c=007 d=2 e=9\\n\"")
+         BENIGN("\"A b a=9 b=2\\n\"")),
+    GOOD("on: command\nwhen: strtol(argument, 10) < -5\n"
+         "correct: {clamp: argument, min: -5}\n",
+         EXPLOIT("\"A -99999999999999999999 c\\n\"",
+                 "to-server: \"A -5 c\\n\"")
+         BENIGN("\"A -5 c\\n\"")),
+    GOOD("on: command\nwhen: parse_hex(argument) > 0xff\n"
+         "correct: {clamp: argument, max: 0xff, as: hex}\n",
+         EXPLOIT("\"A 1F00 c\\n\"", "to-server: \"A ff c\\n\"")
+         BENIGN("\"A FF c\\n\"")),
+    GOOD("on: command\nwhen: be16(argument, 0) > 0x4142\n"
+         "correct: {clamp: argument, max: 0x4142, as: be}\n",
+         EXPLOIT("\"A CA c\\n\"", "to-server: \"A AB c\\n\"")
+         BENIGN("\"A AB c\\n\"")),
+    GOOD("on: command\nwhen: le16(argument, 0) > 0x4142\n"
+         "correct: {clamp: argument, max: 0x4142, as: le}\n",
+         EXPLOIT("\"A AC c\\n\"", "to-server: \"A BA c\\n\"")
+         BENIGN("\"A BA c\\n\"")),
+    /* What is no number, or has no room for it, does not get through. */
+    GOOD("on: command\nwhen: argument starts_with '9'\n"
+         "correct: {clamp: argument, max: 5}\n",
+         EXPLOIT("\"A 9x c\\n\"", "close: reset")
+         EXPLOIT("\"A 9 c\\n\"", "to-server: \"A 5 c\\n\"")
+         BENIGN("\"A x9\\n\"")),
+    GOOD("on: command\nwhen: len(argument) == 1\n"
+         "correct: {clamp: argument, min: 256, as: be}\n",
+         EXPLOIT("\"A x c\\n\"", "close: reset") BENIGN("\"A xy\\n\"")),
+
+    /* An answer, and a FIN or a RST behind it. */
+    GOOD("on: command\nwhen: verb == 'EVIL'\n"
+         "correct: {reject: {status: 1, close: reset}}\n",
+         EXPLOIT("\"A\\nEVIL\\nB\\n\"",
+                 "to-server: \"A\\n\", to-client: \"1  \\n\", close: reset")
+         BENIGN("\"GOOD\\n\"")),
+    GOOD("on: command\nwhen: verb == 'EVIL'\n"
+         "correct: {reject: {raw: bye, close: fin}}\n",
+         EXPLOIT("\"EVIL\\nB\\n\"", "to-client: bye, close: fin")
+         BENIGN("\"GOOD\\n\"")),
+
     /* Several rules: the first that decides alone wins, over edits too. */
     HEAD "rules:\n"
     "  - on: command\n    when: verb == 'EVIL'\n"
@@ -187,6 +182,40 @@ static const char *const good[] = {
          "  - benign: b\n    to-server: \"A \\xff\\n\"\n"
          "  - benign: c\n    to-server: !bytes 'A \xc3\xbe'\n"),
 
+    /* Who speaks to whom, whatever the proxy publishes. */
+    GOOD("on: command\n"
+         "when: client.address in net ['192.0.2.0/31', '2001:db8::/32']"
+         " and client.port > 1024 and server.port == 7"
+         " and verb == ip_text(server.address)\n"
+         "correct: {reject: {status: 1, reason: "
+         "'${ip_text(client.address)} ${client.port}'}}\n",
+         EXPLOIT("\"192.0.2.2 a\\n\"", "to-client: \"1 192.0.2.1 49152 \\n\"")
+         "  - exploit: e\n"
+         "    addresses: {client: \"2001:db8::1\", server: \"::2\"}\n"
+         "    to-server: \"::2 b\\n\"\n"
+         "    expect: {to-client: \"1 2001:db8::1 49152 \\n\"}\n"
+         BENIGN("\"192.0.2.1 a\\n\"")
+         "  - benign: b\n"
+         "    addresses: {client: 192.0.2.3, server: 192.0.2.2}\n"
+         "    to-server: \"192.0.2.2 a\\n\"\n"),
+
+    /* A search that would take too long counts as the patch says. */
+    GOOD("on: command\nwhen: matches(argument, '^(a|aa)+$', true)\n"
+         "correct: drop\n",
+         EXPLOIT("\"A aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab\\nB\\n\"",
+                 "to-server: \"B\\n\"")
+         BENIGN("\"A aaab\\n\"")),
+
+    /* Parameters. */
+    GOOD("parameters:\n"
+         "  most: {type: int, default: 3, min: 0, max: 9, about: a}\n"
+         "  evil: {type: bytes, default: E, max: 20, about: b}\n"
+         "on: command\n"
+         "when: verb == evil and len(argument) > most\n"
+         "correct: drop\n",
+         EXPLOIT("\"E abcd\\nB\\n\"", "to-server: \"B\\n\"")
+         BENIGN("\"E abc\\nF abcd\\n\"")),
+
     /* Names for expressions, and the element of 'each' from within. */
     GOOD("let:\n"
          "  low: lower(argument)\n"
@@ -210,7 +239,7 @@ static const char *const good[] = {
 
 START_TEST(test_good)
 {
-    check_good(good[_i]);
+    patch_text_good(good[_i]);
 }
 END_TEST
 
@@ -271,6 +300,29 @@ static const struct {
       VECTORS, "'with' must be bytes, this is an integer; decimal()" },
     { HEAD "on: command\nwhen: 'true'\ncorrect: {truncate: verb, to: verb}\n"
       VECTORS, "'to' must be an integer, this is bytes" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {clamp: verb}\n" VECTORS,
+      "'clamp' wants 'min', 'max' or both" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {clamp: verb, max: verb}\n"
+      VECTORS, "'max' must be an integer, this is bytes" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {clamp: verb, max: 1, as: octal}\n" VECTORS,
+      "as decimal, hex, be or le, not as 'octal'" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {clamp: n.pairs, max: 1}\n"
+      VECTORS, "'n.pairs' cannot be edited" },
+    { HEAD "on: command\nwhen: 'true'\ncorrect: {insert: \"'x'\"}\n" VECTORS,
+      "either 'before' or 'after'" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {insert: \"'x'\", before: verb, after: verb}\n" VECTORS,
+      "either 'before' or 'after'" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {insert: \"''\", before: verb}\n" VECTORS,
+      "to insert nothing changes nothing" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {reject: {status: 1, close: now}}\n" VECTORS,
+      "'close' is true, false, fin or reset" },
+    { HEAD "on: command\nwhen: 'true'\n"
+      "correct: {delete: verb, with: \"'x'\"}\n" VECTORS,
+      "unknown key 'with' in this correction; or it does not belong" },
     { HEAD "on: command\nwhen: 'true'\ncorrect: {close: now}\n" VECTORS,
       "'close' is 'fin' or 'reset'" },
     { HEAD "on: command\nwhen: 'true'\ncorrect: {drop: now}\n" VECTORS,
@@ -347,15 +399,7 @@ static const struct {
 
 START_TEST(test_bad)
 {
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_patch *patch = parse(bad[_i].text, &errors);
-    char *s = pp_errors_format(&errors);
-
-    ck_assert_msg(!patch, "accepted:\n%s", bad[_i].text);
-    ck_assert_msg(strstr(s, bad[_i].error) != NULL, "expected \"%s\" in:\n%s",
-                  bad[_i].error, s);
-    free(s);
-    pp_errors_destroy(&errors);
+    patch_text_bad(bad[_i].text, bad[_i].error);
 }
 END_TEST
 
@@ -403,18 +447,7 @@ static const struct {
 
 START_TEST(test_wrong)
 {
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_patch *patch = parse(wrong[_i].text, &errors);
-    char *s;
-
-    ck_assert_ptr_nonnull(patch);
-    ck_assert(!pp_vectors_run(patch, &errors, NULL));
-    s = pp_errors_format(&errors);
-    ck_assert_msg(strstr(s, wrong[_i].error) != NULL, "expected \"%s\" in:\n"
-                  "%s", wrong[_i].error, s);
-    free(s);
-    pp_errors_destroy(&errors);
-    pp_patch_destroy(patch);
+    patch_text_wrong(wrong[_i].text, wrong[_i].error);
 }
 END_TEST
 
@@ -816,7 +849,7 @@ START_TEST(test_corrupt)
     uint32_t seed = 1;
 
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
-        struct pp_patch *patch = parse(good[i], &errors);
+        struct pp_patch *patch = patch_text_parse(good[i], &errors);
         struct pp_pool pool = { .n = 1, .patches = &patch };
         struct engine e;
         size_t n_refused = 0;
