@@ -29,6 +29,7 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-discovery.h"
 #include "pp-drain.h"
 #include "pp-engine-proc.h"
@@ -124,6 +125,7 @@ update(void)
         if (ctl.ovs) {
             pp_policy_run(&ctl);
         }
+        pp_cuts_check(&ctl);
         HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
             if (br->row) {
                 pp_slots_run(br);
@@ -134,6 +136,7 @@ update(void)
     pp_tap_run(&ctl);
     pp_engine_run(&ctl);
     pp_ofconn_run(&ctl);
+    pp_cuts_run(&ctl);
     pp_status_run(&ctl);
     pp_discovery_forget(&ctl);
 }
@@ -144,7 +147,7 @@ is_all_gone(void)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
-        if (br->tap || pp_ofconn_has_flows(br->ofconn)) {
+        if (br->tap || pp_ofconn_has_flows(br->ofconn) || pp_cuts_any(br)) {
             return false;
         }
     }
@@ -158,7 +161,8 @@ is_drained(void)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
-        if (br->ofconn && !pp_ofconn_in_sync(br->ofconn)) {
+        if (br->ofconn && (!pp_ofconn_in_sync(br->ofconn)
+                           || pp_cuts_any(br))) {
             return false;
         }
     }
@@ -339,6 +343,7 @@ main(int argc, char *argv[])
     pp_discovery_destroy(&ctl);
     pp_engine_destroy(ctl.engine, ex.restart);
     pp_pins_close();
+    pp_cuts_destroy();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
     pp_patches_destroy(&ctl);
@@ -382,12 +387,14 @@ usage(void)
            "  --events=FILE        corrections, as lines of JSON (default:\n"
            "                       %s/ovs-patchpoint-events.jsonl)\n"
            "  --no-events          write no such file\n"
+           "  --max-cut-through=N  connections that leave the engine, at most "
+           "(default: %d)\n"
            "\nOther options:\n"
            "  --unixctl=SOCKET     override default control socket name\n"
            "  -h, --help           display this help message\n"
            "  -V, --version        display version information\n",
            PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
-           ovs_logdir());
+           ovs_logdir(), PP_CUTS_DEFAULT);
     exit(EXIT_SUCCESS);
 }
 
@@ -428,6 +435,18 @@ default_options(void)
     }
 }
 
+static uint32_t
+parse_max_cut_through(const char *text)
+{
+    int n;
+
+    if (!str_to_int(text, 10, &n) || n < 0 || n > PP_CUTS_MAX) {
+        ovs_fatal(0, "--max-cut-through=%s: a number from 0 (never) to %d "
+                  "is needed", text, PP_CUTS_MAX);
+    }
+    return (uint32_t) n;
+}
+
 static void
 parse_options(int argc, char *argv[])
 {
@@ -437,6 +456,7 @@ parse_options(int argc, char *argv[])
         OPT_ENGINE_USER,
         OPT_EVENTS,
         OPT_NO_EVENTS,
+        OPT_MAX_CUT_THROUGH,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
@@ -450,6 +470,7 @@ parse_options(int argc, char *argv[])
         {"engine-user", required_argument, NULL, OPT_ENGINE_USER},
         {"events", required_argument, NULL, OPT_EVENTS},
         {"no-events", no_argument, NULL, OPT_NO_EVENTS},
+        {"max-cut-through", required_argument, NULL, OPT_MAX_CUT_THROUGH},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
@@ -490,6 +511,9 @@ parse_options(int argc, char *argv[])
             break;
         case OPT_NO_EVENTS:
             no_events = true;
+            break;
+        case OPT_MAX_CUT_THROUGH:
+            pp_cuts_set_max(parse_max_cut_through(optarg));
             break;
         case OPT_UNIXCTL:
             free(unixctl_path);

@@ -22,6 +22,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-policy.h"
 #include "pp-slots.h"
@@ -125,6 +126,7 @@ build(const struct pp_control *ctl)
     struct ofpbuf *b = ofpbuf_new(65536);
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .cuts_max = pp_cuts_max(),
     };
     const struct pp_policy *policy;
     struct pp_bridge *br;

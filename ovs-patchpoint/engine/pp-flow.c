@@ -209,7 +209,7 @@ make_room(struct pp_flow *flow, struct pp_stream *st)
         return;
     }
     st->counters->flow_table_full++;
-    for (int i = 0; i < PP_N_LRU; i++) {
+    for (int i = 0; i < PP_LRU_CUT; i++) {
         if (!ovs_list_is_empty(&flow->lru[i])) {
             pp_flow_forget(flow, st,
                            CONTAINER_OF(ovs_list_front(&flow->lru[i]),
@@ -393,7 +393,8 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 void
 pp_flow_used(struct pp_flow *flow, struct pp_conn *conn, uint64_t now)
 {
-    enum pp_lru list = (conn->state == PP_CONN_CLOSED
+    enum pp_lru list = (conn->cut ? PP_LRU_CUT
+                        : conn->state == PP_CONN_CLOSED
                         || pp_stream_conn_is_over(conn) ? PP_LRU_CLOSED
                         : conn->record ? PP_LRU_RECORDED
                         : conn->state == PP_CONN_OPENING ? PP_LRU_OPENING

@@ -32,6 +32,8 @@ enum pp_lru {
     PP_LRU_CLOSED,
     PP_LRU_LIVE,
     PP_LRU_RECORDED,            /* In the ledger. */
+    PP_LRU_CUT,                 /* In the switch (pp-cut.h): not to be
+                                 * forgotten. */
     PP_N_LRU,
 };
 

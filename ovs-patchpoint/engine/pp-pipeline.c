@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-cut.h"
 #include "engine/pp-flow.h"
 #include "engine/pp-inspect.h"
 #include "engine/pp-ledger.h"
@@ -33,6 +34,7 @@ struct pp_pipeline {
     struct pp_flow flow;
     struct pp_stream stream;
     struct pp_ledger ledger;
+    struct pp_cut cut;
     struct pp_stream_udp udp;
     struct pp_inspector *inspector;
 };
@@ -90,6 +92,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pp_reassembly_init(&pl->reassembly, counters, basis);
     pp_flow_init(&pl->flow, basis);
     pp_stream_init(&pl->stream, &pl->output, counters);
+    pp_cut_init(&pl->cut, &pl->flow, &pl->stream, counters);
     pl->ledger.server = server_of;
     pl->ledger.aux = pl;
     pl->stream.ledger = &pl->ledger;
@@ -109,6 +112,7 @@ pp_pipeline_destroy(struct pp_pipeline *pl)
         pp_flow_destroy(&pl->flow, &pl->stream);
         pp_stream_destroy(&pl->stream);
         pp_stream_udp_destroy(&pl->udp);
+        pp_cut_destroy(&pl->cut);
         pp_inspector_destroy(pl->inspector);
         free(pl);
     }
@@ -232,6 +236,10 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         pp_conn_inspect_init(conn);
         conn->restarted = false;
     }
+    if (pp_cut_in(&pl->cut, conn, dir, pkt)) {
+        pp_flow_used(&pl->flow, conn, pl->stream.now);
+        return;
+    }
     if (pp_stream_in(&pl->stream, conn, dir, pkt)) {
         inspect(pl, conn, dir);
     }
@@ -240,6 +248,7 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         free(held);
     }
     pp_stream_done(&pl->stream, conn);
+    pp_cut_done(conn);
     pp_flow_used(&pl->flow, conn, pl->stream.now);
 }
 
@@ -441,11 +450,32 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     }
     expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
                  pp_reassembly_expire(&pl->reassembly, pl->stream.now));
+    expire = MIN(expire, pp_cut_run(&pl->cut));
     pl->counters->conns = hmap_count(&pl->flow.conns);
     pl->counters->held_bytes = pl->stream.held;
     pl->counters->memory = (pl->flow.memory + pl->stream.held
                             + pl->reassembly.bytes);
     return MIN(expire, pp_stream_deadline(&pl->stream));
+}
+
+void
+pp_pipeline_ask_cuts(struct pp_pipeline *pl)
+{
+    if (pl->ops.cut) {
+        pp_cut_ask(&pl->cut, pl->ops.cut, pl->aux);
+    }
+}
+
+bool
+pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *pl)
+{
+    return pl->ops.cut && pp_cut_has_to_ask(&pl->cut);
+}
+
+void
+pp_pipeline_uncut(struct pp_pipeline *pl, uint64_t id)
+{
+    pp_cut_undone(&pl->cut, id);
 }
 
 uint32_t
@@ -462,6 +492,7 @@ pp_pipeline_list(const struct pp_pipeline *pl, uint32_t max,
             .state = conn->state,
             .corrections = conn->inspect.corrections,
             .idle_ms = (uint32_t) (pl->stream.now - conn->used),
+            .cut = conn->cut != 0,
         };
 
         if (n++ >= max) {

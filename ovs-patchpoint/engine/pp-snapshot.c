@@ -56,6 +56,8 @@ pp_snapshot_check(const void *data, size_t size)
         return "the snapshot is of another version";
     } else if (snap->size != size) {
         return "the snapshot's size is wrong";
+    } else if (snap->cuts_max > PP_CUTS_MAX) {
+        return "too many connections would be cut through";
     } else if (!part_is_good(snap->servers, sizeof(struct pp_snap_server),
                              size)
                || !part_is_good(snap->services,

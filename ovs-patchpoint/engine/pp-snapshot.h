@@ -18,9 +18,11 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 2
+#define PP_SNAPSHOT_VERSION 3
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
+
+#define PP_CUTS_MAX 4096        /* Connections that are cut through. */
 
 enum pp_fail {
     PP_FAIL_OPEN,               /* What cannot be inspected passes. */
@@ -43,6 +45,9 @@ struct pp_snapshot {
     struct pp_snap_part slots;      /* struct pp_snap_slot. */
     struct pp_snap_part sets;       /* n BYTES of struct pp_patchsets. */
     struct pp_snap_part program;    /* n BYTES of a struct pp_program. */
+    uint32_t cuts_max;          /* As many connections may be cut through at a
+                                 * time (pp-cut.h); up to PP_CUTS_MAX. */
+    uint32_t pad;
 };
 
 /* A protected interface of a VM. */

@@ -59,7 +59,8 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     memset(conn->half, 0, sizeof conn->half);
     conn->hold_ack_at = conn->rto_at = conn->close_at = 0;
     conn->pending_syn = conn->to_server_waits = conn->has_ts = false;
-    conn->signed_ = false;
+    conn->signed_ = conn->loose = false;
+    conn->fins = conn->cut_frames = 0;
     pp_stream_conn_init(conn);
     to->isn = conn->pending_isn;
     to->has_isn = true;
