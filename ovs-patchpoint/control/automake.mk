@@ -8,6 +8,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-bounds.c \
 	ovs-patchpoint/control/pp-bounds.h \
 	ovs-patchpoint/control/pp-control.h \
+	ovs-patchpoint/control/pp-cuts.c \
+	ovs-patchpoint/control/pp-cuts.h \
 	ovs-patchpoint/control/pp-discovery.c \
 	ovs-patchpoint/control/pp-discovery.h \
 	ovs-patchpoint/control/pp-drain.c \

@@ -30,6 +30,7 @@
 #include "ovsdb-idl.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-discovery.h"
 #include "pp-drain.h"
 #include "pp-engine-proc.h"
@@ -126,6 +127,7 @@ update(void)
         if (ctl.ovs) {
             pp_policy_run(&ctl);
         }
+        pp_cuts_check(&ctl);
         HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
             if (br->row) {
                 pp_slots_run(br);
@@ -136,6 +138,7 @@ update(void)
     pp_tap_run(&ctl);
     pp_engine_run(&ctl);
     pp_ofconn_run(&ctl);
+    pp_cuts_run(&ctl);
     pp_status_run(&ctl);
     pp_discovery_forget(&ctl);
 }
@@ -146,7 +149,7 @@ is_all_gone(void)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
-        if (br->tap || pp_ofconn_has_flows(br->ofconn)) {
+        if (br->tap || pp_ofconn_has_flows(br->ofconn) || pp_cuts_any(br)) {
             return false;
         }
     }
@@ -160,7 +163,8 @@ is_drained(void)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
-        if (br->ofconn && !pp_ofconn_in_sync(br->ofconn)) {
+        if (br->ofconn && (!pp_ofconn_in_sync(br->ofconn)
+                           || pp_cuts_any(br))) {
             return false;
         }
     }
@@ -341,6 +345,7 @@ main(int argc, char *argv[])
     pp_discovery_destroy(&ctl);
     pp_engine_destroy(ctl.engine, ex.restart);
     pp_pins_close();
+    pp_cuts_destroy();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
     pp_bounds_destroy();
@@ -385,12 +390,14 @@ usage(void)
            "  --events=FILE        corrections, as lines of JSON (default:\n"
            "                       %s/ovs-patchpoint-events.jsonl)\n"
            "  --no-events          write no such file\n"
+           "  --max-cut-through=N  connections that leave the engine, at most "
+           "(default: %d)\n"
            "\nOther options:\n"
            "  --unixctl=SOCKET     override default control socket name\n"
            "  -h, --help           display this help message\n"
            "  -V, --version        display version information\n",
            PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
-           ovs_logdir());
+           ovs_logdir(), PP_CUTS_DEFAULT);
     exit(EXIT_SUCCESS);
 }
 
@@ -431,6 +438,18 @@ default_options(void)
     }
 }
 
+static uint32_t
+parse_max_cut_through(const char *text)
+{
+    int n;
+
+    if (!str_to_int(text, 10, &n) || n < 0 || n > PP_CUTS_MAX) {
+        ovs_fatal(0, "--max-cut-through=%s: a number from 0 (never) to %d "
+                  "is needed", text, PP_CUTS_MAX);
+    }
+    return (uint32_t) n;
+}
+
 static void
 parse_options(int argc, char *argv[])
 {
@@ -440,6 +459,7 @@ parse_options(int argc, char *argv[])
         OPT_ENGINE_USER,
         OPT_EVENTS,
         OPT_NO_EVENTS,
+        OPT_MAX_CUT_THROUGH,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
@@ -453,6 +473,7 @@ parse_options(int argc, char *argv[])
         {"engine-user", required_argument, NULL, OPT_ENGINE_USER},
         {"events", required_argument, NULL, OPT_EVENTS},
         {"no-events", no_argument, NULL, OPT_NO_EVENTS},
+        {"max-cut-through", required_argument, NULL, OPT_MAX_CUT_THROUGH},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
@@ -493,6 +514,9 @@ parse_options(int argc, char *argv[])
             break;
         case OPT_NO_EVENTS:
             no_events = true;
+            break;
+        case OPT_MAX_CUT_THROUGH:
+            pp_cuts_set_max(parse_max_cut_through(optarg));
             break;
         case OPT_UNIXCTL:
             free(unixctl_path);

@@ -91,6 +91,10 @@ struct pp_bridge {
     struct pp_tap *tap;         /* Each made when first needed, and gone */
     struct pp_slots *slots;     /* when no more. */
     struct pp_ofconn *ofconn;
+
+    /* By pp-cuts.c. */
+    bool cuts_known;            /* No cut but ours is in the switch... */
+    ovs_be32 cuts_barrier;      /* ...once it has confirmed this. */
 };
 
 struct pp_control {

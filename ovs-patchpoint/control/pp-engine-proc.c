@@ -37,6 +37,7 @@
 #include "packets.h"
 #include "patch/pp-program.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-events.h"
 #include "pp-pins.h"
 #include "pp-tap.h"
@@ -327,6 +328,7 @@ engine_clear(struct pp_control *ctl)
     e->pidfd = e->sock = -1;
     e->pid = -1;
     e->sent_serial = e->acked_serial = 0;
+    pp_cuts_engine_gone();
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         if (br->tap) {
             br->tap->attached = false;
@@ -462,7 +464,8 @@ send_taps(struct pp_control *ctl)
         };
         int fd, error;
 
-        if (!tap || !tap->made || tap->attached || tap->removing) {
+        if (!tap || !tap->made || tap->attached || tap->removing
+            || !pp_cuts_may_attach(br)) {
             continue;
         }
         fd = pp_tap_open(tap);
@@ -481,6 +484,17 @@ send_taps(struct pp_control *ctl)
             ctl->dirty = true;
         }
     }
+}
+
+bool
+pp_engine_send_uncut(struct pp_engine *e, struct pp_ipc_uncut *msg)
+{
+    size_t len = offsetof(struct pp_ipc_uncut, ids)
+                 + msg->n * sizeof *msg->ids;
+
+    msg->hdr = (struct pp_ipc_hdr) { PP_IPC_UNCUT, (uint32_t) len };
+    return (e->state != PP_ENGINE_READY
+            || engine_send(e, msg, len, -1) != EAGAIN);
 }
 
 void
@@ -566,11 +580,12 @@ handle_conn(struct pp_control *ctl, const struct pp_ipc_conn *row)
     ds_put_format(&e->list, " server=%s proxy=%s state=%s"
                   " bytes=%"PRIu64"/%"PRIu64" edits=%"PRIu32"/%"PRIu32
                   " held=%"PRIu32" corrections=%"PRIu32
-                  " idle=%"PRIu32".%03"PRIu32"s\n",
+                  " idle=%"PRIu32".%03"PRIu32"s%s\n",
                   server ? server : "?", pp_proxies[row->proxy]->name, state,
                   row->bytes[0], row->bytes[1], row->edits[0], row->edits[1],
                   row->held, row->corrections,
-                  row->idle_ms / 1000, row->idle_ms % 1000);
+                  row->idle_ms / 1000, row->idle_ms % 1000,
+                  row->cut ? " cut-through" : "");
     return NULL;
 }
 
@@ -641,6 +656,8 @@ handle_message(struct pp_control *ctl, const void *data, size_t n)
             return "event with a bad length";
         }
         return pp_events_handle(ctl, data);
+    } else if (hdr->type == PP_IPC_CUT) {
+        return pp_cuts_handle(ctl, data, n);
     } else if (hdr->type == PP_IPC_PINS) {
         return NULL;            /* pp_pins_run() looks. */
     } else if (hdr->type == PP_IPC_CONN) {

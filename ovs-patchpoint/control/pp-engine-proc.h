@@ -45,6 +45,10 @@ bool pp_engine_in_force(const struct pp_engine *);
  * does not come up: the switch's groups know what to do without one. */
 bool pp_engine_holds_flows(const struct pp_engine *);
 
+/* Tells the engine which connections are cut through no more.  False if there
+ * is no room for that now. */
+bool pp_engine_send_uncut(struct pp_engine *, struct pp_ipc_uncut *);
+
 /* The engine is to let go of a bridge's tap. */
 void pp_engine_detach(struct pp_control *, uint32_t bridge, const char *tap);
 

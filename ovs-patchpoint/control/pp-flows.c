@@ -60,8 +60,8 @@ port_name(uint16_t ofport, char buf[8])
 
 #define FLOW "cookie=0x%"PRIx64","
 
-static uint32_t
-policy_reg(const struct pp_policy *policy)
+uint32_t
+pp_flows_policy_reg(const struct pp_policy *policy)
 {
     uint32_t reg = policy->number;
 
@@ -70,6 +70,17 @@ policy_reg(const struct pp_policy *policy)
                 : PP_REG_UDP);
     }
     return reg | (policy->fail == PP_FAIL_CLOSED ? PP_REG_CLOSED : 0);
+}
+
+void
+pp_flows_put_end(struct ds *ds, const char *which,
+                 const struct pp_ipc_addr *addr)
+{
+    bool v4 = IN6_IS_ADDR_V4MAPPED(&addr->ip);
+
+    ds_put_format(ds, ",%s_%s=", v4 ? "nw" : "ipv6", which);
+    ipv6_format_mapped(&addr->ip, ds);
+    ds_put_format(ds, ",tp_%s=%u", which, addr->port);
 }
 
 static uint32_t
@@ -89,7 +100,8 @@ put_classify(const struct pp_bridge *br, struct svec *flows)
     put(flows, FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
         PP_COOKIE, PRIO_RETURN, br->tap->ofport, PP_TABLE_RETURN);
     PP_FOR_EACH_IFACE (iface, br) {
-        uint32_t reg = iface->policy ? policy_reg(iface->policy) : 0;
+        uint32_t reg = (iface->policy ? pp_flows_policy_reg(iface->policy)
+                        : 0);
 
         if (!iface->policy && !iface->n_pins) {
             continue;
@@ -133,7 +145,7 @@ put_slot_in(const struct pp_bridge *br, const struct pp_slot *s,
 
     if (iface && iface->policy) {
         ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
-                      policy_reg(iface->policy));
+                      pp_flows_policy_reg(iface->policy));
     }
     put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
         "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
@@ -184,7 +196,7 @@ put_slots(const struct pp_bridge *br, struct svec *flows)
 static void
 put_policy(const struct pp_policy *policy, struct svec *flows)
 {
-    uint32_t reg = policy_reg(policy);
+    uint32_t reg = pp_flows_policy_reg(policy);
 
     for (size_t i = 0; i < policy->n_services; i++) {
         const struct pp_service *s = &policy->services[i];
@@ -322,7 +334,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
             here |= iface->policy == policy;
         }
         if (here) {
-            regs |= policy_reg(policy);
+            regs |= pp_flows_policy_reg(policy);
             put_policy(policy, flows);
         }
     }

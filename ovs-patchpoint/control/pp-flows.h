@@ -12,7 +12,8 @@
  *   table 200 ingress: slot of the port and VLAN, policy of the sender.
  *   table 201 policy: pinned connections (pp-pins.h), ports of the policies,
  *             and IP fragments, to a group.
- *             What else there is goes to table 205.
+ *             What else there is goes to table 205, and so do connections that
+ *             are cut through (pp-cuts.h), whose flows are not made here.
  *   table 202 out: the slot's tag is put on, or in place of the frame's own,
  *             and the frame goes to the tap.
  *   table 203 return: the slot says which port and VLAN to restore.
@@ -34,8 +35,13 @@
  * 4 N + 4 P + 3 S flows and some 30 fixed ones (a VM's own slot is among its
  * four). */
 
+#include <stdint.h>
+
+struct ds;
 struct pp_bridge;
 struct pp_control;
+struct pp_ipc_addr;
+struct pp_policy;
 struct svec;
 
 #define PP_TABLE_INGRESS 200
@@ -55,6 +61,12 @@ struct svec;
 #define PP_GROUP_OPEN 0x50500002u       /* The engine, or else bypass. */
 #define PP_GROUP_CLOSED 0x50500003u     /* The engine, or else nothing. */
 
+/* Priorities in table 201 of connections' own flows: pinned ones come before
+ * all else, those that are cut through behind IP fragments, which have to stay
+ * together, and before the ports of the policies. */
+#define PP_PRIO_PIN 50
+#define PP_PRIO_CUT 35
+
 /* Controller id, for frames without a slot. */
 #define PP_CONTROLLER_ID 0x5050
 
@@ -62,6 +74,14 @@ struct svec;
 #define PP_REG_TCP (1u << 16)           /* Has TCP services. */
 #define PP_REG_UDP (1u << 17)           /* Has UDP services. */
 #define PP_REG_CLOSED (1u << 18)        /* Fails closed. */
+
+/* What reg11 has of frames to a server with 'policy', and reg12 of those from
+ * one. */
+uint32_t pp_flows_policy_reg(const struct pp_policy *);
+
+/* Appends to a match that 'which' end, "src" or "dst", is 'addr'. */
+void pp_flows_put_end(struct ds *, const char *which,
+                      const struct pp_ipc_addr *addr);
 
 /* Writes the flows and the groups that 'br' should have, as ovs-ofctl takes
  * them, sorted. */

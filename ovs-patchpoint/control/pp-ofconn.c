@@ -41,6 +41,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-flows.h"
 #include "pp-oftable.h"
@@ -190,9 +191,10 @@ send_monitor(struct pp_ofconn *oc)
     }
 }
 
-/* Frames without a slot are to come by this connection. */
+/* Frames without a slot are to come by this connection, and word of flows that
+ * ask for it when they go. */
 static void
-send_packet_in_setup(struct pp_ofconn *oc)
+send_async_setup(struct pp_ofconn *oc)
 {
     enum ofp_version version = of_version(oc);
     struct ofputil_switch_config config = {
@@ -214,7 +216,11 @@ send_packet_in_setup(struct pp_ofconn *oc)
     async.primary[OAM_PACKET_IN] = async.secondary[OAM_PACKET_IN]
         = (1u << OFPR_ACTION) | (1u << OFPR_EXPLICIT_MISS)
           | (1u << OFPR_GROUP) | (1u << OFPR_ACTION_SET);
-    msg = ofputil_encode_set_async_config(&async, (1u << OAM_PACKET_IN),
+    async.primary[OAM_FLOW_REMOVED] = async.secondary[OAM_FLOW_REMOVED]
+        = (1u << OFPRR_IDLE_TIMEOUT) | (1u << OFPRR_DELETE)
+          | (1u << OFPRR_GROUP_DELETE) | (1u << OFPRR_EVICTION);
+    msg = ofputil_encode_set_async_config(&async, (1u << OAM_PACKET_IN)
+                                          | (1u << OAM_FLOW_REMOVED),
                                           version);
     if (msg) {
         send_msg(oc, msg);
@@ -248,7 +254,7 @@ send_dump(struct pp_ofconn *oc)
 }
 
 static void
-start(struct pp_ofconn *oc)
+start(struct pp_ofconn *oc, struct pp_bridge *br)
 {
     enum ofputil_protocol protocol = ofputil_protocol_from_ofp_version(
         of_version(oc));
@@ -262,7 +268,8 @@ start(struct pp_ofconn *oc)
     oc->alarm_since = 0;
     set_error(oc, NULL);
     send_monitor(oc);
-    send_packet_in_setup(oc);
+    send_async_setup(oc);
+    pp_cuts_connected(br);
     send_dump(oc);
 }
 
@@ -521,7 +528,8 @@ raise_alarm(struct pp_ofconn *oc)
 }
 
 static void
-handle_monitor(struct pp_ofconn *oc, const struct ofp_header *oh)
+handle_monitor(struct pp_ofconn *oc, struct pp_bridge *br,
+               const struct ofp_header *oh)
 {
     struct ofpbuf msg = ofpbuf_const_initializer(oh, ntohs(oh->length));
     struct ofpbuf ofpacts;
@@ -544,7 +552,12 @@ handle_monitor(struct pp_ofconn *oc, const struct ofp_header *oh)
                    || fu.event == OFPFME_MODIFIED
                    || fu.event == OFPFME_ADDED) {
             bool ours = fu.cookie == htonll(PP_COOKIE);
+            uint64_t cookie = ntohll(fu.cookie);
 
+            if ((cookie & PP_CUT_COOKIE_MASK) == PP_CUT_COOKIE
+                && fu.event != OFPFME_REMOVED) {
+                pp_cuts_alien(br, cookie);
+            }
             if (!ours && fu.event != OFPFME_REMOVED) {
                 /* In place of one of ours? */
                 struct pp_oflow like = {
@@ -597,11 +610,30 @@ handle_packet_in(struct pp_ofconn *oc, struct pp_bridge *br,
 }
 
 static void
-handle_error(struct pp_ofconn *oc, const struct ofp_header *oh)
+handle_flow_removed(struct pp_bridge *br, const struct ofp_header *oh)
+{
+    struct ofputil_flow_removed fr;
+
+    if (!ofputil_decode_flow_removed(&fr, oh)
+        && ((ntohll(fr.cookie) & PP_CUT_COOKIE_MASK) == PP_CUT_COOKIE)) {
+        pp_cuts_removed(br, ntohll(fr.cookie), fr.packet_count,
+                        fr.byte_count);
+    }
+}
+
+static void
+handle_error(struct pp_ofconn *oc, struct pp_bridge *br,
+             const struct ofp_header *oh)
 {
     struct ofpbuf payload;
-    enum ofperr ofperr = ofperr_decode_msg(oh, &payload);
-    char *s = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
+    enum ofperr ofperr;
+    char *s;
+
+    if (pp_cuts_refused(br, oh->xid)) {
+        return;
+    }
+    ofperr = ofperr_decode_msg(oh, &payload);
+    s = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
 
     s[strcspn(s, "\n")] = '\0';
     set_error(oc, xasprintf("the switch refused a message: %s: %s",
@@ -648,7 +680,7 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
     } else if (type == OFPTYPE_GROUP_DESC_STATS_REPLY) {
         handle_group_desc(oc, oh);
     } else if (type == OFPTYPE_FLOW_MONITOR_STATS_REPLY) {
-        handle_monitor(oc, oh);
+        handle_monitor(oc, br, oh);
     } else if (type == OFPTYPE_FLOW_MONITOR_RESUMED
                || type == OFPTYPE_FLOW_MONITOR_PAUSED) {
         raise_alarm(oc);
@@ -656,11 +688,15 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
         if (oc->barrier_pending && oh->xid == oc->barrier_xid) {
             handle_barrier(oc);
             ctl->dirty = true;
+        } else {
+            ctl->dirty |= pp_cuts_barrier(br, oh->xid);
         }
+    } else if (type == OFPTYPE_FLOW_REMOVED) {
+        handle_flow_removed(br, oh);
     } else if (type == OFPTYPE_PACKET_IN) {
         ctl->dirty |= handle_packet_in(oc, br, oh);
     } else if (type == OFPTYPE_ERROR) {
-        handle_error(oc, oh);
+        handle_error(oc, br, oh);
         ctl->dirty = true;
     }
 }
@@ -684,7 +720,7 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
     if (oc->state == CONNECTING
         || oc->seqno != rconn_get_connection_seqno(oc->rconn)) {
         oc->seqno = rconn_get_connection_seqno(oc->rconn);
-        start(oc);
+        start(oc, br);
     }
 
     for (int i = 0; i < 200; i++) {
@@ -739,7 +775,8 @@ pp_ofconn_run(struct pp_control *ctl)
             pp_ofconn_destroy(br->ofconn);
             br->ofconn = NULL;
         } else if (br->ofconn && !wanted
-                   && !pp_ofconn_has_flows(br->ofconn)) {
+                   && !pp_ofconn_has_flows(br->ofconn)
+                   && !pp_cuts_any(br)) {
             pp_ofconn_destroy(br->ofconn);
             br->ofconn = NULL;
         } else if (!br->ofconn && wanted) {
@@ -786,6 +823,56 @@ pp_ofconn_has_flows(const struct pp_ofconn *oc)
 {
     return oc && (oc->state != SETTLED || oc->barrier_pending
                   || !oc->confirmed || !pp_oftable_is_empty(&oc->installed));
+}
+
+bool
+pp_ofconn_is_up(const struct pp_ofconn *oc)
+{
+    return oc->state != CONNECTING;
+}
+
+ovs_be32
+pp_ofconn_add_flow(struct pp_ofconn *oc, const char *flow)
+{
+    enum ofputil_protocol usable;
+    struct ofputil_flow_mod fm;
+    char *error = parse_ofp_str(&fm, OFPFC_ADD, flow, NULL, NULL, &usable);
+    ovs_be32 xid;
+
+    if (error) {
+        VLOG_ERR("bridge %s: BUG: flow \"%s\": %s", oc->bridge, flow, error);
+        free(error);
+        return 0;
+    }
+    xid = send_msg(oc, ofputil_encode_flow_mod(&fm, oc->protocol));
+    minimatch_destroy(&fm.match);
+    free(fm.ofpacts);
+    return xid;
+}
+
+void
+pp_ofconn_delete_flows(struct pp_ofconn *oc, uint64_t cookie, uint64_t mask)
+{
+    struct ofputil_flow_mod fm = {
+        .table_id = PP_TABLE_POLICY,
+        .cookie = htonll(cookie),
+        .cookie_mask = htonll(mask),
+        .new_cookie = OVS_BE64_MAX,
+        .command = OFPFC_DELETE,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+
+    minimatch_init_catchall(&fm.match);
+    send_msg(oc, ofputil_encode_flow_mod(&fm, oc->protocol));
+    minimatch_destroy(&fm.match);
+}
+
+ovs_be32
+pp_ofconn_send_barrier(struct pp_ofconn *oc)
+{
+    return send_msg(oc, ofputil_encode_barrier_request(of_version(oc)));
 }
 
 const char *

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "openvswitch/types.h"
+
 struct ds;
 struct pp_bridge;
 struct pp_control;
@@ -28,6 +30,21 @@ bool pp_ofconn_has_flows(const struct pp_ofconn *);
 
 /* What hinders it, in words, or NULL. */
 const char *pp_ofconn_error(const struct pp_ofconn *);
+
+/* For flows that pp_flows_compute() does not know of (pp-cuts.h).  While the
+ * connection is up: */
+bool pp_ofconn_is_up(const struct pp_ofconn *);
+
+/* Adds 'flow', as ovs-ofctl takes it.  Returns the message's xid. */
+ovs_be32 pp_ofconn_add_flow(struct pp_ofconn *, const char *flow);
+
+/* Deletes the flows of the policy table with 'cookie' in the bits of
+ * 'mask'. */
+void pp_ofconn_delete_flows(struct pp_ofconn *, uint64_t cookie,
+                            uint64_t mask);
+
+/* The answer comes as pp_cuts_barrier(), with the xid that this returns. */
+ovs_be32 pp_ofconn_send_barrier(struct pp_ofconn *);
 
 void pp_ofconn_format(const struct pp_ofconn *, struct ds *);
 

@@ -22,6 +22,7 @@
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-events.h"
 #include "pp-policy.h"
 #include "registry.h"
@@ -141,6 +142,7 @@ pp_patches_reload(struct pp_control *ctl)
         return error;
     }
     free(error);
+    pp_cuts_patches_changed();
     pp_policy_pool_changed();
     pp_patches_destroy(ctl);
     ctl->pool = pool;

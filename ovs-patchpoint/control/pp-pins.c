@@ -40,9 +40,6 @@ VLOG_DEFINE_THIS_MODULE(pp_pins);
  * its own only when it is this old: most that are refused are over before. */
 #define YOUNG_MS 100
 
-/* Above the policies' flows. */
-#define PRIO_PIN 50
-
 static int fd = -1;
 static const struct pp_ledger_region *region;
 static uint64_t n_changes;
@@ -239,16 +236,6 @@ pp_pins_count(void)
 }
 
 static void
-put_end(struct ds *ds, const char *which, const struct pp_ipc_addr *addr)
-{
-    bool v4 = IN6_IS_ADDR_V4MAPPED(&addr->ip);
-
-    ds_put_format(ds, ",%s_%s=", v4 ? "nw" : "ipv6", which);
-    ipv6_format_mapped(&addr->ip, ds);
-    ds_put_format(ds, ",tp_%s=%u", which, addr->port);
-}
-
-static void
 put_flow(struct svec *flows, const struct pp_ipc_addr *src,
          const struct pp_ipc_addr *dst)
 {
@@ -256,9 +243,10 @@ put_flow(struct svec *flows, const struct pp_ipc_addr *src,
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     ds_put_format(&ds, "cookie=%#"PRIx64",table=%d,priority=%d,%s",
-                  PP_COOKIE, PP_TABLE_POLICY, PRIO_PIN, v4 ? "tcp" : "tcp6");
-    put_end(&ds, "src", src);
-    put_end(&ds, "dst", dst);
+                  PP_COOKIE, PP_TABLE_POLICY, PP_PRIO_PIN,
+                  v4 ? "tcp" : "tcp6");
+    pp_flows_put_end(&ds, "src", src);
+    pp_flows_put_end(&ds, "dst", dst);
     ds_put_format(&ds, " actions=group:%u", PP_GROUP_CLOSED);
     svec_add_nocopy(flows, ds_steal_cstr(&ds));
 }

@@ -24,6 +24,7 @@
 #include "openvswitch/vlog.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-policy.h"
 #include "pp-slots.h"
@@ -128,6 +129,7 @@ build(const struct pp_control *ctl)
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
         .limits = *pp_bounds(),
+        .cuts_max = pp_cuts_max(),
     };
     const struct pp_policy *policy;
     struct pp_bridge *br;

@@ -22,6 +22,7 @@
 #include "patch/pp-pool.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-events.h"
 #include "pp-ofconn.h"
@@ -230,11 +231,14 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
         put_services(policy, &ds);
         ds_put_char(&ds, '\n');
     }
+    pp_cuts_format(&ds);
+    ds_put_char(&ds, '\n');
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         const struct pp_slot *s;
 
-        ds_put_format(&ds, "bridge %s: %"PRIuSIZE" protected\n", br->name,
-                      br->n_protected);
+        ds_put_format(&ds, "bridge %s: %"PRIuSIZE" protected, %"PRIuSIZE
+                      " connections cut through\n", br->name,
+                      br->n_protected, pp_cuts_count(br));
         if (br->tap) {
             ds_put_format(&ds, "  tap %s: port %u, MTU %d, %s%s%s\n",
                           br->tap->name, br->tap->ofport, br->tap->mtu,

@@ -9,6 +9,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-conn.h \
 	ovs-patchpoint/engine/pp-correct.c \
 	ovs-patchpoint/engine/pp-correct.h \
+	ovs-patchpoint/engine/pp-cut.c \
+	ovs-patchpoint/engine/pp-cut.h \
 	ovs-patchpoint/engine/pp-edit-list.c \
 	ovs-patchpoint/engine/pp-edit-list.h \
 	ovs-patchpoint/engine/pp-eval.c \

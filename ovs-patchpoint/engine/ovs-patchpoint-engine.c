@@ -41,6 +41,10 @@
 /* Pause between two words about pinned connections, in ms. */
 #define PINS_MS 20
 
+/* Pause between two words about connections to be cut through, in ms: the
+ * switch goes through its caches after each. */
+#define CUTS_MS 20
+
 /* Rows of a connection list: what a person can read, and what fits into the
  * socket. */
 #define LIST_MAX 1000
@@ -60,6 +64,7 @@ struct engine {
     struct pp_ledger_region *ledger;    /* Mapped, or NULL. */
     uint64_t told_changes;      /* Of the ledger. */
     uint64_t next_tell;         /* In ms. */
+    uint64_t next_cuts;         /* In ms. */
     uint32_t list_request;
     bool exiting;
     uint8_t *frame;             /* Room for one. */
@@ -139,6 +144,17 @@ send_event(void *e_, const struct pp_ipc_event *event)
     if (!say(e, &msg, sizeof msg, PP_IPC_EVENT)) {
         e->counters->engine_events_lost++;
     }
+}
+
+static bool
+send_cuts(void *e_, const struct pp_ipc_cut *rows, uint32_t n)
+{
+    struct engine *e = e_;
+    struct pp_ipc_cuts msg = { .n = n };
+
+    memcpy(msg.rows, rows, n * sizeof *rows);
+    return say(e, &msg, offsetof(struct pp_ipc_cuts, rows)
+               + n * sizeof *rows, PP_IPC_CUT);
 }
 
 static void
@@ -274,6 +290,21 @@ list_conns(struct engine *e, const struct pp_ipc_conn_list *msg)
 }
 
 static void
+take_uncut(struct engine *e, const struct pp_ipc_uncut *msg, size_t len)
+{
+    if (len < offsetof(struct pp_ipc_uncut, ids)
+        || msg->n > PP_IPC_UNCUT_MAX
+        || len != offsetof(struct pp_ipc_uncut, ids)
+                  + msg->n * sizeof *msg->ids) {
+        say_log(e, 'E', "a list of connections is too short or too long");
+        return;
+    }
+    for (uint32_t i = 0; i < msg->n; i++) {
+        pp_pipeline_uncut(e->pipeline, msg->ids[i]);
+    }
+}
+
+static void
 handle(struct engine *e, const void *msg, size_t len, int fd)
 {
     const struct pp_ipc_hdr *hdr = msg;
@@ -292,6 +323,8 @@ handle(struct engine *e, const void *msg, size_t len, int fd)
     } else if (hdr->type == PP_IPC_CONN_LIST
                && len == sizeof(struct pp_ipc_conn_list)) {
         list_conns(e, msg);
+    } else if (hdr->type == PP_IPC_UNCUT) {
+        take_uncut(e, msg, len);
     } else if (hdr->type == PP_IPC_EXIT) {
         e->exiting = true;
     } else {
@@ -360,6 +393,20 @@ tell_pins(struct engine *e, uint64_t now)
     return e->next_tell;
 }
 
+/* Asks control for what is to be cut through, and what no more.  Returns when
+ * to call again. */
+static uint64_t
+tell_cuts(struct engine *e, uint64_t now)
+{
+    if (e->sock < 0 || !pp_pipeline_has_cuts_to_ask(e->pipeline)) {
+        return UINT64_MAX;
+    } else if (now >= e->next_cuts) {
+        pp_pipeline_ask_cuts(e->pipeline);
+        e->next_cuts = now + CUTS_MS;
+    }
+    return e->next_cuts;
+}
+
 /* The loop. */
 
 /* Tells the pipeline the time.  Returns the monotonic one, in ms. */
@@ -412,6 +459,7 @@ run(struct engine *e)
 
         deadline = pp_pipeline_run_timers(e->pipeline);
         deadline = MIN(deadline, tell_pins(e, now));
+        deadline = MIN(deadline, tell_cuts(e, now));
         e->counters->heartbeat++;
 
         fds[0] = (struct pollfd) { .fd = e->sock, .events = POLLIN };
@@ -484,7 +532,7 @@ main(int argc, char *argv[])
         { NULL, 0, NULL, 0 },
     };
     static const struct pp_pipeline_ops ops = {
-        .write = write_frame, .event = send_event,
+        .write = write_frame, .event = send_event, .cut = send_cuts,
     };
     struct pp_ipc_hello hello = { .version = PP_IPC_VERSION };
     struct engine e = { .sock = -1 };

@@ -146,6 +146,11 @@ struct pp_conn {
     uint32_t service;           /* Index into the snapshot's services... */
     uint64_t serial;            /* ...of this one. */
     uint16_t record;            /* In the ledger: index + 1, or 0. */
+    uint16_t cut;               /* Of pp-cut.h: index + 1, or 0. */
+    uint8_t cut_frames;         /* Frames that passed since it was 'loose', up
+                                 * to PP_CUT_FRAMES. */
+    uint8_t fins;               /* With 'loose': bit N: FIN of enum pp_dir
+                                 * N. */
     uint8_t state;              /* enum pp_conn_state. */
     bool met;                   /* The client has acknowledged the server's
                                  * SYN: the handshake is over. */
@@ -169,6 +174,8 @@ struct pp_conn {
                                  * since then. */
     bool has_ts;                /* Timestamps (RFC 7323) are in use. */
     bool signed_;               /* TCP-MD5 or TCP-AO: cannot be edited. */
+    bool loose;                 /* Does without the engine: all passes as it
+                                 * comes, and 'half' is what it was then. */
     struct pp_half half[2];     /* By enum pp_dir. */
     struct pp_inspect inspect;  /* Must be last. */
 };

@@ -272,7 +272,10 @@ list_of(const struct pp_conn *conn)
                    || (pp_stream_has_ended(conn, PP_TO_SERVER)
                        && pp_stream_has_ended(conn, PP_FROM_SERVER)));
 
-    if (conn->state == PP_CONN_CLOSED || pp_stream_conn_is_over(conn)) {
+    if (conn->cut) {
+        return PP_LRU_CUT;
+    } else if (conn->state == PP_CONN_CLOSED
+               || pp_stream_conn_is_over(conn)) {
         return PP_LRU_CLOSED;
     } else if (pp_ledger_is_due(conn)) {
         return ending ? PP_LRU_EDITED_ENDING : PP_LRU_EDITED;
@@ -624,7 +627,7 @@ pp_flow_expire(struct pp_flow *flow, struct pp_stream *st, uint64_t now)
     unsigned int batch = PP_EXPIRE_BATCH;
     uint64_t next = UINT64_MAX;
 
-    for (int list = 0; list < PP_N_LRU; list++) {
+    for (int list = 0; list < PP_LRU_CUT; list++) {
         next = MIN(next, run_list(flow, st, list, now, &batch));
     }
     return next;

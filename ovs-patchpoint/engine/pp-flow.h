@@ -34,8 +34,8 @@ struct pp_stream;
 #define PP_QUIET_MS 1000
 
 /* Where a connection is in its life.  At the bound of the table, the first
- * list in this order that has one gives its oldest; those that are edited
- * never do. */
+ * list in this order that has one gives its oldest; those that are edited, or
+ * cut through, never do. */
 enum pp_lru {
     PP_LRU_CLOSED,              /* Over: FINs acknowledged, or the server's
                                  * RST. */
@@ -44,6 +44,8 @@ enum pp_lru {
     PP_LRU_LIVE,
     PP_LRU_EDITED_ENDING,       /* Its ends cannot do without the engine. */
     PP_LRU_EDITED,
+    PP_LRU_CUT,                 /* In the switch (pp-cut.h): not to be
+                                 * forgotten. */
     PP_N_LRU,
 };
 

@@ -37,6 +37,7 @@ enum pp_ipc_type {
                                  * this engine's now. */
     PP_IPC_CONN_LIST,           /* struct pp_ipc_conn_list. */
     PP_IPC_EXIT,                /* Finish and exit with 0. */
+    PP_IPC_UNCUT,               /* struct pp_ipc_uncut. */
 
     /* Engine to control. */
     PP_IPC_HELLO = 64,          /* struct pp_ipc_hello: sandboxed, ready. */
@@ -47,6 +48,7 @@ enum pp_ipc_type {
     PP_IPC_PINS,                /* The ledger's pinned records are others
                                  * now. */
     PP_IPC_LOG,                 /* A line of log: 1 byte level, then text. */
+    PP_IPC_CUT,                 /* struct pp_ipc_cuts. */
 };
 
 struct pp_ipc_hdr {
@@ -95,6 +97,41 @@ struct pp_ipc_addr {
     uint16_t pad[3];
 };
 
+/* Cut-through (pp-cut.h): what the engine wants of the switch for one
+ * connection. */
+struct pp_ipc_cut {
+    uint64_t id;                /* The engine's; not used again. */
+    uint32_t server;            /* struct pp_snap_server's id. */
+    uint16_t slot[2];           /* Where its frames come from, by enum
+                                 * pp_dir. */
+    struct pp_ipc_addr client;
+    struct pp_ipc_addr service;
+    uint32_t undo;              /* Not any more: only 'id' counts. */
+    uint32_t pad;
+};
+
+#define PP_IPC_CUTS_MAX 32
+
+/* PP_IPC_CUT.  Has 'n' rows, and is no longer than that takes. */
+struct pp_ipc_cuts {
+    struct pp_ipc_hdr hdr;
+    uint32_t n;
+    uint32_t pad;
+    struct pp_ipc_cut rows[PP_IPC_CUTS_MAX];
+};
+
+#define PP_IPC_UNCUT_MAX 256
+
+/* PP_IPC_UNCUT: the switch has nothing for these connections, as it has
+ * confirmed.  Said once of each that was asked for, also when it never had.
+ * Has 'n' ids, and is no longer than that takes. */
+struct pp_ipc_uncut {
+    struct pp_ipc_hdr hdr;
+    uint32_t n;
+    uint32_t pad;
+    uint64_t ids[PP_IPC_UNCUT_MAX];
+};
+
 enum pp_conn_state {
     PP_CONN_OPENING,            /* SYN seen, handshake not over. */
     PP_CONN_INSPECTED,          /* Followed by its proxy. */
@@ -118,7 +155,7 @@ struct pp_ipc_conn {
     uint32_t held;              /* Bytes held now. */
     uint32_t corrections;       /* So far on this connection. */
     uint32_t idle_ms;
-    uint32_t pad;
+    uint32_t cut;               /* Is it cut through? */
 };
 
 enum pp_correction_kind {
@@ -183,6 +220,11 @@ struct pp_ipc_event {
     PP_COUNTER(flow_evicted_idle, "idle ones that made room")               \
     PP_COUNTER(flow_table_full, "connections not followed: table full")     \
     PP_COUNTER(flow_reused, "connections that took over an old one's key")  \
+    /* cut-through */                                                       \
+    PP_COUNTER(cut_through, "connections that left the engine")             \
+    PP_COUNTER(cut_back, "of them, led back to it")                         \
+    PP_COUNTER(cut_full, "connections not cut through: at the bound")       \
+    PP_COUNTER(cut_syns, "SYNs dropped: their ports are still cut through") \
     /* stream */                                                            \
     PP_COUNTER(stream_fast, "segments that left as they came")              \
     PP_COUNTER(stream_rewritten, "segments with numbers mapped")            \

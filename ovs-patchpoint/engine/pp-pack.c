@@ -77,7 +77,7 @@ bool
 pp_pack_can(const struct pp_conn *conn)
 {
     return (!conn->holder_class && !conn->timer.at && !conn->record
-            && !conn->inspect.state);
+            && !conn->cut && !conn->inspect.state);
 }
 
 struct pp_conn_head *

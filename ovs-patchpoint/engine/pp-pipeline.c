@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-cut.h"
 #include "engine/pp-flow.h"
 #include "engine/pp-inspect.h"
 #include "engine/pp-ledger.h"
@@ -33,6 +34,7 @@ struct pp_pipeline {
     struct pp_flow flow;
     struct pp_stream stream;
     struct pp_ledger ledger;
+    struct pp_cut cut;
     struct pp_stream_udp udp;
     struct pp_inspector *inspector;
 };
@@ -94,6 +96,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pp_reassembly_init(&pl->reassembly, counters, basis);
     pp_flow_init(&pl->flow, basis);
     pp_stream_init(&pl->stream, &pl->output, counters);
+    pp_cut_init(&pl->cut, &pl->flow, &pl->stream, counters);
     pl->ledger.server = server_of;
     pl->ledger.aux = pl;
     pl->stream.ledger = &pl->ledger;
@@ -114,6 +117,7 @@ pp_pipeline_destroy(struct pp_pipeline *pl)
         pp_flow_destroy(&pl->flow, &pl->stream);
         pp_stream_destroy(&pl->stream);
         pp_stream_udp_destroy(&pl->udp);
+        pp_cut_destroy(&pl->cut);
         pp_inspector_destroy(pl->inspector);
         free(pl);
     }
@@ -124,6 +128,7 @@ pp_pipeline_clear(struct pp_pipeline *pl)
 {
     pp_stream_without_packet(&pl->stream, NULL);
     pp_reassembly_clear(&pl->reassembly);
+    pp_cut_clear(&pl->cut);
     pp_flow_clear(&pl->flow, &pl->stream);
     pl->udp.next_id = 0;
 }
@@ -280,6 +285,10 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         pp_conn_inspect_init(conn);
         conn->restarted = false;
     }
+    if (pp_cut_in(&pl->cut, conn, dir, pkt)) {
+        pp_flow_used(&pl->flow, conn, pl->stream.now);
+        return;
+    }
     if (pp_stream_in(&pl->stream, conn, dir, pkt)) {
         inspect(pl, conn, dir);
     }
@@ -292,6 +301,7 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         decide(pl, conn, PP_TO_SERVER);
     }
     pp_stream_done(&pl->stream, conn);
+    pp_cut_done(conn);
     pp_flow_used(&pl->flow, conn, pl->stream.now);
     make_room(pl);
 }
@@ -503,6 +513,7 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     }
     expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
                  pp_reassembly_expire(&pl->reassembly, pl->stream.now));
+    expire = MIN(expire, pp_cut_run(&pl->cut));
     pl->counters->conns = hmap_count(&pl->flow.conns);
     pl->counters->half_open = pl->flow.n_lru[PP_LRU_HALF_OPEN];
     pl->counters->held_bytes = pl->stream.held;
@@ -512,6 +523,26 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
                             + (pl->flow.conns.mask + 1)
                               * sizeof(struct hmap_node *));
     return MIN(expire, pp_stream_deadline(&pl->stream));
+}
+
+void
+pp_pipeline_ask_cuts(struct pp_pipeline *pl)
+{
+    if (pl->ops.cut) {
+        pp_cut_ask(&pl->cut, pl->ops.cut, pl->aux);
+    }
+}
+
+bool
+pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *pl)
+{
+    return pl->ops.cut && pp_cut_has_to_ask(&pl->cut);
+}
+
+void
+pp_pipeline_uncut(struct pp_pipeline *pl, uint64_t id)
+{
+    pp_cut_undone(&pl->cut, id);
 }
 
 struct list_aux {
@@ -530,6 +561,7 @@ list_conn(void *l_, const struct pp_conn *conn)
         .state = conn->met ? conn->state : PP_CONN_OPENING,
         .corrections = conn->inspect.corrections,
         .idle_ms = (uint32_t) (l->now - conn->head.used),
+        .cut = conn->cut != 0,
     };
 
     fill_ends(&c.client, &c.service, conn);

@@ -9,6 +9,7 @@
  * the offline tool from captures, tests and fuzzers from memory. */
 
 #include <linux/virtio_net.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,10 @@ struct pp_pipeline_ops {
 
     /* A condition held.  'event' is complete but for its header. */
     void (*event)(void *aux, const struct pp_ipc_event *event);
+
+    /* What is to be done in the switch for 'n' connections.  False if control
+     * does not get to know.  NULL: no connection is cut through. */
+    bool (*cut)(void *aux, const struct pp_ipc_cut *, uint32_t n);
 };
 
 struct pp_pipeline *pp_pipeline_create(const struct pp_pipeline_ops *,
@@ -67,6 +72,14 @@ void pp_pipeline_run(struct pp_pipeline *, uint32_t bridge,
 /* Timers.  Returns when to call again, in ms; UINT64_MAX: not before the next
  * frame. */
 uint64_t pp_pipeline_run_timers(struct pp_pipeline *);
+
+/* Asks for the cut-through of connections, and for its end.  Nothing is lost
+ * when this is called late. */
+void pp_pipeline_ask_cuts(struct pp_pipeline *);
+bool pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *);
+
+/* Control says that there is nothing in the switch for 'id' (pp_ipc_cut). */
+void pp_pipeline_uncut(struct pp_pipeline *, uint64_t id);
 
 /* Calls 'row' for up to 'max' connections.  Returns how many there are. */
 uint32_t pp_pipeline_list(const struct pp_pipeline *, uint32_t max,

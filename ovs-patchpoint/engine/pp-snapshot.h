@@ -23,6 +23,8 @@
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
+#define PP_CUTS_MAX 4096        /* Connections that are cut through. */
+
 enum pp_fail {
     PP_FAIL_OPEN,               /* What cannot be inspected passes. */
     PP_FAIL_CLOSED,             /* What cannot be inspected is dropped. */
@@ -45,6 +47,9 @@ struct pp_snapshot {
     struct pp_snap_part slots;      /* struct pp_snap_slot. */
     struct pp_snap_part sets;       /* n BYTES of struct pp_patchsets. */
     struct pp_snap_part program;    /* n BYTES of a struct pp_program. */
+    uint32_t cuts_max;          /* As many connections may be cut through at a
+                                 * time (pp-cut.h); up to PP_CUTS_MAX. */
+    uint32_t pad;
 };
 
 /* A protected interface of a VM. */

@@ -72,7 +72,8 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     memset(conn->half, 0, sizeof conn->half);
     conn->hold_ack_at = conn->rto_at = conn->close_at = 0;
     conn->to_server_waits = conn->has_ts = conn->signed_ = false;
-    conn->met = conn->other_syn = false;
+    conn->met = conn->other_syn = conn->loose = false;
+    conn->fins = conn->cut_frames = 0;
     pp_stream_conn_init(conn);
     to->has_isn = true;
     if (conn->pending_syn) {

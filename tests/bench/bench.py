@@ -90,7 +90,8 @@ class Visit:
     def bulk(self, direction):
         out = self.client.run(
             [paths.BULK_PROGRAM, direction, self.path.address,
-             str(paths.BULK), str(CONNECTIONS), str(self.seconds)],
+             str(paths.BULK), str(CONNECTIONS), str(self.seconds),
+             *self.path.bulk_args],
             timeout=self.seconds + 60).stdout
         moved, ns = (int(word) for word in out.split())
         return moved * 8 / ns
@@ -116,7 +117,8 @@ class Visit:
             for s in socks:
                 s.close()
 
-    def run(self):
+    def ask(self):
+        """All figures that are about requests."""
         f = self.figures
         self.wrk(CONNECTIONS, seconds=1)
         f["bytes_per_conn"] = self.per_connection()
@@ -132,6 +134,12 @@ class Visit:
         f["p50_us"], f["p99_us"] = r["p50"], r["p99"]
         r = self.wrk(CONNECTIONS, "Connection: close")
         f["conn_rps"] = r["requests"] * 1e6 / r["us"]
+
+    def run(self):
+        f = self.figures
+        f.update((figure.key, None) for figure in report.FIGURES)
+        if self.path.has_requests:
+            self.ask()
         for direction in "up", "down":
             f["bulk_%s_gbps" % direction] = (
                 self.bulk(direction) if self.path.has_bulk else None)
@@ -180,10 +188,10 @@ class Bench:
         finally:
             path.stop()
         self.rounds[cls.name].append(figures)
-        print("%.0f requests/s, %.0f connections/s, %s Gb/s%s" % (
-            figures["http_rps"], figures["conn_rps"],
-            "/".join("-" if figures[k] is None else "%.1f" % figures[k]
-                     for k in ("bulk_up_gbps", "bulk_down_gbps")),
+        print("%s requests/s, %s connections/s, %s/%s Gb/s%s" % (
+            *(report.show(figures[k], digits) for k, digits in (
+                ("http_rps", 0), ("conn_rps", 0), ("bulk_up_gbps", 1),
+                ("bulk_down_gbps", 1))),
             ", %d FAILED" % figures["failed"] if figures["failed"] else ""),
             flush=True)
 

@@ -159,7 +159,9 @@ class Path:
                      lambda: answers(self.site.client, self.address, port),
                      30)
 
+    has_requests = True
     has_bulk = True
+    bulk_args = ()
 
 
 class Direct(Path):
@@ -212,9 +214,18 @@ class Patchpoint(Hop):
 class CutThrough(Patchpoint):
     name = "patchpoint-cut-through"
     title = "ovs-patchpoint, cut through"
+    # Connections are upgraded first: requests do not leave the engine.
+    has_requests = False
+    bulk_args = ("upgrade",)
 
-    def start(self):
-        raise LeftOut("the engine does not cut connections through yet")
+    def complaints(self, requests):
+        n = self.lab.counter("cut_through")
+        if not n or self.lab.counter("packet_in_frames") > 500 * n:
+            yield "connections stay with the engine"
+        for name in ("proxy_bad", "cut_full", "packet_out_errors"):
+            n = self.lab.counter(name)
+            if n:
+                yield "%s is %d" % (name, n)
 
 
 HAPROXY = """

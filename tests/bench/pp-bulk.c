@@ -3,13 +3,16 @@
 /* Bulk transfer over HTTP/1.1, for the benchmark: bodies without end.
  *
  *     pp-bulk serve ADDRESS PORT
- *     pp-bulk up|down ADDRESS PORT CONNECTIONS SECONDS
+ *     pp-bulk up|down ADDRESS PORT CONNECTIONS SECONDS [upgrade]
  *
  * The server answers a GET with an endless body, and takes the body of any
  * other request and throws it away.  The client moves bodies "up" (PUT) or
  * "down" (GET) on several connections at once, and prints the bytes that the
  * other side got and the nanoseconds that it took them: "up", those that TCP
  * has acknowledged.  Exit status 1: a connection failed.
+ *
+ * With "upgrade" the same bytes go over connections that were upgraded from
+ * HTTP first, to a protocol of our own that is nothing but these bytes.
  *
  * Real programs on both ends would do as well, but none of the usual ones
  * sends and takes bodies at the speed of a network card.  Runs as a process
@@ -41,6 +44,9 @@
 
 /* Time for windows and buffers to fill, before anything counts. */
 #define WARM_UP_NS 500000000
+
+/* The same for upgraded connections, which also have to leave the engine. */
+#define UPGRADE_WARM_UP_NS 2000000000
 
 static char buf[256 * 1024];
 
@@ -86,6 +92,22 @@ parse_address(const char *address, const char *port)
     return sin;
 }
 
+/* What follows the request in 'head'. */
+static enum state
+state_after(const char *head)
+{
+    const char *upgrade = strstr(head, "\r\nUpgrade: bulk-");
+
+    return (upgrade ? strstr(upgrade, "bulk-up") != NULL
+            : strncmp(head, "GET ", 4) != 0) ? RECEIVING : SENDING;
+}
+
+static bool
+is_upgrade(const char *head)
+{
+    return strstr(head, "\r\nUpgrade: ") != NULL;
+}
+
 /* Reads on until the head's end; what is behind it belongs to the body.
  * Returns false if the connection is over. */
 static bool
@@ -100,28 +122,38 @@ read_head(int fd, struct conn *c)
     c->head_len += (size_t) n;
     c->head[c->head_len] = '\0';
     if (strstr(c->head, "\r\n\r\n")) {
-        c->state = strncmp(c->head, "GET ", 4) ? RECEIVING : SENDING;
+        c->state = state_after(c->head);
         return true;
     }
     return c->head_len < sizeof c->head - 1;
 }
 
+/* The answer's head, if it is time for it. */
+static bool
+answer_head(int fd, const struct conn *c)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\n"
+        "Content-Type: application/octet-stream\r\n"
+        "Content-Length: " ENDLESS "\r\n\r\n";
+    static const char switching[] = "HTTP/1.1 101 Switching Protocols\r\n"
+        "Connection: upgrade\r\nUpgrade: bulk\r\n\r\n";
+
+    if (c->state != EXPECT_HEAD && is_upgrade(c->head)) {
+        return write(fd, switching, sizeof switching - 1)
+               == (ssize_t) sizeof switching - 1;
+    }
+    return (c->state != SENDING
+            || write(fd, ok, sizeof ok - 1) == (ssize_t) sizeof ok - 1);
+}
+
 static bool
 serve(int fd, struct conn *c)
 {
-    static const char answer[] = "HTTP/1.1 200 OK\r\n"
-        "Content-Type: application/octet-stream\r\n"
-        "Content-Length: " ENDLESS "\r\n\r\n";
     ssize_t n;
 
     switch (c->state) {
     case EXPECT_HEAD:
-        if (!read_head(fd, c)) {
-            return false;
-        }
-        return c->state != SENDING
-               || write(fd, answer, sizeof answer - 1)
-                  == (ssize_t) sizeof answer - 1;
+        return read_head(fd, c) && answer_head(fd, c);
     case SENDING:
         n = write(fd, buf, sizeof buf);
         return n > 0 || errno == EAGAIN;
@@ -193,17 +225,42 @@ acked(int fd)
     return info.tcpi_bytes_acked;
 }
 
-static int
-start(const struct sockaddr_in *sin, bool up)
+/* Reads the answer to an upgrade, and nothing behind it. */
+static bool
+is_upgraded(int fd)
 {
+    char head[HEAD_MAX];
+    size_t n = 0;
+
+    while (n < sizeof head - 1 && read(fd, head + n, 1) == 1) {
+        head[++n] = '\0';
+        if (n >= 4 && !strcmp(head + n - 4, "\r\n\r\n")) {
+            return !strncmp(head, "HTTP/1.1 101 ", 13);
+        }
+    }
+    return false;
+}
+
+static int
+start(const struct sockaddr_in *sin, bool up, bool upgrade)
+{
+    static const char upgrade_up[] = "GET / HTTP/1.1\r\n"
+        "Host: bench.example\r\nConnection: upgrade\r\n"
+        "Upgrade: bulk-up\r\n\r\n";
+    static const char upgrade_down[] = "GET / HTTP/1.1\r\n"
+        "Host: bench.example\r\nConnection: upgrade\r\n"
+        "Upgrade: bulk-down\r\n\r\n";
     static const char put[] = "PUT / HTTP/1.1\r\nHost: bench.example\r\n"
         "Content-Length: " ENDLESS "\r\n\r\n";
     static const char get[] = "GET / HTTP/1.1\r\nHost: bench.example\r\n\r\n";
+    const char *request = (upgrade ? (up ? upgrade_up : upgrade_down)
+                           : up ? put : get);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    size_t len = up ? sizeof put - 1 : sizeof get - 1;
+    size_t len = strlen(request);
 
     if (fd < 0 || connect(fd, (const struct sockaddr *) sin, sizeof *sin)
-        || write(fd, up ? put : get, len) != (ssize_t) len
+        || write(fd, request, len) != (ssize_t) len
+        || (upgrade && !is_upgraded(fd))
         || fcntl(fd, F_SETFL, O_NONBLOCK)) {
         die("cannot connect");
     }
@@ -211,8 +268,8 @@ start(const struct sockaddr_in *sin, bool up)
 }
 
 static void
-run_client(const struct sockaddr_in *sin, bool up, unsigned int n,
-           double seconds)
+run_client(const struct sockaddr_in *sin, bool up, bool upgrade,
+           unsigned int n, double seconds)
 {
     static struct pollfd fds[CONNS_MAX];
     uint64_t moved = 0;
@@ -221,11 +278,12 @@ run_client(const struct sockaddr_in *sin, bool up, unsigned int n,
 
     for (unsigned int i = 0; i < n; i++) {
         fds[i] = (struct pollfd) {
-            .fd = start(sin, up), .events = up ? POLLOUT : POLLIN,
+            .fd = start(sin, up, upgrade),
+            .events = up ? POLLOUT : POLLIN,
         };
     }
     begin = now_ns();
-    warm = begin + WARM_UP_NS;
+    warm = begin + (upgrade ? UPGRADE_WARM_UP_NS : WARM_UP_NS);
     end = warm + (uint64_t) (seconds * 1e9);
     for (;;) {
         poll(fds, n, 100);
@@ -264,7 +322,7 @@ int
 main(int argc, char *argv[])
 {
     struct sockaddr_in sin;
-    bool up;
+    bool up, upgrade;
     int n;
 
     signal(SIGPIPE, SIG_IGN);
@@ -272,14 +330,16 @@ main(int argc, char *argv[])
         sin = parse_address(argv[2], argv[3]);
         run_server(&sin);
     }
-    up = argc == 6 && !strcmp(argv[1], "up");
-    n = argc == 6 ? atoi(argv[4]) : 0;
+    upgrade = argc == 7 && !strcmp(argv[6], "upgrade");
+    up = argc >= 6 && !strcmp(argv[1], "up");
+    n = argc == 6 || upgrade ? atoi(argv[4]) : 0;
     if (n < 1 || n > CONNS_MAX || (!up && strcmp(argv[1], "down"))) {
         fprintf(stderr, "usage: pp-bulk serve ADDRESS PORT\n"
-                "       pp-bulk up|down ADDRESS PORT CONNECTIONS SECONDS\n");
+                "       pp-bulk up|down ADDRESS PORT CONNECTIONS SECONDS "
+                "[upgrade]\n");
         return 2;
     }
     sin = parse_address(argv[2], argv[3]);
-    run_client(&sin, up, (unsigned int) n, atof(argv[5]));
+    run_client(&sin, up, upgrade, (unsigned int) n, atof(argv[5]));
     return 0;
 }

@@ -81,6 +81,19 @@ keep_event(void *d_, const struct pp_ipc_event *event OVS_UNUSED)
     d->n_events++;
 }
 
+static bool
+keep_asked(void *d_, const struct pp_ipc_cut *rows, uint32_t n)
+{
+    struct driver *d = d_;
+
+    ENSURE(n && n <= PP_IPC_CUTS_MAX);
+    for (uint32_t i = 0; !d->deaf && i < n; i++) {
+        ENSURE(d->n_asked < ARRAY_SIZE(d->asked));
+        d->asked[d->n_asked++] = rows[i];
+    }
+    return !d->deaf;
+}
+
 static struct pp_snap_part
 put_part(struct ofpbuf *b, const void *data, size_t size, uint32_t n)
 {
@@ -106,7 +119,7 @@ make_snapshot(const struct pp_program *program, size_t program_size,
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
         .limits = pp_limits_default(),
-        .serial = 1,
+        .serial = 1, .cuts_max = DRIVER_CUTS_MAX,
     };
     struct pp_snapshot *result;
 
@@ -138,7 +151,7 @@ void
 driver_reset(struct driver *d)
 {
     static const struct pp_pipeline_ops ops = {
-        .write = keep_frame, .event = keep_event,
+        .write = keep_frame, .event = keep_event, .cut = keep_asked,
     };
 
     driver_forget(d);
@@ -233,6 +246,7 @@ driver_forget(struct driver *d)
         free(d->out[i]);
     }
     d->n_out = 0;
+    d->n_asked = 0;
 }
 
 struct pp_packet

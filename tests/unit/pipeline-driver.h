@@ -25,6 +25,9 @@ struct pp_pool;
 
 #define DRIVER_FRAMES_MAX 4096
 
+/* Connections that may be cut through at a time. */
+#define DRIVER_CUTS_MAX 1
+
 /* Those that leave and fragments have no more room than their 'len' bytes. */
 struct frame {
     struct virtio_net_hdr vnet;
@@ -41,6 +44,9 @@ struct driver {
     struct frame *out[DRIVER_FRAMES_MAX];   /* What left. */
     size_t n_out;
     unsigned int n_events;
+    struct pp_ipc_cut asked[64];        /* Of control, for connections. */
+    size_t n_asked;
+    bool deaf;                  /* Control does not get to know. */
 };
 
 /* A pipeline with the patches of 'pool', in 'mode', in force for the 'n'
@@ -67,7 +73,7 @@ void driver_run(struct driver *, const struct frame *);
 /* Lets 'ms' pass. */
 void driver_pass_time(struct driver *, uint64_t ms);
 
-/* Forgets what left. */
+/* Forgets what left, and what was asked. */
 void driver_forget(struct driver *);
 
 /* Parses the 'i'th frame that left, and checks its checksums.  It is a whole
