@@ -6,9 +6,11 @@
 /* Match: which patches does a message call for?
  *
  * Patches are rows, fields are columns.  Each field, and each expression over
- * fields, is worked out at most once a message, for all patches; conditions
- * that compare a column with constants are found by looking the column's value
- * up, so that the cost does not grow with the pool. */
+ * fields, is worked out at most once a message, for all patches, and looked up
+ * in the program's index (pp-program.h), which says which rules are worth
+ * trying, so that the cost hardly grows with the pool.  It is linear in the
+ * length of what is looked up, times the clues whose rarest grams are the
+ * same, which are few. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -76,6 +78,10 @@ struct pp_matcher {
     const struct pp_proxy *last_proxy;
     struct pp_cell *cells;      /* One a node of 'program'. */
     size_t n_cells;
+    uint64_t *marks;            /* One each a clue, rule and group of
+                                 * 'program': when it was last come across. */
+    uint32_t *queue;            /* Rules, then groups, that clues led to. */
+    size_t n_marks;
     uint8_t *memory;            /* Of 'arena'. */
     struct pp_arena arena;
     uint64_t gen;               /* Last generation given out. */
@@ -89,6 +95,7 @@ struct pp_matcher {
     /* For whoever wants to know. */
     uint64_t n_messages;        /* Matched. */
     uint64_t n_evals;           /* Nodes worked out. */
+    uint64_t n_tried;           /* Conditions tried. */
     uint64_t n_errors;          /* Messages that took too much. */
 };
 

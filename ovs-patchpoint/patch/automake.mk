@@ -4,9 +4,11 @@
 
 noinst_LIBRARIES += ovs-patchpoint/patch/libpp-patch.a
 ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
+	ovs-patchpoint/patch/pp-build-private.h \
 	ovs-patchpoint/patch/pp-build.c \
 	ovs-patchpoint/patch/pp-bytes.c \
 	ovs-patchpoint/patch/pp-bytes.h \
+	ovs-patchpoint/patch/pp-clue.c \
 	ovs-patchpoint/patch/pp-errors.c \
 	ovs-patchpoint/patch/pp-errors.h \
 	ovs-patchpoint/patch/pp-expr-name.c \
@@ -14,11 +16,13 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-expr-private.h \
 	ovs-patchpoint/patch/pp-expr.c \
 	ovs-patchpoint/patch/pp-expr.h \
+	ovs-patchpoint/patch/pp-fold.c \
 	ovs-patchpoint/patch/pp-func-address.c \
 	ovs-patchpoint/patch/pp-func-ftp.c \
 	ovs-patchpoint/patch/pp-func-server.c \
 	ovs-patchpoint/patch/pp-func.c \
 	ovs-patchpoint/patch/pp-func.h \
+	ovs-patchpoint/patch/pp-index.c \
 	ovs-patchpoint/patch/pp-lex.c \
 	ovs-patchpoint/patch/pp-lex.h \
 	ovs-patchpoint/patch/pp-patch-private.h \
@@ -27,6 +31,7 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-patch.h \
 	ovs-patchpoint/patch/pp-pool.c \
 	ovs-patchpoint/patch/pp-pool.h \
+	ovs-patchpoint/patch/pp-program-check.c \
 	ovs-patchpoint/patch/pp-program.c \
 	ovs-patchpoint/patch/pp-program.h \
 	ovs-patchpoint/patch/pp-yaml.c \
