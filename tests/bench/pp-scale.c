@@ -3,14 +3,15 @@
 /* What many patches cost: requests from a file through the pipeline, on one
  * core, with all patches of a folder in force.
  *
- *     pp-scale PATCHES REQUESTS [ROUNDS [unverified]]
+ *     pp-scale PATCHES REQUESTS [ROUNDS [VETTED]]
  *
  * PATCHES and REQUESTS are as generate.py makes them.  Prints one JSON object:
  * how long loading took, how long the engine takes to go over to another
  * snapshot, what memory that needs, and the best of ROUNDS rounds (10), each
  * of all requests with an answer to each.  A round in which a frame was lost,
- * a request not understood, or one corrected, makes the exit status 1.  With
- * "unverified" the patches' vectors are not run.
+ * a request not understood, or one corrected, makes the exit status 1.  Which
+ * patches are right is remembered in the file VETTED; with "-" no vectors are
+ * run at all.
  *
  * Runs as a process of its own, one thread. */
 
@@ -26,7 +27,7 @@
 #include <unistd.h>
 
 #include "engine/pp-pipeline.h"
-#include "engine/pp-vector.h"
+#include "engine/pp-vet.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
@@ -144,12 +145,13 @@ forget_peak(void)
 
 struct loading {
     double read, verify, build; /* Seconds. */
+    size_t n_run;               /* Patches whose vectors were run. */
     unsigned long peak_kib;     /* Above what there was before. */
 };
 
 /* The patches under 'path', or no return. */
 static struct pp_program *
-load(const char *path, bool verify, size_t *size, struct loading *l)
+load(const char *path, const char *vetted, size_t *size, struct loading *l)
 {
     struct pp_errors errors = PP_ERRORS_INITIALIZER;
     unsigned long before = memory_kib("VmRSS:");
@@ -162,8 +164,11 @@ load(const char *path, bool verify, size_t *size, struct loading *l)
                         &errors);
     l->read = seconds_now() - start;
     start += l->read;
-    for (size_t i = 0; verify && pool && i < pool->n; i++) {
-        pp_vectors_run(pool->patches[i], &errors, NULL);
+    if (pool && (!vetted || strcmp(vetted, "-"))) {
+        struct pp_vetted *v = pp_vetted_open(vetted);
+
+        l->n_run = pp_vet_pool(pool, v, &errors);
+        pp_vetted_close(v);
     }
     l->verify = seconds_now() - start;
     start += l->verify;
@@ -242,13 +247,12 @@ swap(struct world *w, const struct pp_snapshot *snap,
 int
 main(int argc, char *argv[])
 {
-    struct loading l;
+    struct loading l = { .n_run = 0 };
     struct requests rq;
     struct world w;
     struct pp_snapshot *snap, *in_force = NULL;
     struct pp_program *program;
     int rounds = argc > 3 ? atoi(argv[3]) : 10;
-    bool verify = argc < 5 || strcmp(argv[4], "unverified");
     uint64_t best_ns = UINT64_MAX, n = 0;
     unsigned long before, swap_peak;
     double swap_s;
@@ -257,10 +261,10 @@ main(int argc, char *argv[])
 
     if (argc < 3 || rounds < 1) {
         fprintf(stderr, "usage: pp-scale PATCHES REQUESTS "
-                "[ROUNDS [unverified]]\n");
+                "[ROUNDS [VETTED]]\n");
         return 2;
     }
-    program = load(argv[1], verify, &size, &l);
+    program = load(argv[1], argc > 4 ? argv[4] : NULL, &size, &l);
     read_requests(argv[2], &rq);
     snap = world_snapshot(program, size);
     world_init(&w, CONNECTIONS);
@@ -287,7 +291,7 @@ main(int argc, char *argv[])
     printf("{\"patches\": %u, \"requests_per_s\": %.0f, \"gbps\": %.2f, "
            "\"ns_per_request\": %.0f, "
            "\"load_ms\": %.0f, \"read_ms\": %.0f, \"verify_ms\": %.0f, "
-           "\"build_ms\": %.0f, \"load_peak_kib\": %lu, "
+           "\"build_ms\": %.0f, \"run\": %"PRIuSIZE", \"load_peak_kib\": %lu, "
            "\"swap_ms\": %.1f, \"swap_peak_kib\": %lu, "
            "\"program_bytes\": %"PRIuSIZE", \"request_bytes\": %.0f, "
            "\"ok\": %s}\n",
@@ -296,7 +300,7 @@ main(int argc, char *argv[])
            (double) rq.bytes * 8 / (double) best_ns,
            (double) best_ns / (double) rq.n,
            (l.read + l.verify + l.build) * 1e3, l.read * 1e3, l.verify * 1e3,
-           l.build * 1e3, l.peak_kib, swap_s * 1e3, swap_peak, size,
+           l.build * 1e3, l.n_run, l.peak_kib, swap_s * 1e3, swap_peak, size,
            (double) rq.bytes / (double) rq.n, ok ? "true" : "false");
     if (w.counters->match_hits) {
         fprintf(stderr, "pp-scale: %"PRIu64" conditions held for good "

@@ -13,6 +13,7 @@
 
 #include "engine/pp-correct.h"
 #include "engine/pp-vector.h"
+#include "engine/pp-vet.h"
 #include "openvswitch/dynamic-string.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-patch.h"
@@ -623,6 +624,95 @@ START_TEST(test_corrupt)
 }
 END_TEST
 
+/* Vectors are run once for each text, and again for another text, another
+ * build or a memory that others could have written. */
+START_TEST(test_vetted)
+{
+    static const char good_text[] = HEAD RULE VECTORS;
+    char *bad_text = xasprintf("%s    expect: {to-client: x}\n", good_text);
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *pool;
+    struct pp_vetted *v;
+    char *file, *patch;
+
+    make_dir();
+    file = xasprintf("%s/vetted", dir);
+    patch = xasprintf("%s/toy/T-1.yaml", dir);
+    for (int round = 0; round < 7; round++) {
+        bool wrong = round == 2 || round == 3;
+
+        write_file("toy/T-1.yaml", wrong ? bad_text : good_text);
+        if (round == 5) {
+            ck_assert_int_eq(chmod(file, 0622), 0);
+        }
+        pool = load(PP_POOL_WHAT_IS_GOOD, &errors);
+        ck_assert_uint_eq(pool->n, 1);
+        v = pp_vetted_open(file);
+        /* New; known; another text, bad, so never known; the first one again,
+         * which is not remembered any more; not our own file; known. */
+        ck_assert_uint_eq(pp_vet_pool(pool, v, &errors),
+                          round != 1 && round != 6);
+        ck_assert_uint_eq(pool->n, !wrong);
+        ck_assert_uint_eq(errors.n, wrong);
+        pp_vetted_close(v);
+        pp_pool_unref(pool);
+        pp_errors_destroy(&errors);
+    }
+
+    /* Of another build. */
+    ck_assert_int_eq(truncate(file, 30), 0);
+    v = pp_vetted_open(file);
+    pool = load(PP_POOL_WHAT_IS_GOOD, &errors);
+    ck_assert_uint_eq(pp_vet_pool(pool, v, &errors), 1);
+    ck_assert_uint_eq(pp_vet_pool(pool, v, &errors), 0);
+    ck_assert_uint_eq(pp_vet_pool(pool, NULL, &errors), 1);
+    pp_vetted_close(v);
+    pp_pool_unref(pool);
+    free(file);
+    free(patch);
+    free(bad_text);
+    remove_dir();
+}
+END_TEST
+
+/* Many at once: the bad ones are named in their order, the others stay. */
+START_TEST(test_vet_many)
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *pool;
+
+    make_dir();
+    for (int i = 0; i < 200; i++) {
+        char *name = xasprintf("toy/V-%03d.yaml", i);
+        char *id = xasprintf("V-%03d", i);
+        char *text = xasprintf(
+            "patch: %s\ntitle: t\nvendor: v\nseverity: 5\nproxy: toy\n"
+            "affects: [{product: toy/box, versions: x}]\n"
+            "same-as-vendor: s\non: command\nwhen: verb == 'E%d'\n"
+            "correct: reject 400\nvectors:\n"
+            "  - {exploit: e, to-server: \"E%d x\\n\", expect: "
+            "{to-client: \"400  \\n\"}}\n"
+            "  - {benign: b, to-server: \"G x\\n\"}\n",
+            id, i, i % 50 == 7 ? -1 : i);
+
+        write_file(name, text);
+        free(text);
+        free(id);
+        free(name);
+    }
+    pool = load(PP_POOL_WHAT_IS_GOOD, &errors);
+    ck_assert_uint_eq(errors.n, 0);
+    ck_assert_uint_eq(pp_vet_pool(pool, NULL, &errors), 200);
+    ck_assert_uint_eq(pool->n, 196);
+    ck_assert_uint_eq(errors.n, 4);
+    ck_assert_ptr_nonnull(strstr(errors.list[0].file, "V-007"));
+    ck_assert_ptr_nonnull(strstr(errors.list[3].file, "V-157"));
+    pp_pool_unref(pool);
+    pp_errors_destroy(&errors);
+    remove_dir();
+}
+END_TEST
+
 START_TEST(test_empty_pool)
 {
     struct pp_pool pool = { .ref_cnt = 1 };
@@ -652,6 +742,8 @@ main(void)
     tcase_add_test(tc, test_pool);
     tcase_add_test(tc, test_describe);
     tcase_add_test(tc, test_corrupt);
+    tcase_add_test(tc, test_vetted);
+    tcase_add_test(tc, test_vet_many);
     tcase_add_test(tc, test_empty_pool);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
