@@ -639,9 +639,9 @@ START_TEST(test_vetted)
     file = xasprintf("%s/vetted", dir);
     patch = xasprintf("%s/toy/T-1.yaml", dir);
     for (int round = 0; round < 7; round++) {
-        bool wrong = round == 2 || round == 3;
+        bool is_bad = round == 2 || round == 3;
 
-        write_file("toy/T-1.yaml", wrong ? bad_text : good_text);
+        write_file("toy/T-1.yaml", is_bad ? bad_text : good_text);
         if (round == 5) {
             ck_assert_int_eq(chmod(file, 0622), 0);
         }
@@ -652,8 +652,8 @@ START_TEST(test_vetted)
          * which is not remembered any more; not our own file; known. */
         ck_assert_uint_eq(pp_vet_pool(pool, v, &errors),
                           round != 1 && round != 6);
-        ck_assert_uint_eq(pool->n, !wrong);
-        ck_assert_uint_eq(errors.n, wrong);
+        ck_assert_uint_eq(pool->n, !is_bad);
+        ck_assert_uint_eq(errors.n, is_bad);
         pp_vetted_close(v);
         pp_pool_unref(pool);
         pp_errors_destroy(&errors);
