@@ -20,9 +20,11 @@
 #include "patch/pp-program.h"
 #include "pp-proxy.h"
 
-/* Scratch memory for computed values of one message, in bytes.  A message
- * whose evaluation needs more is an error: pp_hits.error. */
-#define PP_MATCH_ARENA_SIZE (4 * 1024 * 1024)
+/* Scratch memory for computed values of one message, in bytes: room for 64
+ * that are as long as the longest message, since what many rules look at is
+ * worked out for all.  A message whose evaluation needs more is an error:
+ * pp_hits.error. */
+#define PP_MATCH_ARENA_SIZE (64 * PP_HOLD_MAX)
 
 /* Nodes worked out, steps of loops, and bytes that functions were given (64
  * count as one), for one message.  A message that takes more is an error as

@@ -26,7 +26,7 @@
 #include "registry.h"
 #include "util.h"
 
-/* What a browser sends, and a small answer. */
+/* What a browser sends. */
 static const char request[] =
     "GET /shop/item?id=1234&lang=en HTTP/1.1\r\n"
     "Host: bench.example\r\n"
@@ -46,15 +46,6 @@ static const char form[] =
     "Content-Length: 48\r\n"
     "\r\n"
     "name=someone&password=secret&next=%2Fshop%2Fitem";
-static const char response[] =
-    "HTTP/1.1 200 OK\r\n"
-    "Server: bench\r\n"
-    "Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
-    "Content-Type: text/html\r\n"
-    "Content-Length: 16\r\n"
-    "Connection: keep-alive\r\n"
-    "\r\n"
-    "<p>Hello there\r\n";
 static const char upload[] =
     "PUT /upload HTTP/1.1\r\n"
     "Host: bench.example\r\n"
@@ -69,8 +60,7 @@ keep_alive(struct world *w, struct world_conn *c)
 {
     world_segment(w, c, PP_TO_SERVER, PP_TCP_ACK | PP_TCP_PSH, request,
                   sizeof request - 1);
-    world_segment(w, c, PP_FROM_SERVER, PP_TCP_ACK | PP_TCP_PSH, response,
-                  sizeof response - 1);
+    world_answer(w, c);
 }
 
 static void
@@ -78,8 +68,7 @@ post_form(struct world *w, struct world_conn *c)
 {
     world_segment(w, c, PP_TO_SERVER, PP_TCP_ACK | PP_TCP_PSH, form,
                   sizeof form - 1);
-    world_segment(w, c, PP_FROM_SERVER, PP_TCP_ACK | PP_TCP_PSH, response,
-                  sizeof response - 1);
+    world_answer(w, c);
 }
 
 static void

@@ -38,16 +38,6 @@
 #define CONNECTIONS 64
 #define SWAPS 5
 
-static const char response[] =
-    "HTTP/1.1 200 OK\r\n"
-    "Server: bench\r\n"
-    "Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
-    "Content-Type: text/html\r\n"
-    "Content-Length: 16\r\n"
-    "Connection: keep-alive\r\n"
-    "\r\n"
-    "<p>Hello there\r\n";
-
 struct requests {
     char *data;
     size_t n;
@@ -207,8 +197,7 @@ ask(struct world *w, struct world_conn *c, struct pp_bytes request)
 {
     world_segment(w, c, PP_TO_SERVER, PP_TCP_ACK | PP_TCP_PSH, request.p,
                   request.n);
-    world_segment(w, c, PP_FROM_SERVER, PP_TCP_ACK | PP_TCP_PSH, response,
-                  sizeof response - 1);
+    world_answer(w, c);
 }
 
 /* Seconds from the moment a snapshot is there to the first request decided

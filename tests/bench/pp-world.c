@@ -96,6 +96,23 @@ world_segment(struct world *w, struct world_conn *c, enum pp_dir dir,
 }
 
 void
+world_answer(struct world *w, struct world_conn *c)
+{
+    static const char response[] =
+        "HTTP/1.1 200 OK\r\n"
+        "Server: bench\r\n"
+        "Date: Mon, 01 Jan 2024 00:00:00 GMT\r\n"
+        "Content-Type: text/html\r\n"
+        "Content-Length: 16\r\n"
+        "Connection: keep-alive\r\n"
+        "\r\n"
+        "<p>Hello there\r\n";
+
+    world_segment(w, c, PP_FROM_SERVER, PP_TCP_ACK | PP_TCP_PSH, response,
+                  sizeof response - 1);
+}
+
+void
 world_open(struct world *w, struct world_conn *c)
 {
     world_segment(w, c, PP_TO_SERVER, PP_TCP_SYN, NULL, 0);

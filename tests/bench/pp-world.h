@@ -39,6 +39,9 @@ void world_destroy(struct world *);
 void world_segment(struct world *, struct world_conn *c, enum pp_dir dir,
                    uint8_t flags, const void *payload, size_t n);
 
+/* A small answer of the server's. */
+void world_answer(struct world *, struct world_conn *);
+
 void world_open(struct world *, struct world_conn *);
 void world_close(struct world *, struct world_conn *);
 

@@ -52,12 +52,15 @@ def instructions(folder, count):
     machine changes; None without valgrind."""
     if not shutil.which("valgrind"):
         return None
-    _, err = run(folder, count, "1", "-", prefix=(
-        "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-        "--toggle-collect=world_segment"))
+    total = []
+    for rounds in "1", "2":
+        _, err = run(folder, count, rounds, "-", prefix=(
+            "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+            "--toggle-collect=world_segment"))
+        total.append(int(re.search(r"Collected : (\d+)", err).group(1)))
     with open(os.path.join(folder, "requests"), "rb") as f:
         n = len(re.findall(rb"^\d+$", f.read(), re.M))
-    return int(re.search(r"Collected : (\d+)", err).group(1)) / n
+    return (total[1] - total[0]) / n
 
 
 def measure(folder, rounds):
