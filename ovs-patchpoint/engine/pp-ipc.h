@@ -25,7 +25,7 @@
 
 #include "pp-snapshot.h"
 
-#define PP_IPC_VERSION 1
+#define PP_IPC_VERSION 2
 #define PP_IPC_MAX 4096         /* Longest message, in bytes. */
 
 enum pp_ipc_type {
