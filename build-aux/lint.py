@@ -54,7 +54,7 @@ CONTROL_SEES = ("ovs-patchpoint/engine/pp-ipc.h",
                 "ovs-patchpoint/engine/pp-snapshot.h",
                 "ovs-patchpoint/engine/pp-ledger.h",
                 "ovs-patchpoint/engine/pp-inspect.h",
-                "ovs-patchpoint/engine/pp-vector.h")
+                "ovs-patchpoint/engine/pp-vet.h")
 
 PATCH_FILES = (".yaml", ".yml", ".md", ".rst", ".mk")
 

@@ -20,6 +20,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-events.h \
 	ovs-patchpoint/control/pp-flows.c \
 	ovs-patchpoint/control/pp-flows.h \
+	ovs-patchpoint/control/pp-hits.c \
+	ovs-patchpoint/control/pp-hits.h \
 	ovs-patchpoint/control/pp-ofconn.c \
 	ovs-patchpoint/control/pp-ofconn.h \
 	ovs-patchpoint/control/pp-oftable.c \
@@ -39,7 +41,9 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-tap.c \
 	ovs-patchpoint/control/pp-tap.h \
 	ovs-patchpoint/control/pp-unixctl.c \
-	ovs-patchpoint/control/pp-unixctl.h
+	ovs-patchpoint/control/pp-unixctl.h \
+	ovs-patchpoint/control/pp-watch.c \
+	ovs-patchpoint/control/pp-watch.h
 
 sbin_PROGRAMS += ovs-patchpoint/control/ovs-patchpointd
 ovs_patchpoint_control_ovs_patchpointd_SOURCES = \

@@ -44,6 +44,7 @@
 #include "pp-status.h"
 #include "pp-tap.h"
 #include "pp-unixctl.h"
+#include "pp-watch.h"
 #include "registry.h"
 #include "socket-util.h"
 #include "stream-ssl.h"
@@ -215,6 +216,9 @@ run(struct unixctl_server *unixctl)
             ctl.exiting = ctl.dirty = true;
             deadline = time_msec() + EXIT_MS;
         }
+        if (!ctl.exiting) {
+            pp_watch_run(&ctl);
+        }
         if (ovsdb_idl_has_ever_connected(ctl.idl)) {
             if (is_second(start)) {
                 VLOG_FATAL("another ovs-patchpointd looks after this host's "
@@ -273,6 +277,9 @@ run(struct unixctl_server *unixctl)
         pp_engine_wait(&ctl);
         pp_ofconn_wait(&ctl);
         pp_pins_wait();
+        if (!ctl.exiting) {
+            pp_watch_wait();
+        }
         if (ctl.dirty) {
             poll_immediate_wake();
         }
@@ -328,6 +335,7 @@ main(int argc, char *argv[])
     if (!no_events) {
         pp_events_set_file(events_file);
     }
+    pp_watch_start(&ctl);
     pp_patches_load(&ctl);
     pp_pins_open(ctl.rundir);
     pp_drain_take_over(ctl.rundir);
@@ -348,6 +356,7 @@ main(int argc, char *argv[])
     pp_cuts_destroy();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
+    pp_watch_stop();
     pp_bounds_destroy();
     pp_patches_destroy(&ctl);
     pp_events_set_file(NULL);

@@ -40,6 +40,7 @@ struct pp_pool;
 struct pp_program;
 struct pp_slots;
 struct pp_tap;
+struct pp_vetted;
 
 /* Keys in external_ids. */
 #define PP_KEY_POLICY "patchpoint-policy"
@@ -112,7 +113,9 @@ struct pp_control {
     struct pp_pool *pool;
     struct pp_program *program;
     size_t program_size;
-    char *pool_error;           /* Bad files at the start; else NULL. */
+    char *pool_error;           /* What was refused when they were last
+                                 * loaded, a line a fault; else NULL. */
+    struct pp_vetted *vetted;   /* Those whose vectors need not be run. */
     const char **patch_paths;
     size_t n_patch_paths;
 

@@ -23,8 +23,8 @@
 #include "openvswitch/json.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
-#include "patch/pp-program.h"
 #include "pp-control.h"
+#include "pp-hits.h"
 #include "registry.h"
 #include "socket-util.h"
 #include "timeval.h"
@@ -33,19 +33,12 @@
 VLOG_DEFINE_THIS_MODULE(pp_events);
 
 static char *file_name;
-static uint64_t program_serial;
 
 void
 pp_events_set_file(const char *name)
 {
     free(file_name);
     file_name = nullable_xstrdup(name);
-}
-
-void
-pp_events_program_changed(uint64_t serial)
-{
-    program_serial = serial;
 }
 
 const char *
@@ -187,11 +180,8 @@ pp_events_handle(struct pp_control *ctl, const struct pp_ipc_event *ev)
             return "event whose text is not printable";
         }
     }
-    if (ev->serial < program_serial) {
-        patch = "(a patch of an earlier set)";
-    } else if (ev->patch < pp_program_n_patches(ctl->program)) {
-        patch = pp_program_patch_id(ctl->program, ev->patch);
-    } else {
+    patch = pp_hits_id(ev->patch);
+    if (!patch) {
         return "event with a bad patch";
     }
     tell(ctl, ev, patch);

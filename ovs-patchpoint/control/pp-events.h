@@ -19,9 +19,6 @@ void pp_events_set_file(const char *name);
 /* Checks and tells an event.  Returns NULL, or what is wrong with it. */
 const char *pp_events_handle(struct pp_control *, const struct pp_ipc_event *);
 
-/* Indexes of patches mean the new program from snapshot 'serial' on. */
-void pp_events_program_changed(uint64_t serial);
-
 /* "192.0.2.1:80", "[2001:db8::1]:80". */
 void pp_events_format_addr(const struct pp_ipc_addr *, struct ds *);
 

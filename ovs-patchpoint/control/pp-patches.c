@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "engine/pp-ipc.h"
-#include "engine/pp-vector.h"
+#include "engine/pp-vet.h"
 #include "openvswitch/vlog.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-patch.h"
@@ -23,7 +23,8 @@
 #include "patch/pp-program.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
-#include "pp-events.h"
+#include "pp-engine-proc.h"
+#include "pp-hits.h"
 #include "pp-policy.h"
 #include "registry.h"
 #include "util.h"
@@ -31,23 +32,6 @@
 VLOG_DEFINE_THIS_MODULE(pp_patches);
 
 BUILD_ASSERT_DECL(PP_POOL_MAX <= PP_PATCHES_MAX);
-
-/* Runs the vectors of every patch.  Those that fail are errors, and their
- * patches leave the pool, which nobody else has yet. */
-static void
-verify(struct pp_pool *pool, struct pp_errors *errors)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < pool->n; i++) {
-        if (pp_vectors_run(pool->patches[i], errors, NULL)) {
-            pool->patches[kept++] = pool->patches[i];
-        } else {
-            pp_patch_destroy(pool->patches[i]);
-        }
-    }
-    pool->n = kept;
-}
 
 /* Returns the pool and its program, or NULL with '*error'. */
 static struct pp_pool *
@@ -62,7 +46,7 @@ load(const struct pp_control *ctl, enum pp_pool_mode mode,
     pool = pp_pool_load(ctl->patch_paths, ctl->n_patch_paths, pp_proxies,
                         mode, &errors);
     if (pool) {
-        verify(pool, &errors);
+        pp_vet_pool(pool, ctl->vetted, &errors);
     }
     if (errors.total) {
         *error = pp_errors_format(&errors);
@@ -102,8 +86,11 @@ log_lines(const char *text)
 void
 pp_patches_load(struct pp_control *ctl)
 {
+    char *file = xasprintf("%s/ovs-patchpoint.vetted", ctl->rundir);
     char *error;
 
+    ctl->vetted = pp_vetted_open(file);
+    free(file);
     ctl->pool = load(ctl, PP_POOL_WHAT_IS_GOOD, &ctl->program,
                      &ctl->program_size, &error);
     if (error) {
@@ -123,10 +110,23 @@ pp_patches_load(struct pp_control *ctl)
         ovs_assert(ctl->program);
     }
     ctl->pool_error = error;
+    pp_hits_assign(ctl->pool, pp_engine_counters(ctl->engine));
     VLOG_INFO("%"PRIuSIZE" patches loaded", ctl->pool->n);
 }
 
-char *
+/* Forgets the pool and what was made of it. */
+static void
+drop(struct pp_control *ctl)
+{
+    pp_pool_unref(ctl->pool);
+    free(ctl->program);
+    free(ctl->pool_error);
+    ctl->pool = NULL;
+    ctl->program = NULL;
+    ctl->pool_error = NULL;
+}
+
+const char *
 pp_patches_reload(struct pp_control *ctl)
 {
     struct pp_program *program;
@@ -136,30 +136,34 @@ pp_patches_reload(struct pp_control *ctl)
 
     pool = load(ctl, PP_POOL_ALL_OR_NOTHING, &program, &size, &error);
     if (!pool) {
-        log_lines(error);
-        VLOG_ERR("patch/reload: refused; the %"PRIuSIZE" patches in force "
-                 "stay in force", ctl->pool->n);
+        if (!nullable_string_is_equal(error, ctl->pool_error)) {
+            log_lines(error);
+            VLOG_ERR("patches were refused; the %"PRIuSIZE" in force stay in "
+                     "force", ctl->pool->n);
+        }
+        free(ctl->pool_error);
+        ctl->pool_error = error;
+        ctl->dirty = true;
         return error;
     }
     free(error);
     pp_cuts_patches_changed();
     pp_policy_pool_changed();
-    pp_patches_destroy(ctl);
+    drop(ctl);
     ctl->pool = pool;
     ctl->program = program;
     ctl->program_size = size;
     ctl->dirty = true;
-    VLOG_INFO("patch/reload: %"PRIuSIZE" patches loaded", pool->n);
+    pp_hits_assign(pool, pp_engine_counters(ctl->engine));
+    VLOG_INFO("%"PRIuSIZE" patches loaded anew", pool->n);
     return NULL;
 }
 
 void
 pp_patches_destroy(struct pp_control *ctl)
 {
-    pp_pool_unref(ctl->pool);
-    free(ctl->program);
-    free(ctl->pool_error);
-    ctl->pool = NULL;
-    ctl->program = NULL;
-    ctl->pool_error = NULL;
+    drop(ctl);
+    pp_vetted_close(ctl->vetted);
+    ctl->vetted = NULL;
+    pp_hits_destroy();
 }

@@ -14,8 +14,9 @@ struct pp_control;
 void pp_patches_load(struct pp_control *);
 
 /* Loads them anew.  One bad file, and all stays as it is.  Returns NULL, or
- * what is wrong, a line a fault, "file:line:column: reason"; to be freed. */
-char *pp_patches_reload(struct pp_control *);
+ * what is wrong, a line a fault, "file:line:column: reason", which is in
+ * 'pool_error' too. */
+const char *pp_patches_reload(struct pp_control *);
 
 void pp_patches_destroy(struct pp_control *);
 

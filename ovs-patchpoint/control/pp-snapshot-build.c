@@ -26,6 +26,7 @@
 #include "pp-control.h"
 #include "pp-cuts.h"
 #include "pp-engine-proc.h"
+#include "pp-hits.h"
 #include "pp-policy.h"
 #include "pp-slots.h"
 #include "util.h"
@@ -183,6 +184,16 @@ build(const struct pp_control *ctl)
     snap.program.off = b->size;
     snap.program.n = (uint32_t) ctl->program_size;
     ofpbuf_put(b, ctl->program, ctl->program_size);
+    align(b);
+
+    snap.numbers.off = b->size;
+    snap.numbers.n = pp_program_n_patches(ctl->program);
+    for (uint32_t i = 0; i < snap.numbers.n; i++) {
+        uint32_t number = pp_hits_number(pp_program_patch_id(ctl->program,
+                                                             i));
+
+        ofpbuf_put(b, &number, sizeof number);
+    }
     align(b);
     snap.size = b->size;
     memcpy(b->data, &snap, sizeof snap);

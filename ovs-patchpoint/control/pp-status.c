@@ -21,6 +21,7 @@
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "patch/pp-pool.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-engine-proc.h"
@@ -136,18 +137,55 @@ run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
     ds_destroy(&should);
 }
 
-/* Status of a row that is no VM's: only what is wrong with its own keys.
- * Returns the value it should have, or NULL, and true if that is not what
- * 'ids' has. */
+/* What is wrong with the patches themselves, where some are in force, or
+ * NULL; to be freed. */
+static char *
+refused_patches(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+    size_t first, more = 0;
+
+    if (!ctl->pool_error) {
+        return NULL;
+    }
+    first = strcspn(ctl->pool_error, "\n");
+    for (const char *p = ctl->pool_error; *p; p++) {
+        more += *p == '\n' && p[1];
+    }
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->n_protected) {
+            struct ds s = DS_EMPTY_INITIALIZER;
+
+            ds_put_format(&s, "patches were refused: %.*s", (int) first,
+                          ctl->pool_error);
+            if (more) {
+                ds_put_format(&s, " (and %"PRIuSIZE" more: patch/list)", more);
+            }
+            ds_put_format(&s, "; the %"PRIuSIZE" in force stay in force",
+                          ctl->pool->n);
+            return ds_steal_cstr(&s);
+        }
+    }
+    return NULL;
+}
+
+/* Status of a row that is no VM's: only what is wrong with its own keys, or
+ * else 'other', which this frees.  Returns the value it should have, or NULL,
+ * and true if that is not what 'ids' has. */
 static bool
 check_row(struct pp_control *ctl, const struct smap *ids, const char *where,
-          char **value)
+          char *other, char **value)
 {
     const char *is = smap_get(ids, PP_KEY_STATUS);
     char *error = ctl->exiting ? NULL : pp_policy_check_keys(ctl, ids, where);
 
     if (!error && !ctl->exiting && ids == &ctl->ovs->external_ids) {
         error = nullable_xstrdup(pp_bounds_error());
+    }
+    if (error || ctl->exiting) {
+        free(other);
+    } else {
+        error = other;
     }
     *value = error ? xasprintf("error: %s", error) : NULL;
     free(error);
@@ -167,7 +205,8 @@ pp_status_run(struct pp_control *ctl)
     if (!ctl->txn || !ctl->ovs) {
         return;
     }
-    if (check_row(ctl, &ctl->ovs->external_ids, "Open_vSwitch", &value)) {
+    if (check_row(ctl, &ctl->ovs->external_ids, "Open_vSwitch",
+                  refused_patches(ctl), &value)) {
         if (value) {
             ovsrec_open_vswitch_update_external_ids_setkey(
                 ctl->ovs, PP_KEY_STATUS, value);
@@ -185,7 +224,7 @@ pp_status_run(struct pp_control *ctl)
             continue;
         }
         where = xasprintf("Bridge %s", br->name);
-        if (check_row(ctl, &br->row->external_ids, where, &value)) {
+        if (check_row(ctl, &br->row->external_ids, where, NULL, &value)) {
             if (value) {
                 ovsrec_bridge_update_external_ids_setkey(
                     br->row, PP_KEY_STATUS, value);

@@ -24,6 +24,7 @@
 #include "pp-control.h"
 #include "pp-cuts.h"
 #include "pp-engine-proc.h"
+#include "pp-hits.h"
 #include "pp-events.h"
 #include "pp-ofconn.h"
 #include "pp-patches.h"
@@ -120,11 +121,11 @@ patch_list(struct unixctl_conn *conn, int argc OVS_UNUSED,
                       patch->severity,
                       enforced && monitored ? "enforce,monitor"
                       : enforced ? "enforce" : monitored ? "monitor" : "off",
-                      counters->patch_hits[i], patch->title);
+                      pp_hits_count(patch->id, counters), patch->title);
     }
     ds_put_format(&ds, "%"PRIuSIZE" patches\n", ctl->pool->n);
     if (ctl->pool_error) {
-        ds_put_format(&ds, "refused when loaded:\n%s", ctl->pool_error);
+        ds_put_format(&ds, "refused:\n%s", ctl->pool_error);
     }
     reply_ds(conn, &ds);
 }
@@ -134,7 +135,7 @@ patch_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
              const char *argv[] OVS_UNUSED, void *ctl_)
 {
     struct pp_control *ctl = ctl_;
-    char *error = pp_patches_reload(ctl);
+    const char *error = pp_patches_reload(ctl);
 
     if (error) {
         char *text = xasprintf("%sNothing was changed: the %"PRIuSIZE
@@ -143,7 +144,6 @@ patch_reload(struct unixctl_conn *conn, int argc OVS_UNUSED,
 
         unixctl_command_reply_error(conn, text);
         free(text);
-        free(error);
     } else {
         struct ds ds = DS_EMPTY_INITIALIZER;
 

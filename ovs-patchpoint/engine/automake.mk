@@ -51,7 +51,9 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-timers.c \
 	ovs-patchpoint/engine/pp-timers.h \
 	ovs-patchpoint/engine/pp-vector.c \
-	ovs-patchpoint/engine/pp-vector.h
+	ovs-patchpoint/engine/pp-vector.h \
+	ovs-patchpoint/engine/pp-vet.c \
+	ovs-patchpoint/engine/pp-vet.h
 
 pkglibexec_PROGRAMS += ovs-patchpoint/engine/ovs-patchpoint-engine
 ovs_patchpoint_engine_ovs_patchpoint_engine_SOURCES = \

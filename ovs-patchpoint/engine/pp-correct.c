@@ -339,13 +339,15 @@ make_edits(struct work *w, const struct pp_hits *hits)
 
     for (unsigned int i = 0; i < hits->n && !c->failure; i++) {
         const struct pp_hit *hit = &hits->h[i];
+        const struct pp_program_rule *rule
+            = &pp_program_rules(w->program)[hit->rule];
 
-        if (!hit->monitor) {
+        if (!hit->monitor && rule->kind != PP_CORRECT_SET) {
             if (c->patch == PP_NONE) {
                 c->patch = hit->patch;
                 c->rule = hit->rule;
             }
-            edit(w, &pp_program_rules(w->program)[hit->rule], hit);
+            edit(w, rule, hit);
         }
     }
     if (c->failure || (!c->edits.n && !c->edits.overflow)) {

@@ -80,23 +80,6 @@ get_elem(struct pp_matcher *m, uint32_t field, uint32_t elem, uint32_t sub,
 }
 
 static bool
-values_equal(const struct pp_value *a, const struct pp_value *b)
-{
-    switch (a->type) {
-    case PP_TYPE_BOOL:
-        return a->b == b->b;
-    case PP_TYPE_INT:
-        return a->i == b->i;
-    case PP_TYPE_BYTES:
-    case PP_TYPE_VERSION:
-        return pp_bytes_equal(a->s, b->s);
-    case PP_TYPE_LIST:
-    default:
-        return false;
-    }
-}
-
-static bool
 in_set(const struct pp_program *program, const struct pp_node *set,
        const struct pp_value *value)
 {
@@ -162,9 +145,9 @@ arithmetic(enum pp_op op, int64_t a, int64_t b)
 
 /* Lists. */
 
-/* Hashes of field 'sub' of the 'n' elements of list 'field', or NULL. */
-static const uint32_t *
-key_hashes(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
+const uint32_t *
+pp_eval_key_hashes(struct pp_matcher *m, uint32_t field, uint32_t sub,
+                   uint32_t n)
 {
     struct pp_keys *keys;
     uint32_t *hashes;
@@ -219,7 +202,7 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
     uint32_t n = 0;
 
     if (node->imm & 2 && type == PP_TYPE_BYTES) {
-        hashes = key_hashes(m, node->x, node->y, count);
+        hashes = pp_eval_key_hashes(m, node->x, node->y, count);
     }
     if (!work(m, count / 8)) {
         count = 0;
@@ -232,7 +215,7 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
         }
         get_elem(m, node->x, i, node->y, type, &v);
         if (node->imm & 1 && type == PP_TYPE_BYTES
-            ? !pp_bytes_equal_nocase(v.s, key.s) : !values_equal(&v, &key)) {
+            ? !pp_bytes_equal_nocase(v.s, key.s) : !pp_value_equal(&v, &key)) {
             continue;
         }
         if (!elems) {
@@ -660,7 +643,7 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_EQ:
     case PP_OP_NE:
         a = pp_eval_at(m, node->arg[0]);
-        ok = values_equal(a, pp_eval_at(m, node->arg[1]));
+        ok = pp_value_equal(a, pp_eval_at(m, node->arg[1]));
         *value = pp_value_bool(ok == (node->op == PP_OP_EQ));
         return;
     case PP_OP_EQ_NOCASE:

@@ -50,6 +50,11 @@ pp_eval(struct pp_matcher *m, uint32_t node)
 /* The list that node 'node' is. */
 const struct pp_cell *pp_eval_list(struct pp_matcher *, uint32_t node);
 
+/* pp_hash_key() of field 'sub', the key, of the 'n' elements of list 'field',
+ * or NULL: it cannot be had. */
+const uint32_t *pp_eval_key_hashes(struct pp_matcher *, uint32_t field,
+                                   uint32_t sub, uint32_t n);
+
 /* Lets scope 'scope' stand on the 'i'th element of 'list', the value of node
  * 'node'.  Returns the element's index in the message. */
 uint32_t pp_eval_enter(struct pp_matcher *, unsigned int scope,

@@ -25,7 +25,7 @@
 
 #include "pp-snapshot.h"
 
-#define PP_IPC_VERSION 1
+#define PP_IPC_VERSION 2
 #define PP_IPC_MAX 4096         /* Longest message, in bytes. */
 
 enum pp_ipc_type {
@@ -168,9 +168,8 @@ enum pp_correction_kind {
 /* A correction was made ('monitor': would have been). */
 struct pp_ipc_event {
     struct pp_ipc_hdr hdr;
-    uint64_t serial;            /* Of the snapshot that 'patch' belongs to. */
     uint32_t server;
-    uint32_t patch;             /* Index into the snapshot's program. */
+    uint32_t patch;             /* Its pp_snapshot_number(). */
     uint16_t rule;              /* Which of its rules. */
     uint8_t monitor;
     uint8_t kind;               /* enum pp_correction_kind. */
@@ -302,8 +301,7 @@ struct pp_counters {
 #undef PP_COUNTER
 
     uint64_t reasons[PP_PROXIES_MAX][PP_REASONS_MAX];
-    uint64_t patch_hits[PP_PATCHES_MAX];    /* Of snapshot 'hits_serial'. */
-    uint64_t hits_serial;
+    uint64_t patch_hits[PP_PATCHES_MAX];    /* By pp_snapshot_number(). */
 };
 
 #define PP_COUNTERS_SIZE sizeof(struct pp_counters)

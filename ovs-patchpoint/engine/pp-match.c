@@ -30,6 +30,8 @@ pp_matcher_destroy(struct pp_matcher *m)
 {
     pp_eval_unbind(m);
     free(m->cells);
+    free(m->marks);
+    free(m->queue);
     free(m->memory);
     memset(m, 0, sizeof *m);
 }
@@ -37,6 +39,8 @@ pp_matcher_destroy(struct pp_matcher *m)
 void
 pp_matcher_bind(struct pp_matcher *m, const struct pp_program *program)
 {
+    size_t n_marks;
+
     m->program = program;
     m->last_proxy = NULL;
     m->proxy = PP_NONE;
@@ -44,6 +48,15 @@ pp_matcher_bind(struct pp_matcher *m, const struct pp_program *program)
         free(m->cells);
         m->n_cells = program->nodes.n;
         m->cells = xmalloc(m->n_cells * sizeof *m->cells);
+    }
+    n_marks = (size_t) program->clues.n + program->rules.n
+              + program->groups.n;
+    if (n_marks > m->n_marks) {
+        free(m->marks);
+        free(m->queue);
+        m->n_marks = n_marks;
+        m->marks = xcalloc(n_marks, sizeof *m->marks);
+        m->queue = xmalloc(n_marks * sizeof *m->queue);
     }
     pp_eval_bind(m);
 }
@@ -54,32 +67,38 @@ struct match {
     const struct pp_patchset *set;
     struct pp_matcher *m;
     struct pp_hits *hits;
+    const uint32_t *members;
+    uint64_t *clue_marks, *rule_marks, *group_marks;
+    uint32_t *rules, *groups;   /* Queues. */
+    uint32_t n_rules, n_groups;
+    uint64_t look;              /* Which value is being looked up. */
+    uint32_t elem;              /* Of which element, or PP_NONE. */
 };
 
-/* True unless nothing behind 'gates' can hold for the message. */
 static bool
-is_open(struct match *x, struct pp_program_gates gates)
+is_hit(const struct pp_hits *hits, uint32_t rule, uint32_t elem)
 {
-    const uint32_t *members = pp_program_at(x->program, x->program->members);
-
-    for (uint32_t i = 0; i < gates.n; i++) {
-        if (pp_eval(x->m, members[gates.first + i]).b) {
+    for (unsigned int i = 0; i < hits->n; i++) {
+        if (hits->h[i].rule == rule && hits->h[i].elem == elem) {
             return true;
         }
     }
-    return !gates.n;
+    return false;
 }
 
-/* Tries rule 'index' on the message, or on element 'elem'. */
+/* Tries rule 'index' on the message, or on element 'elem', on which scope 0
+ * stands. */
 static void
 try_rule(struct match *x, uint32_t index, uint32_t elem)
 {
     const struct pp_program_rule *rule = &pp_program_rules(x->program)[index];
     enum pp_patch_mode mode = pp_patchset_mode(x->set, rule->patch);
 
-    if (mode == PP_MODE_OFF
-        || (rule->gate != PP_NONE && !pp_eval(x->m, rule->gate).b)
-        || !pp_eval(x->m, rule->when).b) {
+    if (mode == PP_MODE_OFF) {
+        return;
+    }
+    x->m->n_tried++;
+    if (!pp_eval(x->m, rule->when).b || is_hit(x->hits, index, elem)) {
         return;
     }
     if (x->hits->n == PP_HITS_MAX) {
@@ -94,58 +113,321 @@ try_rule(struct match *x, uint32_t index, uint32_t elem)
     };
 }
 
+/* Tries rule 'index' on the message, or on all elements it is for. */
 static void
-try_guard(struct match *x, const struct pp_program_guard *guard,
-          uint32_t elem)
+try_everywhere(struct match *x, uint32_t index)
 {
-    const struct pp_program *program = x->program;
-    const struct pp_program_select *selects
-        = pp_program_at(program, program->selects);
-    const uint32_t *members = pp_program_at(program, program->members);
-    const uint32_t *slots = pp_program_at(program, program->slots);
-    struct pp_bytes value;
-    uint64_t slot;
+    uint32_t each = pp_program_rules(x->program)[index].each;
+    const struct pp_cell *list;
 
-    if (!is_open(x, guard->gates)) {
+    if (each == PP_NONE) {
+        try_rule(x, index, PP_NONE);
         return;
     }
-    value = pp_eval(x->m, guard->node).s;
-    slot = (guard->nocase
-            ? pp_hash_bytes_nocase(PP_HASH_BASIS, value.p, value.n)
-            : pp_hash_bytes(PP_HASH_BASIS, value.p, value.n));
-    for (;; slot++) {
-        uint32_t index = slots[guard->first_slot
-                               + (slot & (guard->n_slots - 1))];
-        const struct pp_program_select *select;
-        struct pp_bytes text;
+    list = pp_eval_list(x->m, each);
+    for (uint32_t i = 0; i < list->value.count && !x->m->failed; i++) {
+        try_rule(x, index, pp_eval_enter(
+                     x->m, 0, &pp_program_nodes(x->program)[each], list, i));
+    }
+}
 
-        if (index == PP_NONE) {
-            return;
+/* Looking up. */
+
+/* Clue 'index' is so: notes what it leads to.  Rules are tried, and groups
+ * looked at, when the lists that are being gone through now are done with:
+ * they have use for the same scopes. */
+static void
+follow(struct match *x, uint32_t index)
+{
+    const struct pp_program_clue *clue
+        = (const struct pp_program_clue *)
+          pp_program_at(x->program, x->program->clues) + index;
+
+    if (x->clue_marks[index] == x->look) {
+        return;
+    }
+    x->clue_marks[index] = x->look;
+    for (uint32_t i = 0; i < clue->n_leads; i++) {
+        uint32_t lead = x->members[clue->first_lead + i];
+        uint32_t to = lead & PP_LEAD_INDEX;
+
+        if (lead & PP_LEAD_HERE) {
+            try_rule(x, to, x->elem);
+        } else if (lead & PP_LEAD_GROUP) {
+            if (x->group_marks[to] != x->m->msg_gen) {
+                x->group_marks[to] = x->m->msg_gen;
+                x->groups[x->n_groups++] = to;
+            }
+        } else if (x->rule_marks[to] != x->m->msg_gen) {
+            x->rule_marks[to] = x->m->msg_gen;
+            x->rules[x->n_rules++] = to;
         }
-        select = &selects[index];
-        text = pp_program_text(program, select->text.off, select->text.n);
-        if (guard->nocase ? pp_bytes_equal_nocase(text, value)
-                          : pp_bytes_equal(text, value)) {
-            for (uint32_t i = 0; i < select->n_members; i++) {
-                try_rule(x, members[select->first_member + i], elem);
+    }
+}
+
+/* Is clue 'index' so for the bytes 's', which have its gram at 'at', or of
+ * which the key of the whole is its? */
+static bool
+is_so(const struct match *x, uint32_t index, struct pp_bytes s, size_t at)
+{
+    const struct pp_program_clue *clue
+        = (const struct pp_program_clue *)
+          pp_program_at(x->program, x->program->clues) + index;
+    struct pp_bytes text = pp_program_text(x->program, clue->text.off,
+                                           clue->text.n);
+    size_t start = at - clue->at;
+
+    switch ((enum pp_clue_how) clue->how) {
+    case PP_CLUE_WHOLE:
+        return pp_bytes_equal(s, text);
+    case PP_CLUE_NOCASE:
+        return pp_bytes_equal_nocase(s, text);
+    case PP_CLUE_HEAD:
+    case PP_CLUE_TAIL:
+    case PP_CLUE_ANYWHERE:
+        return (at >= clue->at && text.n <= s.n - start
+                && (clue->how != PP_CLUE_HEAD || !start)
+                && (clue->how != PP_CLUE_TAIL || text.n == s.n - start)
+                && !memcmp(s.p + start, text.p, text.n));
+    case PP_CLUE_ABOVE:
+    case PP_CLUE_BELOW:
+    case PP_N_CLUE_HOWS:
+    default:
+        return false;
+    }
+}
+
+static inline const uint64_t *
+words_of(const struct match *x, const struct pp_program_lookup *l)
+{
+    return (const uint64_t *) pp_program_at(x->program, x->program->words)
+           + l->first_word;
+}
+
+static inline bool
+has_bit(const uint64_t *words, uint32_t bit)
+{
+    return words[bit / 64] >> bit % 64 & 1;
+}
+
+static inline bool
+may_have(const struct match *x, const struct pp_program_lookup *l,
+         uint32_t key)
+{
+    return has_bit(words_of(x, l), key >> (32 - l->bits));
+}
+
+static inline const struct pp_program_slot *
+slots_of(const struct match *x, const struct pp_program_lookup *l)
+{
+    return (const struct pp_program_slot *)
+           pp_program_at(x->program, x->program->slots) + l->first_slot;
+}
+
+/* Follows the clues with key 'key' that are so for 's'. */
+static void
+look_up_bytes(struct match *x, const struct pp_program_lookup *l,
+              uint32_t key, struct pp_bytes s, size_t at)
+{
+    const struct pp_program_slot *slots = slots_of(x, l);
+    uint32_t mask = l->n_slots - 1;
+    uint32_t i = key >> (32 - __builtin_ctz(l->n_slots));
+
+    for (; slots[i & mask].clue != PP_NONE; i++) {
+        if (slots[i & mask].key == key
+            && is_so(x, slots[i & mask].clue, s, at)) {
+            follow(x, slots[i & mask].clue);
+        }
+    }
+}
+
+static void
+look_up_number(struct match *x, const struct pp_program_lookup *l,
+               int64_t number)
+{
+    const struct pp_program_clue *clues
+        = pp_program_at(x->program, x->program->clues);
+    const struct pp_program_slot *slots = slots_of(x, l);
+    uint32_t mask = l->n_slots - 1, key, i;
+
+    if (l->how == PP_CLUE_ABOVE || l->how == PP_CLUE_BELOW) {
+        for (i = 0; i < l->n_slots; i++) {
+            int64_t imm = clues[slots[i].clue].imm;
+
+            if (l->how == PP_CLUE_ABOVE ? number <= imm : number >= imm) {
+                return;
+            }
+            follow(x, slots[i].clue);
+        }
+        return;
+    }
+    key = pp_key_of_number(number);
+    i = key >> (32 - __builtin_ctz(l->n_slots));
+    for (; slots[i & mask].clue != PP_NONE; i++) {
+        if (clues[slots[i & mask].clue].imm == number) {
+            follow(x, slots[i & mask].clue);
+        }
+    }
+}
+
+/* Looks up the grams of 's', of 'gram' bytes each.  A function for each
+ * length, so that the loop is a tight one. */
+static inline void
+look_up_grams(struct match *x, const struct pp_program_lookup *l,
+              struct pp_bytes s, unsigned int gram)
+{
+    unsigned int shift = 32 - l->bits;
+    const uint64_t *words;
+    size_t from = 0, to;
+
+    if (s.n < gram) {
+        return;
+    }
+    to = s.n - gram;
+    words = words_of(x, l);
+    if (l->how == PP_CLUE_HEAD) {
+        to = MIN(to, l->reach);
+    } else if (l->how == PP_CLUE_TAIL) {
+        from = to - MIN(to, l->reach);
+    }
+    for (size_t at = from; at <= to; at++) {
+        uint32_t key = pp_key_of_gram(s.p + at, gram);
+
+        if (has_bit(words, key >> shift)) {
+            look_up_bytes(x, l, key, s, at);
+        }
+    }
+}
+
+static void
+look_up(struct match *x, const struct pp_program_lookup *l,
+        const struct pp_value *value)
+{
+    uint32_t key;
+
+    if (value->type != PP_TYPE_BYTES) {
+        look_up_number(x, l, value->type == PP_TYPE_INT ? value->i
+                       : value->b);
+    } else if (l->gram == 4) {
+        look_up_grams(x, l, value->s, 4);
+    } else if (l->gram == 3) {
+        look_up_grams(x, l, value->s, 3);
+    } else if (l->gram == 2) {
+        look_up_grams(x, l, value->s, 2);
+    } else if (l->gram) {
+        look_up_grams(x, l, value->s, 1);
+    } else {
+        key = pp_hash_key(value->s);
+        if (may_have(x, l, key)) {
+            look_up_bytes(x, l, key, value->s, 0);
+        }
+    }
+}
+
+/* Looks column 'c' up. */
+static void
+look_at_column(struct match *x, const struct pp_program_column *c)
+{
+    const struct pp_program_lookup *l
+        = (const struct pp_program_lookup *)
+          pp_program_at(x->program, x->program->lookups) + c->first_lookup;
+    struct pp_value value = pp_eval(x->m, c->node);
+
+    x->look = ++x->m->gen;
+    for (uint32_t i = 0; i < c->n_lookups; i++) {
+        look_up(x, &l[i], &value);
+    }
+}
+
+/* False if nothing is to be found for a value with the hash 'hash'. */
+static bool
+may_be_key(const struct match *x, const struct pp_program_column *c,
+           uint32_t hash)
+{
+    const struct pp_program_lookup *l
+        = (const struct pp_program_lookup *)
+          pp_program_at(x->program, x->program->lookups) + c->first_lookup;
+
+    for (uint32_t i = 0; i < c->n_lookups; i++) {
+        if (may_have(x, &l[i], hash)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Hashes of the keys of 'list', if one of the columns is about them. */
+static const uint32_t *
+hash_keys(struct match *x, const struct pp_program_group *group,
+          const struct pp_program_column *columns, const struct pp_cell *list)
+{
+    for (uint32_t i = 0; i < group->n_columns; i++) {
+        if (columns[i].is_key) {
+            const struct pp_node *key
+                = pp_program_nodes(x->program) + columns[i].node;
+
+            return pp_eval_key_hashes(x->m, key->x, key->y,
+                                      list->value.count);
+        }
+    }
+    return NULL;
+}
+
+/* Lets the group's scope stand on element 'i', unless it does. */
+static void
+enter(struct match *x, const struct pp_program_group *group,
+      const struct pp_cell *list, uint32_t i)
+{
+    if (x->elem == PP_NONE) {
+        x->elem = pp_eval_enter(x->m, group->scope,
+                                pp_program_nodes(x->program) + group->each,
+                                list, i);
+    }
+}
+
+static void
+look_at_elements(struct match *x, const struct pp_program_group *group,
+                 const struct pp_program_column *columns)
+{
+    const struct pp_cell *list = pp_eval_list(x->m, group->each);
+    const uint32_t *hashes = hash_keys(x, group, columns, list);
+
+    for (uint32_t i = 0; i < list->value.count && !x->m->failed; i++) {
+        x->elem = PP_NONE;
+        for (uint32_t j = 0; j < group->n_members; j++) {
+            enter(x, group, list, i);
+            try_rule(x, x->members[group->first_member + j], x->elem);
+        }
+        for (uint32_t j = 0; j < group->n_columns; j++) {
+            if (!hashes || !columns[j].is_key
+                || may_be_key(x, &columns[j], hashes[i])) {
+                enter(x, group, list, i);
+                look_at_column(x, &columns[j]);
             }
         }
     }
 }
 
 static void
-try_group(struct match *x, const struct pp_program_group *group,
-          uint32_t elem)
+look_at_group(struct match *x, uint32_t index)
 {
-    const struct pp_program_guard *guards
-        = pp_program_at(x->program, x->program->guards);
-    const uint32_t *members = pp_program_at(x->program, x->program->members);
+    const struct pp_program_group *group
+        = (const struct pp_program_group *)
+          pp_program_at(x->program, x->program->groups) + index;
+    const struct pp_program_column *columns
+        = (const struct pp_program_column *)
+          pp_program_at(x->program, x->program->columns)
+          + group->first_column;
 
-    for (uint32_t i = 0; i < group->n_members; i++) {
-        try_rule(x, members[group->first_member + i], elem);
+    if (group->each != PP_NONE) {
+        look_at_elements(x, group, columns);
+        return;
     }
-    for (uint32_t i = 0; i < group->n_guards; i++) {
-        try_guard(x, &guards[group->first_guard + i], elem);
+    for (uint32_t i = 0; i < group->n_members; i++) {
+        try_rule(x, x->members[group->first_member + i], PP_NONE);
+    }
+    for (uint32_t i = 0; i < group->n_columns; i++) {
+        look_at_column(x, &columns[i]);
     }
 }
 
@@ -178,46 +460,36 @@ void
 pp_match(const struct pp_program *program, const struct pp_patchset *set,
          const struct pp_msg *msg, struct pp_matcher *m, struct pp_hits *hits)
 {
+    uint32_t n_clues = program->clues.n, n_rules = program->rules.n;
     struct match x = {
         .program = program, .set = set, .m = m, .hits = hits,
+        .members = pp_program_at(program, program->members),
+        .clue_marks = m->marks, .rule_marks = m->marks + n_clues,
+        .group_marks = m->marks + n_clues + n_rules,
+        .rules = m->queue, .groups = m->queue + n_rules,
     };
-    const struct pp_node *nodes = pp_program_nodes(program);
     const struct pp_program_proxy *proxies
         = pp_program_at(program, program->proxies);
-    const struct pp_program_event *events
+    const struct pp_program_event *e
         = pp_program_at(program, program->events);
-    const struct pp_program_group *groups
-        = pp_program_at(program, program->groups);
-    uint32_t event;
 
     m->set = set;
     hits->n = 0;
     hits->overflow = hits->error = false;
     if (!pp_eval_begin(m, msg)
-        || !(pp_patchset_wants(set, m->proxy) >> msg->event & 1)) {
+        || !(pp_patchset_wants(set, m->proxy) >> msg->event & 1)
+        || proxies[m->proxy].events[msg->event] == PP_NONE) {
         return;
     }
-    event = proxies[m->proxy].events[msg->event];
-    if (event == PP_NONE) {
-        return;
+    e += proxies[m->proxy].events[msg->event];
+    for (uint32_t i = 0; i < e->n_roots; i++) {
+        look_at_group(&x, e->first_group + i);
     }
-    for (uint32_t i = 0; i < events[event].n_groups; i++) {
-        const struct pp_program_group *group
-            = &groups[events[event].first_group + i];
-        const struct pp_cell *list;
-
-        if (group->each == PP_NONE) {
-            try_group(&x, group, PP_NONE);
-            continue;
-        } else if (!is_open(&x, group->gates)) {
-            continue;
-        }
-        list = pp_eval_list(m, group->each);
-        for (uint32_t j = 0; j < list->value.count && !m->failed; j++) {
-            uint32_t elem = pp_eval_enter(m, 0, &nodes[group->each], list, j);
-
-            try_group(&x, group, elem);
-        }
+    for (uint32_t i = 0; i < x.n_groups; i++) {
+        look_at_group(&x, x.groups[i]);
+    }
+    for (uint32_t i = 0; i < x.n_rules; i++) {
+        try_everywhere(&x, x.rules[i]);
     }
     sort_hits(hits);
     if (m->failed) {

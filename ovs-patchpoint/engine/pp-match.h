@@ -6,9 +6,11 @@
 /* Match: which patches does a message call for?
  *
  * Patches are rows, fields are columns.  Each field, and each expression over
- * fields, is worked out at most once a message, for all patches; conditions
- * that compare a column with constants are found by looking the column's value
- * up, so that the cost does not grow with the pool. */
+ * fields, is worked out at most once a message, for all patches, and looked up
+ * in the program's index (pp-program.h), which says which rules are worth
+ * trying, so that the cost hardly grows with the pool.  It is linear in the
+ * length of what is looked up, times the clues whose rarest grams are the
+ * same, which are few. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,9 +20,11 @@
 #include "patch/pp-program.h"
 #include "pp-proxy.h"
 
-/* Scratch memory for computed values of one message, in bytes.  A message
- * whose evaluation needs more is an error: pp_hits.error. */
-#define PP_MATCH_ARENA_SIZE (4 * 1024 * 1024)
+/* Scratch memory for computed values of one message, in bytes: room for 64
+ * that are as long as the longest message, since what many rules look at is
+ * worked out for all.  A message whose evaluation needs more is an error:
+ * pp_hits.error. */
+#define PP_MATCH_ARENA_SIZE (64 * PP_HOLD_MAX)
 
 /* Nodes worked out, steps of loops, and bytes that functions were given (64
  * count as one), for one message.  A message that takes more is an error as
@@ -80,6 +84,10 @@ struct pp_matcher {
     struct pp_cell *cells;      /* One a node of 'program'. */
     size_t n_cells;
     struct pp_regexes *regexes; /* Of 'program', compiled; or NULL. */
+    uint64_t *marks;            /* One each a clue, rule and group of
+                                 * 'program': when it was last come across. */
+    uint32_t *queue;            /* Rules, then groups, that clues led to. */
+    size_t n_marks;
     uint8_t *memory;            /* Of 'arena'. */
     struct pp_arena arena;
     uint64_t gen;               /* Last generation given out. */
@@ -95,6 +103,7 @@ struct pp_matcher {
     uint64_t n_evals;           /* Nodes worked out. */
     uint64_t n_limits;          /* Searches for regular expressions that were
                                  * given up. */
+    uint64_t n_tried;           /* Conditions tried. */
     uint64_t n_errors;          /* Messages that took too much. */
 };
 

@@ -58,9 +58,8 @@ report(void *pl_, void *conn_, const struct pp_hit_report *hit)
     struct pp_pipeline *pl = pl_;
     const struct pp_conn *conn = conn_;
     struct pp_ipc_event event = {
-        .serial = pl->flow.snapshot->serial,
         .server = conn->head.key.server,
-        .patch = hit->patch,
+        .patch = pp_snapshot_number(pl->flow.snapshot, hit->patch),
         .rule = hit->rule,
         .monitor = hit->monitor,
         .kind = hit->kind,
@@ -69,9 +68,7 @@ report(void *pl_, void *conn_, const struct pp_hit_report *hit)
 
     fill_ends(&event.client, &event.service, conn);
     ovs_strlcpy(event.detail, hit->detail, sizeof event.detail);
-    if (hit->patch < PP_PATCHES_MAX) {
-        pl->counters->patch_hits[hit->patch]++;
-    }
+    pl->counters->patch_hits[event.patch]++;
     pl->ops.event(pl->aux, &event);
 }
 
@@ -153,8 +150,6 @@ pp_pipeline_set_snapshot(struct pp_pipeline *pl,
     if (snapshot) {
         pp_pipeline_set_limits(pl, &snapshot->limits);
     }
-    memset(pl->counters->patch_hits, 0, sizeof pl->counters->patch_hits);
-    pl->counters->hits_serial = snapshot ? snapshot->serial : 0;
     pl->counters->engine_snapshots++;
 }
 

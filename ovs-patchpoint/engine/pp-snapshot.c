@@ -78,7 +78,9 @@ pp_snapshot_check(const void *data, size_t size)
                || !part_is_good(snap->slots, sizeof(struct pp_snap_slot),
                                 size)
                || !part_is_good(snap->sets, 1, size)
-               || !part_is_good(snap->program, 1, size)) {
+               || !part_is_good(snap->program, 1, size)
+               || (snap->numbers.n
+                   && !part_is_good(snap->numbers, sizeof(uint32_t), size))) {
         return "a part of the snapshot is out of range";
     }
     program = (const void *) ((const uint8_t *) data + snap->program.off);
@@ -87,6 +89,14 @@ pp_snapshot_check(const void *data, size_t size)
         return error;
     } else if (pp_program_n_patches(program) > PP_PATCHES_MAX) {
         return "there are too many patches";
+    } else if (snap->numbers.n
+               && snap->numbers.n != pp_program_n_patches(program)) {
+        return "not every patch has a number";
+    }
+    for (uint32_t i = 0; i < snap->numbers.n; i++) {
+        if (pp_snapshot_number(snap, i) >= PP_PATCHES_MAX) {
+            return "the number of a patch is out of range";
+        }
     }
     for (uint32_t i = 0; i < snap->servers.n; i++) {
         const struct pp_snap_server *server = &pp_snapshot_servers(snap)[i];

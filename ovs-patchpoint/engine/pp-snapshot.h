@@ -47,6 +47,9 @@ struct pp_snapshot {
     struct pp_snap_part slots;      /* struct pp_snap_slot. */
     struct pp_snap_part sets;       /* n BYTES of struct pp_patchsets. */
     struct pp_snap_part program;    /* n BYTES of a struct pp_program. */
+    struct pp_snap_part numbers;    /* uint32_t: by patch, the number by
+                                     * which control knows it; none: as the
+                                     * program numbers them. */
     uint32_t cuts_max;          /* As many connections may be cut through at a
                                  * time (pp-cut.h); up to PP_CUTS_MAX. */
     uint32_t pad;
@@ -96,6 +99,16 @@ static inline const struct pp_snap_service *
 pp_snapshot_services(const struct pp_snapshot *snap)
 {
     return (const void *) ((const uint8_t *) snap + snap->services.off);
+}
+
+/* The number by which control knows patch 'patch' of the program. */
+static inline uint32_t
+pp_snapshot_number(const struct pp_snapshot *snap, uint32_t patch)
+{
+    const uint32_t *numbers
+        = (const void *) ((const uint8_t *) snap + snap->numbers.off);
+
+    return snap->numbers.n ? numbers[patch] : patch;
 }
 
 static inline const struct pp_snap_slot *

@@ -4,9 +4,11 @@
 
 noinst_LIBRARIES += ovs-patchpoint/patch/libpp-patch.a
 ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
+	ovs-patchpoint/patch/pp-build-private.h \
 	ovs-patchpoint/patch/pp-build.c \
 	ovs-patchpoint/patch/pp-bytes.c \
 	ovs-patchpoint/patch/pp-bytes.h \
+	ovs-patchpoint/patch/pp-clue.c \
 	ovs-patchpoint/patch/pp-errors.c \
 	ovs-patchpoint/patch/pp-errors.h \
 	ovs-patchpoint/patch/pp-expr-call.c \
@@ -15,6 +17,7 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-expr-private.h \
 	ovs-patchpoint/patch/pp-expr.c \
 	ovs-patchpoint/patch/pp-expr.h \
+	ovs-patchpoint/patch/pp-fold.c \
 	ovs-patchpoint/patch/pp-func-address.c \
 	ovs-patchpoint/patch/pp-func-decode.c \
 	ovs-patchpoint/patch/pp-func-ftp.c \
@@ -26,6 +29,7 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-func-version.c \
 	ovs-patchpoint/patch/pp-func.c \
 	ovs-patchpoint/patch/pp-func.h \
+	ovs-patchpoint/patch/pp-index.c \
 	ovs-patchpoint/patch/pp-lex.c \
 	ovs-patchpoint/patch/pp-lex.h \
 	ovs-patchpoint/patch/pp-op.c \
@@ -40,6 +44,7 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-patch.h \
 	ovs-patchpoint/patch/pp-pool.c \
 	ovs-patchpoint/patch/pp-pool.h \
+	ovs-patchpoint/patch/pp-program-check.c \
 	ovs-patchpoint/patch/pp-program.c \
 	ovs-patchpoint/patch/pp-program.h \
 	ovs-patchpoint/patch/pp-regex.c \

@@ -25,15 +25,40 @@ pp_hash_bytes(uint64_t hash, const void *p_, size_t n)
     return hash;
 }
 
-uint64_t
-pp_hash_bytes_nocase(uint64_t hash, const void *p_, size_t n)
+/* Up to eight bytes at 'p' as a number. */
+static inline uint64_t
+load(const uint8_t *p, size_t n)
 {
-    const uint8_t *p = p_;
+    uint64_t x = 0;
+    uint32_t low, high;
 
-    for (size_t i = 0; i < n; i++) {
-        hash = (hash ^ pp_ascii_lower(p[i])) * UINT64_C(0x100000001b3);
+    if (n >= 8) {
+        memcpy(&x, p, 8);
+    } else if (n >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + n - 4, 4);
+        x = (uint64_t) high << 32 | low;
+    } else if (n) {
+        x = (uint64_t) p[0] << 16 | (uint64_t) p[n / 2] << 8 | p[n - 1];
     }
-    return hash;
+    return x;
+}
+
+uint32_t
+pp_hash_key(struct pp_bytes s)
+{
+    /* The bit in which both cases of a letter differ.  That other bytes differ
+     * in it too does no harm. */
+    const uint64_t fold = UINT64_C(0x2020202020202020);
+    uint64_t hash = s.n * UINT64_C(0x9e3779b97f4a7c15);
+
+    for (; s.n > 8; s.p += 8, s.n -= 8) {
+        hash = (hash ^ (load(s.p, 8) | fold)) * UINT64_C(0xff51afd7ed558ccd);
+        hash ^= hash >> 32;
+    }
+    hash = (hash ^ (load(s.p, s.n) | fold)) * UINT64_C(0xff51afd7ed558ccd);
+    hash ^= hash >> 29;
+    return (uint32_t) (hash * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
 bool

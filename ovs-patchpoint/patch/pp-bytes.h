@@ -15,17 +15,9 @@
 #define PP_HASH_BASIS UINT64_C(0xcbf29ce484222325)
 uint64_t pp_hash_bytes(uint64_t hash, const void *, size_t);
 
-/* The same of the bytes in lower case (ASCII). */
-uint64_t pp_hash_bytes_nocase(uint64_t hash, const void *, size_t);
-
-/* Hash of a key in 32 bits; both cases of a letter count alike. */
-static inline uint32_t
-pp_hash_key(struct pp_bytes key)
-{
-    uint64_t hash = pp_hash_bytes_nocase(PP_HASH_BASIS, key.p, key.n);
-
-    return (uint32_t) (hash ^ hash >> 32);
-}
+/* Hash of a key in 32 bits, of which the high ones are the best; quick.  Both
+ * cases of a letter count alike. */
+uint32_t pp_hash_key(struct pp_bytes key);
 
 static inline uint8_t
 pp_ascii_lower(uint8_t c)

@@ -24,6 +24,7 @@
 #include "patch/pp-patch-private.h"
 #include "patch/pp-yaml.h"
 #include "pp-proxy.h"
+#include "sha1.h"
 #include "util.h"
 
 void
@@ -549,6 +550,7 @@ pp_patch_parse(const char *file, const char *text, size_t n,
     }
     ld.patch = xzalloc(sizeof *ld.patch);
     ld.patch->file = xstrdup(file);
+    sha1_bytes(text, (uint32_t) n, ld.patch->digest);
     if (pp_loader_is(&ld, ld.root, PP_YAML_MAP, "a patch")) {
         take_patch(&ld);
     }

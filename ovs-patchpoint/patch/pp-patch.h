@@ -150,6 +150,7 @@ struct pp_vector {
 };
 
 struct pp_patch {
+    uint8_t digest[20];         /* SHA-1 of its text. */
     char *id;
     char *file;
     char *title;

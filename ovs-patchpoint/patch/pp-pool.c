@@ -21,9 +21,6 @@
 #include "svec.h"
 #include "util.h"
 
-/* Directories within one another. */
-#define DIRECTORY_DEPTH_MAX 8
-
 static void
 find_files(const char *path, unsigned int depth, struct svec *files,
            struct pp_errors *errors)
@@ -44,9 +41,9 @@ find_files(const char *path, unsigned int depth, struct svec *files,
         svec_add(files, path);
         return;
     }
-    if (depth > DIRECTORY_DEPTH_MAX) {
+    if (depth > PP_POOL_DEPTH_MAX) {
         pp_errors_add(errors, path, 0, 0, "directories more than %d deep",
-                      DIRECTORY_DEPTH_MAX);
+                      PP_POOL_DEPTH_MAX);
         return;
     }
     dir = opendir(path);

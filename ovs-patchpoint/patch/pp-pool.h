@@ -22,6 +22,9 @@ struct pp_proxy;
 /* Patches in one pool. */
 #define PP_POOL_MAX 16384
 
+/* Directories within one another. */
+#define PP_POOL_DEPTH_MAX 8
+
 struct pp_pool {
     unsigned int ref_cnt;       /* Not atomic: one thread's. */
     size_t n;

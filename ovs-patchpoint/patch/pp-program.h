@@ -64,10 +64,12 @@ struct pp_program {
     struct pp_table sets;       /* struct pp_program_set */
     struct pp_table events;     /* struct pp_program_event */
     struct pp_table groups;     /* struct pp_program_group */
-    struct pp_table guards;     /* struct pp_program_guard */
-    struct pp_table slots;      /* uint32_t */
-    struct pp_table members;    /* uint32_t: rules, or nodes of gates */
-    struct pp_table selects;    /* struct pp_program_select */
+    struct pp_table columns;    /* struct pp_program_column */
+    struct pp_table lookups;    /* struct pp_program_lookup */
+    struct pp_table words;      /* uint64_t: bitmaps */
+    struct pp_table slots;      /* struct pp_program_slot */
+    struct pp_table clues;      /* struct pp_program_clue */
+    struct pp_table members;    /* uint32_t: rules, or leads */
     struct pp_table text;       /* Bytes. */
     uint32_t param_words;       /* What a patch set has for parameters. */
     uint32_t pad;
@@ -134,9 +136,6 @@ struct pp_program_rule {
     uint32_t event;
     uint32_t each;              /* List node, or PP_NONE. */
     uint32_t when;              /* Bool node. */
-    uint32_t gate;              /* Bool node that depends on no element and
-                                 * without which 'when' cannot be true, or
-                                 * PP_NONE. */
     uint32_t kind;              /* enum pp_correct_kind. */
     uint32_t target;            /* Node, or PP_NONE: the element. */
     uint32_t with;              /* Node, or PP_NONE. */
@@ -164,47 +163,114 @@ struct pp_program_capture {
 
 #define PP_RULE_CAPTURES_MAX 8
 
-/* The rules of one event of one proxy: its groups. */
+/* The index: which rules are worth trying on a message.
+ *
+ * A rule is looked up by its clues: facts that are cheap to look for, of which
+ * at least one must be so for its condition to hold ("the path is '/a'", "the
+ * path starts with '/b/'", "there is a header 'x'").  All clues over one
+ * expression are one column: the expression is worked out once, and its value
+ * looked up once, however many there are.  A clue that is so leads to rules,
+ * which are then tried, or to a group of more columns: those that cannot be so
+ * without it ("the value of header 'x' contains '../'").
+ *
+ * What is looked up in a value is 'keys': the value as a whole, or each run of
+ * a few bytes in it (a gram).  For texts that a value starts with, ends with
+ * or contains, one gram of each text, its rarest, leads to it; only then is
+ * the text compared.  A bitmap in front of the table of keys says of nearly
+ * all that they are not in it. */
+
+enum pp_clue_how {
+    PP_CLUE_WHOLE,              /* The value is the text, or the number. */
+    PP_CLUE_NOCASE,             /* The same, without ASCII case. */
+    PP_CLUE_HEAD,               /* The value starts with the text. */
+    PP_CLUE_TAIL,               /* It ends with it. */
+    PP_CLUE_ANYWHERE,           /* It contains it. */
+    PP_CLUE_ABOVE,              /* The number is greater than the clue's. */
+    PP_CLUE_BELOW,              /* It is less. */
+    PP_N_CLUE_HOWS
+};
+
+/* Bytes in a gram, at most: shorter texts have grams of their own length. */
+#define PP_GRAM_MAX 4
+
+/* The index of one event of one proxy. */
 struct pp_program_event {
-    uint32_t first_group, n_groups;
+    uint32_t first_group;
+    uint32_t n_roots;           /* The first groups, which are for every
+                                 * message... */
+    uint32_t n_groups;          /* ...and with those that clues lead to. */
 };
 
-/* Gates: the nodes at 'first' of 'members'.  Unless one of them is true, no
- * rule that is behind them need be tried, on whatever element.  None: it is
- * open. */
-struct pp_program_gates {
-    uint32_t first, n;
-};
-
-#define PP_GATES_MAX 8
-
-/* Rules that are tried on the same list (or on the message, 'each' PP_NONE).
- * 'members' without a guard are tried always; the others only when one of the
- * group's guards leads to them. */
+/* What is looked at on each element of a list, or on the message. */
 struct pp_program_group {
-    uint32_t each;
-    struct pp_program_gates gates;
-    uint32_t first_member, n_members;   /* Those without a guard. */
-    uint32_t first_guard, n_guards;
+    uint32_t each;              /* List node, or PP_NONE. */
+    uint32_t scope;             /* That stands on the elements. */
+    uint32_t first_member, n_members;   /* Rules that are tried always: on
+                                         * the message, or with 'scope' 0, on
+                                         * the element. */
+    uint32_t first_column, n_columns;
 };
 
-/* A column: one expression that several rules compare with constants.  Its
- * value is worked out once and looked up in a hash table, so that rules for
- * other values cost nothing. */
-struct pp_program_guard {
-    uint32_t node;              /* Bytes. */
-    uint32_t nocase;
-    struct pp_program_gates gates;
-    uint32_t first_slot, n_slots;       /* A power of two.  A slot is an
-                                         * index into 'selects', or PP_NONE;
-                                         * probing is linear, one is free. */
+struct pp_program_column {
+    uint32_t node;              /* Bytes, integer or condition. */
+    uint32_t is_key;            /* It is the key of the group's list, and
+                                 * looked up as a whole only. */
+    uint32_t first_lookup, n_lookups;
 };
 
-/* What a guard's value is compared with, and who is tried when it is equal. */
-struct pp_program_select {
+/* One table of keys. */
+struct pp_program_lookup {
+    uint8_t how;                /* enum pp_clue_how: where keys are taken
+                                 * from.  What starts or ends a value may also
+                                 * be in a table for what is anywhere. */
+    uint8_t gram;               /* Bytes in a key; 0: no gram. */
+    uint8_t bits;               /* Log2 of the bitmap's size; 5 to 31. */
+    uint8_t pad;
+    uint32_t reach;             /* Grams of PP_CLUE_HEAD, PP_CLUE_TAIL: those
+                                 * further from that end are not looked at. */
+    uint32_t first_word;        /* The bitmap, in 'words'. */
+    uint32_t first_slot;
+    uint32_t n_slots;           /* A power of two.  Probing is linear, one
+                                 * slot is free.  PP_CLUE_ABOVE and _BELOW: a
+                                 * list, by numbers, the first to be so
+                                 * first. */
+};
+
+struct pp_program_slot {
+    uint32_t key;
+    uint32_t clue;              /* Or PP_NONE: free. */
+};
+
+struct pp_program_clue {
+    uint32_t how;               /* enum pp_clue_how */
     struct pp_text text;
-    uint32_t first_member, n_members;
+    uint32_t at;                /* Where in the text its gram is. */
+    int64_t imm;                /* Of numbers. */
+    uint32_t first_lead, n_leads;       /* In 'members'. */
 };
+
+/* A lead is a rule's index, or that of a group with a bit set. */
+#define PP_LEAD_GROUP UINT32_C(0x80000000)
+#define PP_LEAD_HERE UINT32_C(0x40000000)       /* A rule, but only on this
+                                                 * element. */
+#define PP_LEAD_INDEX UINT32_C(0x3fffffff)
+
+/* The key of a gram, of which 'n' bytes are at 'p'. */
+static inline uint32_t
+pp_key_of_gram(const uint8_t *p, unsigned int n)
+{
+    uint32_t gram = p[0];
+
+    if (n == 4) {
+        memcpy(&gram, p, 4);
+    } else if (n > 1) {
+        gram |= (uint32_t) p[1] << 8 | (n == 3 ? (uint32_t) p[2] << 16 : 0);
+    }
+    return gram * UINT32_C(0x9e3779b1);
+}
+
+/* The key of a number; that of bytes is pp_hash_key(). */
+uint32_t pp_key_of_number(int64_t);
 
 /* Builds the program of 'pool'.  'proxies' ends with NULL, and the engine's
  * must be the same.  Returns memory that the caller frees, and its size in
@@ -247,6 +313,12 @@ static inline const struct pp_program_state *
 pp_program_states(const struct pp_program *program)
 {
     return pp_program_at(program, program->states);
+}
+
+static inline const struct pp_program_param *
+pp_program_params(const struct pp_program *program)
+{
+    return pp_program_at(program, program->params);
 }
 
 static inline struct pp_bytes

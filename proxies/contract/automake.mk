@@ -7,7 +7,6 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/contract/pp-ber.h \
 	proxies/contract/pp-proxy.c \
 	proxies/contract/pp-proxy.h \
-	proxies/contract/pp-reader.c \
 	proxies/contract/pp-reader.h \
 	proxies/contract/pp-value.c \
 	proxies/contract/pp-value.h

@@ -146,6 +146,13 @@ pp_reader_sub(struct pp_reader *r, size_t n)
 }
 
 /* Offset of the first 'byte' from here on, or SIZE_MAX where there is none. */
-size_t pp_reader_find(const struct pp_reader *, uint8_t byte);
+static inline size_t
+pp_reader_find(const struct pp_reader *r, uint8_t byte)
+{
+    size_t left = pp_reader_left(r);
+    const uint8_t *p = left ? memchr(r->base + r->pos, byte, left) : NULL;
+
+    return p ? (size_t) (p - r->base) : SIZE_MAX;
+}
 
 #endif /* pp-reader.h */

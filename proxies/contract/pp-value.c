@@ -59,3 +59,21 @@ pp_buf_putf(struct pp_buf *buf, const char *format, ...)
         pp_buf_put(buf, text, n);
     }
 }
+
+bool
+pp_value_equal(const struct pp_value *a, const struct pp_value *b)
+{
+    switch (a->type) {
+    case PP_TYPE_BOOL:
+        return a->b == b->b;
+    case PP_TYPE_INT:
+        return a->i == b->i;
+    case PP_TYPE_BYTES:
+    case PP_TYPE_VERSION:       /* Equal versions are the same bytes. */
+        return (a->s.n == b->s.n
+                && (!a->s.n || !memcmp(a->s.p, b->s.p, a->s.n)));
+    case PP_TYPE_LIST:
+    default:
+        return false;
+    }
+}

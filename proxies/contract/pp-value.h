@@ -106,6 +106,9 @@ pp_get_string(const char *s, struct pp_value *value)
  * are. */
 struct pp_value pp_value_address(const uint8_t address[16]);
 
+/* True if both, of one type, are the same.  Lists never are. */
+bool pp_value_equal(const struct pp_value *, const struct pp_value *);
+
 /* Scratch memory of one evaluation: a bump allocator over memory that the
  * caller owns.  It never grows and never frees: the owner resets it between
  * messages.  An allocation that does not fit returns NULL and sets 'full',

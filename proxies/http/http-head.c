@@ -34,8 +34,13 @@ bool
 pp_http_starts(const struct pp_reader *text, struct pp_span s,
                const char *word)
 {
-    size_t i, n = strlen(word);
+    size_t i, n;
 
+    /* Most often it does not even have the first byte. */
+    if (!s.len || pp_http_lower(pp_reader_peek(text, s.off)) != word[0]) {
+        return !word[0];
+    }
+    n = strlen(word);
     if (s.len < n) {
         return false;
     }
@@ -52,7 +57,7 @@ bool
 pp_http_equals(const struct pp_reader *text, struct pp_span s,
                const char *word)
 {
-    return s.len == strlen(word) && pp_http_starts(text, s, word);
+    return pp_http_starts(text, s, word) && s.len == strlen(word);
 }
 
 /* Lines. */
@@ -258,9 +263,10 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
 static bool
 is_line_space(int c)
 {
-    return c == ' '
-           || (PP_HTTP_ANY_SPACE_IN_LINE
-               && (c == '\t' || c == '\v' || c == '\f' || c == '\r'));
+    return (c <= ' '
+            && (c == ' '
+                || (PP_HTTP_ANY_SPACE_IN_LINE
+                    && (c == '\t' || c == '\v' || c == '\f' || c == '\r'))));
 }
 
 /* True for a byte that a request line can start with: any that is seen, since

@@ -390,7 +390,8 @@ pp_http_is_ows(int c)
 static inline bool
 pp_http_is_space(int c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    return (c <= ' '
+            && (c == ' ' || c == '\t' || c == '\r' || c == '\n'));
 }
 
 static inline int

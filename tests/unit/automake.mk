@@ -12,6 +12,7 @@ UNIT_SUITES = \
 	tests/unit/test-ftp \
 	tests/unit/test-http \
 	tests/unit/test-http-fields \
+	tests/unit/test-index \
 	tests/unit/test-ldap \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
@@ -36,6 +37,8 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/ldap-driver.h \
 	tests/unit/patch-text.c \
 	tests/unit/patch-text.h \
+	tests/unit/match-driver.c \
+	tests/unit/match-driver.h \
 	tests/unit/pipeline-driver.c \
 	tests/unit/pipeline-driver.h \
 	tests/unit/pp-toy.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Patches: their files, the pool, the compiled program, matching, correcting
- * and vectors. */
+/* Patches: their files, the pool, the compiled program, correcting and
+ * vectors. */
 
 #include <config.h>
 
@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "engine/pp-correct.h"
-#include "engine/pp-match.h"
 #include "engine/pp-vector.h"
+#include "engine/pp-vet.h"
 #include "openvswitch/dynamic-string.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "patch/pp-program.h"
+#include "match-driver.h"
 #include "patch-text.h"
 #include "pp-toy.h"
 #include "suite.h"
@@ -467,17 +468,6 @@ write_file(const char *name, const char *text)
     free(path);
 }
 
-/* A patch with id 'id'; 'when' is its condition. */
-static char *
-patch_text(const char *id, const char *product, const char *when)
-{
-    return xasprintf("patch: %s\ntitle: t\nvendor: v\n"
-                     "affects: [{product: %s, versions: x}]\n"
-                     "severity: 5\nproxy: toy\nsame-as-vendor: s\n"
-                     "on: command\nwhen: %s\ncorrect: drop\n"
-                     "vectors:\n  - {exploit: e, to-server: x, expect: {}}\n"
-                     "  - {benign: b, to-server: y}\n", id, product, when);
-}
 
 static void
 make_dir(void)
@@ -586,234 +576,6 @@ END_TEST
 
 /* Programs. */
 
-/* Builds a pool in memory of patches with these conditions. */
-static struct pp_pool *
-make_pool(const char *const *conditions, size_t n)
-{
-    struct pp_errors errors = PP_ERRORS_INITIALIZER;
-    struct pp_pool *pool = xzalloc(sizeof *pool);
-
-    pool->ref_cnt = 1;
-    pool->patches = xcalloc(n, sizeof *pool->patches);
-    for (size_t i = 0; i < n; i++) {
-        char *id = xasprintf("P-%04"PRIuSIZE, i);
-        char *text = patch_text(id, "toy/box", conditions[i]);
-        char *s;
-
-        pool->patches[i] = pp_patch_parse(id, text, strlen(text), pp_toys,
-                                          &errors);
-        s = pp_errors_format(&errors);
-        ck_assert_msg(pool->patches[i] != NULL, "%s", s);
-        free(s);
-        free(id);
-        free(text);
-    }
-    pool->n = n;
-    return pool;
-}
-
-struct engine {
-    struct pp_program *program;
-    struct pp_patchset *set;
-    size_t size;
-    struct pp_matcher m;
-    void *conn, *scratch;
-};
-
-static void
-engine_init(struct engine *e, const struct pp_pool *pool)
-{
-    char *error;
-
-    e->program = pp_program_build(pool, pp_toys, &e->size, &error);
-    ck_assert_ptr_nonnull(e->program);
-    ck_assert_ptr_null(pp_program_check(e->program, e->size, pp_toys));
-    e->set = xmalloc(pp_patchset_size(e->program));
-    pp_patchset_init(e->set, e->program);
-    for (uint32_t i = 0; i < pool->n; i++) {
-        pp_patchset_set(e->set, e->program, i, PP_MODE_ENFORCE);
-    }
-    pp_matcher_init(&e->m, 65536);
-    pp_matcher_bind(&e->m, e->program);
-    e->conn = xzalloc(pp_toy.conn_size);
-    e->scratch = xzalloc(pp_toy.scratch_size);
-}
-
-static void
-engine_destroy(struct engine *e)
-{
-    free(e->program);
-    free(e->set);
-    free(e->conn);
-    free(e->scratch);
-    pp_matcher_destroy(&e->m);
-}
-
-static void
-engine_match(struct engine *e, const char *line, struct pp_msg *msg,
-             struct pp_hits *hits)
-{
-    struct pp_view view = { (const uint8_t *) line, strlen(line), false };
-
-    ck_assert_int_eq(pp_toy.parse(e->conn, e->scratch, PP_TO_SERVER, 3, &view,
-                                  msg).status, PP_PARSE_MESSAGE);
-    pp_match(e->program, e->set, msg, &e->m, hits);
-}
-
-/* Which of 'n' patches hit 'line', as a mask. */
-static uint64_t
-hit_mask(struct engine *e, const char *line)
-{
-    struct pp_hits hits;
-    struct pp_msg msg;
-    uint64_t mask = 0;
-
-    engine_match(e, line, &msg, &hits);
-    for (unsigned int i = 0; i < hits.n; i++) {
-        ck_assert(!(mask >> hits.h[i].patch & 1));
-        mask |= UINT64_C(1) << hits.h[i].patch;
-    }
-    return mask;
-}
-
-/* Conditions that are looked up and such that are tried, mixed. */
-START_TEST(test_match)
-{
-    static const char *const conditions[] = {
-        "verb == 'A'", "verb == 'B'", "verb ~= 'a'",
-        "verb in ['A', 'B', 'A']", "verb == 'A' or verb == 'C'",
-        "verb == 'A' or argument == 'x'", "argument == 'x' and verb == 'A'",
-        "not verb == 'A'", "pairs['k'].value == 'v'", "len(verb) == 1",
-        "verb == 'A' and len(argument) == 1",
-        "lower(argument) == 'x'", "any(pairs, value == 'v')",
-        "verb == ''", "n.pairs == 2",
-    };
-    static const struct {
-        const char *line;
-        uint64_t hits;
-    } cases[] = {
-        { "A\n", 0x0001 | 0x0004 | 0x0008 | 0x0010 | 0x0020 | 0x0200 },
-        { "a\n", 0x0004 | 0x0080 | 0x0200 },
-        { "B x\n", 0x0002 | 0x0008 | 0x0020 | 0x0080 | 0x0200 | 0x0800 },
-        { "A x\n", 0x0001 | 0x0004 | 0x0008 | 0x0010 | 0x0020 | 0x0040
-                   | 0x0200 | 0x0400 | 0x0800 },
-        { "C\n", 0x0010 | 0x0080 | 0x0200 },
-        { "DD X K=v\n", 0x0080 | 0x0100 | 0x0800 | 0x1000 },
-        { "\n", 0x0080 | 0x2000 },
-        { "EE y a=b c=d\n", 0x0080 | 0x4000 },
-        { "# x\n", 0 },
-    };
-    struct pp_pool *pool = make_pool(conditions, ARRAY_SIZE(conditions));
-    struct engine e;
-
-    engine_init(&e, pool);
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        uint64_t mask = hit_mask(&e, cases[i].line);
-
-        ck_assert_msg(mask == cases[i].hits, "%s: %#"PRIx64", expected "
-                      "%#"PRIx64, cases[i].line, mask, cases[i].hits);
-    }
-
-    /* Off, and monitored. */
-    pp_patchset_set(e.set, e.program, 0, PP_MODE_OFF);
-    ck_assert_uint_eq(hit_mask(&e, "A\n") & 1, 0);
-    ck_assert_uint_eq(pp_patchset_wants(e.set, 0), 1);
-    for (uint32_t i = 0; i < pool->n; i++) {
-        pp_patchset_set(e.set, e.program, i, PP_MODE_MONITOR);
-    }
-    ck_assert_uint_eq(hit_mask(&e, "A\n") & 1, 1);
-    for (uint32_t i = 0; i < pool->n; i++) {
-        pp_patchset_set(e.set, e.program, i, PP_MODE_OFF);
-    }
-    ck_assert_uint_eq(hit_mask(&e, "A\n"), 0);
-    ck_assert_uint_eq(pp_patchset_wants(e.set, 0), 0);
-    ck_assert_uint_eq(pp_patchset_wants(e.set, PP_NONE), 0);
-    ck_assert_uint_eq(pp_program_find_patch(e.program, "P-0003"), 3);
-    ck_assert_uint_eq(pp_program_find_patch(e.program, "P-0099"), PP_NONE);
-    engine_destroy(&e);
-    pp_pool_unref(pool);
-}
-END_TEST
-
-/* One expression is worked out once, in however many patches it is; patches
- * for other values cost nothing. */
-START_TEST(test_sharing)
-{
-    enum { N = 500 };
-    char *conditions[N];
-    struct pp_pool *pool;
-    struct engine e;
-    uint64_t few, many;
-
-    for (int i = 0; i < N; i++) {
-        conditions[i] = xasprintf("lower(percent_decode(argument)) == "
-                                  "'/script%d' and pairs['k'].size > %d",
-                                  i, i);
-    }
-    pool = make_pool((const char *const *) conditions, 1);
-    engine_init(&e, pool);
-    hit_mask(&e, "GET /none K=v\n");
-    few = e.m.n_evals;
-    engine_destroy(&e);
-    pp_pool_unref(pool);
-    pool = make_pool((const char *const *) conditions, N);
-    engine_init(&e, pool);
-    hit_mask(&e, "GET /none K=v\n");
-    many = e.m.n_evals;
-    ck_assert_msg(many <= few + 4, "%"PRIu64" evaluations with 1 patch, "
-                  "%"PRIu64" with %d", few, many, N);
-    engine_destroy(&e);
-    pp_pool_unref(pool);
-    for (int i = 0; i < N; i++) {
-        free(conditions[i]);
-    }
-}
-END_TEST
-
-/* What no element has a say in is looked at before the elements are. */
-START_TEST(test_gates)
-{
-    static const char *const conditions[] = {
-        "size > 1 and argument == 'x'\neach: pairs",
-        "name ~= 'k' and size > 1 and n.pairs > 2\neach: pairs",
-        "n.pairs > 3 and size > 1 and verb != 'B'\neach: pairs",
-        "size > 5\neach: pairs",
-    };
-    static const struct {
-        const char *line;
-        uint64_t hits;
-    } cases[] = {
-        { "A y a=1 k=11\n", 0 },
-        { "A x a=1 k=11\n", 1 },
-        { "A y a=1 b=1 k=11\n", 2 },
-        { "A y a=1 b=1 c=1 k=11\n", 2 | 4 },
-        { "B x a=1 b=1 c=1 k=11\n", 1 | 2 },
-        { "A y k=111111\n", 8 },
-    };
-
-    for (size_t n = 3; n <= 4; n++) {
-        struct pp_pool *pool = make_pool(conditions, n);
-        uint64_t closed[2];
-        struct engine e;
-
-        engine_init(&e, pool);
-        for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-            ck_assert_uint_eq(hit_mask(&e, cases[i].line),
-                              cases[i].hits & ((1u << n) - 1));
-        }
-        for (int i = 0; i < 2; i++) {
-            e.m.n_evals = 0;
-            hit_mask(&e, i ? "A y a=11 b=22\n" : "A y a=11\n");
-            closed[i] = e.m.n_evals;
-        }
-        /* One rule without a gate, and all elements are looked at. */
-        ck_assert_int_eq(closed[0] == closed[1], n == 3);
-        engine_destroy(&e);
-        pp_pool_unref(pool);
-    }
-}
-END_TEST
-
 START_TEST(test_describe)
 {
     static const char *const conditions[] = {
@@ -895,6 +657,95 @@ START_TEST(test_corrupt)
 }
 END_TEST
 
+/* Vectors are run once for each text, and again for another text, another
+ * build or a memory that others could have written. */
+START_TEST(test_vetted)
+{
+    static const char good_text[] = HEAD RULE VECTORS;
+    char *bad_text = xasprintf("%s    expect: {to-client: x}\n", good_text);
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *pool;
+    struct pp_vetted *v;
+    char *file, *patch;
+
+    make_dir();
+    file = xasprintf("%s/vetted", dir);
+    patch = xasprintf("%s/toy/T-1.yaml", dir);
+    for (int round = 0; round < 7; round++) {
+        bool is_bad = round == 2 || round == 3;
+
+        write_file("toy/T-1.yaml", is_bad ? bad_text : good_text);
+        if (round == 5) {
+            ck_assert_int_eq(chmod(file, 0622), 0);
+        }
+        pool = load(PP_POOL_WHAT_IS_GOOD, &errors);
+        ck_assert_uint_eq(pool->n, 1);
+        v = pp_vetted_open(file);
+        /* New; known; another text, bad, so never known; the first one again,
+         * which is not remembered any more; not our own file; known. */
+        ck_assert_uint_eq(pp_vet_pool(pool, v, &errors),
+                          round != 1 && round != 6);
+        ck_assert_uint_eq(pool->n, !is_bad);
+        ck_assert_uint_eq(errors.n, is_bad);
+        pp_vetted_close(v);
+        pp_pool_unref(pool);
+        pp_errors_destroy(&errors);
+    }
+
+    /* Of another build. */
+    ck_assert_int_eq(truncate(file, 30), 0);
+    v = pp_vetted_open(file);
+    pool = load(PP_POOL_WHAT_IS_GOOD, &errors);
+    ck_assert_uint_eq(pp_vet_pool(pool, v, &errors), 1);
+    ck_assert_uint_eq(pp_vet_pool(pool, v, &errors), 0);
+    ck_assert_uint_eq(pp_vet_pool(pool, NULL, &errors), 1);
+    pp_vetted_close(v);
+    pp_pool_unref(pool);
+    free(file);
+    free(patch);
+    free(bad_text);
+    remove_dir();
+}
+END_TEST
+
+/* Many at once: the bad ones are named in their order, the others stay. */
+START_TEST(test_vet_many)
+{
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool *pool;
+
+    make_dir();
+    for (int i = 0; i < 200; i++) {
+        char *name = xasprintf("toy/V-%03d.yaml", i);
+        char *id = xasprintf("V-%03d", i);
+        char *text = xasprintf(
+            "patch: %s\ntitle: t\nvendor: v\nseverity: 5\nproxy: toy\n"
+            "affects: [{product: toy/box, versions: x}]\n"
+            "same-as-vendor: s\non: command\nwhen: verb == 'E%d'\n"
+            "correct: reject 400\nvectors:\n"
+            "  - {exploit: e, to-server: \"E%d x\\n\", expect: "
+            "{to-client: \"400  \\n\"}}\n"
+            "  - {benign: b, to-server: \"G x\\n\"}\n",
+            id, i, i % 50 == 7 ? -1 : i);
+
+        write_file(name, text);
+        free(text);
+        free(id);
+        free(name);
+    }
+    pool = load(PP_POOL_WHAT_IS_GOOD, &errors);
+    ck_assert_uint_eq(errors.n, 0);
+    ck_assert_uint_eq(pp_vet_pool(pool, NULL, &errors), 200);
+    ck_assert_uint_eq(pool->n, 196);
+    ck_assert_uint_eq(errors.n, 4);
+    ck_assert_ptr_nonnull(strstr(errors.list[0].file, "V-007"));
+    ck_assert_ptr_nonnull(strstr(errors.list[3].file, "V-157"));
+    pp_pool_unref(pool);
+    pp_errors_destroy(&errors);
+    remove_dir();
+}
+END_TEST
+
 START_TEST(test_empty_pool)
 {
     struct pp_pool pool = { .ref_cnt = 1 };
@@ -922,11 +773,10 @@ main(void)
     tcase_add_test(tc, test_large_file);
     tcase_add_loop_test(tc, test_wrong, 0, ARRAY_SIZE(wrong));
     tcase_add_test(tc, test_pool);
-    tcase_add_test(tc, test_match);
-    tcase_add_test(tc, test_sharing);
-    tcase_add_test(tc, test_gates);
     tcase_add_test(tc, test_describe);
     tcase_add_test(tc, test_corrupt);
+    tcase_add_test(tc, test_vetted);
+    tcase_add_test(tc, test_vet_many);
     tcase_add_test(tc, test_empty_pool);
     suite_add_tcase(suite, tc);
     return suite_main(suite);

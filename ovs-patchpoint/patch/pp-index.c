@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Making the index of a program; see pp-program.h.
+ *
+ * In: the rules of one event, and the clues by which each is looked up.  Out:
+ * groups, columns and tables of keys.  Runs in control and in the tools, when
+ * a program is built; owns nothing. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "patch/pp-build-private.h"
+#include "patch/pp-bytes.h"
+#include "pp-proxy.h"
+#include "util.h"
+
+/* Grams are counted by a hash of this many bits: close enough to tell the rare
+ * from the common. */
+#define COUNT_BITS 16
+
+/* What one clue leads to. */
+struct lead {
+    uint32_t group;             /* Of the clue, in its event. */
+    uint32_t node;              /* Its column. */
+    uint32_t gram;              /* Bytes in its table's keys. */
+    uint32_t how;               /* Where its table takes keys from. */
+    uint32_t clue;
+    uint32_t lead;              /* As in 'members'. */
+    int64_t imm;                /* For the order among clues on numbers. */
+};
+
+/* Groups of the event at hand. */
+struct group {
+    uint32_t each, scope, key;
+    struct ofpbuf members;      /* uint32_t */
+};
+
+struct indexer {
+    struct pp_builder *b;
+    struct pp_clues *clues;
+    struct group *groups;
+    size_t n_groups, allocated_groups;
+    struct lead *leads;
+    size_t n_leads, allocated_leads;
+    uint32_t counts[1 << COUNT_BITS];
+};
+
+static void add_lead(struct indexer *, uint32_t clue, uint32_t lead);
+
+/* The number of the group of what is looked at on the elements of 'each' (or
+ * on the message) if clue 'key' is so (or always). */
+static uint32_t
+find_group(struct indexer *x, uint32_t each, uint32_t scope, uint32_t key)
+{
+    uint32_t index;
+
+    for (index = 0; index < x->n_groups; index++) {
+        const struct group *g = &x->groups[index];
+
+        if (g->each == each && g->scope == scope && g->key == key) {
+            return index;
+        }
+    }
+    if (x->n_groups == x->allocated_groups) {
+        x->groups = x2nrealloc(x->groups, &x->allocated_groups,
+                               sizeof *x->groups);
+    }
+    x->groups[x->n_groups++] = (struct group) { each, scope, key, { 0 } };
+    ofpbuf_init(&x->groups[index].members, 0);
+    if (key != PP_NONE) {
+        add_lead(x, key, PP_LEAD_GROUP | index);
+    }
+    return index;
+}
+
+static void
+add_lead(struct indexer *x, uint32_t clue, uint32_t lead)
+{
+    const struct pp_clue *c = pp_clue_at(x->clues, clue);
+    bool is_gram = c->how >= PP_CLUE_HEAD && c->how <= PP_CLUE_ANYWHERE;
+    struct lead new = {
+        .group = find_group(x, c->each, c->scope, c->key),
+        .node = c->node,
+        .gram = is_gram ? MIN(c->text.n, PP_GRAM_MAX) : 0,
+        .how = c->how,
+        .clue = clue,
+        .lead = lead,
+        .imm = c->how == PP_CLUE_BELOW ? ~c->imm : c->imm,
+    };
+
+    if (x->n_leads == x->allocated_leads) {
+        x->leads = x2nrealloc(x->leads, &x->allocated_leads,
+                              sizeof *x->leads);
+    }
+    x->leads[x->n_leads++] = new;
+}
+
+static const struct pp_program_rule *
+rule_at(const struct indexer *x, uint32_t index)
+{
+    return (const struct pp_program_rule *) x->b->rules.data + index;
+}
+
+/* Rule 'rule' is tried always. */
+static void
+add_member(struct indexer *x, uint32_t rule)
+{
+    uint32_t each = rule_at(x, rule)->each;
+    uint32_t group = find_group(x, each, 0, PP_NONE);
+
+    ofpbuf_put(&x->groups[group].members, &rule, sizeof rule);
+}
+
+static void
+add_rule(struct indexer *x, uint32_t rule, struct ofpbuf *found)
+{
+    const uint32_t *clues;
+
+    if (!pp_clues_choose(x->clues, rule, found)) {
+        add_member(x, rule);
+        return;
+    }
+    clues = found->data;
+    for (size_t i = 0; i < found->size / sizeof *clues; i++) {
+        const struct pp_clue *c = pp_clue_at(x->clues, clues[i]);
+        bool here = (c->each != PP_NONE && !c->scope);
+
+        add_lead(x, clues[i], rule | (here ? PP_LEAD_HERE : 0));
+    }
+}
+
+#define COMPARE(A, B) ((A) < (B) ? -1 : (A) > (B))
+
+static int
+compare_leads(const void *a_, const void *b_)
+{
+    const struct lead *a = a_;
+    const struct lead *b = b_;
+    int cmp = COMPARE(a->group, b->group);
+
+    cmp = cmp ? cmp : COMPARE(a->node, b->node);
+    cmp = cmp ? cmp : COMPARE(a->gram, b->gram);
+    cmp = cmp ? cmp : COMPARE(a->how, b->how);
+    cmp = cmp ? cmp : COMPARE(a->imm, b->imm);
+    cmp = cmp ? cmp : COMPARE(a->clue, b->clue);
+    return cmp ? cmp : COMPARE(a->lead, b->lead);
+}
+
+/* What starts or ends a value is looked for with what is anywhere in it, where
+ * there is such a thing: the value is gone through once. */
+static void
+join_tables(struct lead *leads, size_t n)
+{
+    bool anywhere[PP_GRAM_MAX + 1] = { false };
+
+    for (size_t i = 0; i < n; i++) {
+        anywhere[leads[i].gram] |= leads[i].how == PP_CLUE_ANYWHERE;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (leads[i].gram && anywhere[leads[i].gram]) {
+            leads[i].how = PP_CLUE_ANYWHERE;
+        }
+    }
+    qsort(leads, n, sizeof *leads, compare_leads);
+}
+
+static const uint8_t *
+text_of(const struct indexer *x, struct pp_text text)
+{
+    return (const uint8_t *) x->b->text.data + text.off;
+}
+
+static uint32_t *
+count_of(struct indexer *x, const uint8_t *p, unsigned int gram)
+{
+    return &x->counts[pp_key_of_gram(p, gram) >> (32 - COUNT_BITS)];
+}
+
+/* Counts the grams of the clues of 'leads'. */
+static void
+count_grams(struct indexer *x, const struct lead *leads, size_t n)
+{
+    memset(x->counts, 0, sizeof x->counts);
+    for (size_t i = 0; i < n; i++) {
+        struct pp_text text = pp_clue_at(x->clues, leads[i].clue)->text;
+
+        if (i && leads[i].clue == leads[i - 1].clue) {
+            continue;
+        }
+        for (uint32_t at = 0; at + leads[i].gram <= text.n; at++) {
+            ++*count_of(x, text_of(x, text) + at, leads[i].gram);
+        }
+    }
+}
+
+/* Where in 'text' its rarest gram is; that nearest to the end by which it is
+ * looked for. */
+static uint32_t
+choose_gram(struct indexer *x, struct pp_text text, unsigned int gram,
+            bool tail)
+{
+    uint32_t n = text.n - gram + 1, best = UINT32_MAX, best_at = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = tail ? n - 1 - i : i;
+        uint32_t count = *count_of(x, text_of(x, text) + at, gram);
+
+        if (count < best) {
+            best = count;
+            best_at = at;
+        }
+    }
+    return best_at;
+}
+
+/* Puts clue 'leads[0]' with all it leads to into the program, in 'slot'. */
+static void
+put_clue(struct indexer *x, const struct lead *leads, size_t n,
+         struct pp_program_lookup *lookup, struct pp_program_slot *slot)
+{
+    const struct pp_clue *c = pp_clue_at(x->clues, leads[0].clue);
+    struct pp_program_clue clue = {
+        .how = c->how, .text = c->text, .imm = c->imm,
+        .first_lead = x->b->members.size / sizeof(uint32_t),
+    };
+    bool is_bytes = pp_build_node_at(x->b, c->node)->type == PP_TYPE_BYTES;
+    uint32_t last = PP_NONE;
+
+    if (lookup->gram) {
+        bool tail = lookup->how == PP_CLUE_TAIL;
+
+        clue.at = choose_gram(x, c->text, lookup->gram, tail);
+        slot->key = pp_key_of_gram(text_of(x, c->text) + clue.at,
+                                   lookup->gram);
+        lookup->reach = MAX(lookup->reach,
+                            tail ? c->text.n - lookup->gram - clue.at
+                            : clue.at);
+    } else if (is_bytes) {
+        slot->key = pp_hash_key(
+            (struct pp_bytes) { text_of(x, c->text), c->text.n });
+    } else {
+        slot->key = pp_key_of_number(c->imm);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (leads[i].lead != last) {
+            last = leads[i].lead;
+            PP_APPEND(&x->b->members, &last);
+            clue.n_leads++;
+        }
+    }
+    slot->clue = PP_APPEND(&x->b->clues, &clue);
+}
+
+static uint32_t
+log2_up(size_t n)
+{
+    uint32_t bits = 0;
+
+    while (n > (size_t) 1 << bits) {
+        bits++;
+    }
+    return bits;
+}
+
+/* Spreads the 'n' keys of 'list' over slots and a bitmap. */
+static void
+put_slots(struct pp_builder *b, const struct pp_program_slot *list, size_t n,
+          struct pp_program_lookup *lookup)
+{
+    uint32_t slot_bits = log2_up(2 * n);
+    struct pp_program_slot *slots;
+    uint64_t *words;
+    size_t words_size;
+
+    lookup->bits = (uint8_t) MAX(6, log2_up(16 * n));
+    lookup->first_word = b->words.size / sizeof *words;
+    words_size = ((size_t) 1 << lookup->bits) / 8;
+    words = ofpbuf_put_zeros(&b->words, words_size);
+    lookup->n_slots = 1u << slot_bits;
+    slots = ofpbuf_put_uninit(&b->slots, lookup->n_slots * sizeof *slots);
+    memset(slots, 0xff, lookup->n_slots * sizeof *slots);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bit = list[i].key >> (32 - lookup->bits);
+        uint32_t at = list[i].key >> (32 - slot_bits);
+
+        words[bit / 64] |= UINT64_C(1) << bit % 64;
+        while (slots[at].clue != PP_NONE) {
+            at = (at + 1) & (lookup->n_slots - 1);
+        }
+        slots[at] = list[i];
+    }
+}
+
+/* Makes one table of the 'n' leads at 'leads'. */
+static void
+put_lookup(struct indexer *x, const struct lead *leads, size_t n)
+{
+    struct pp_program_lookup lookup = {
+        .how = (uint8_t) leads[0].how, .gram = (uint8_t) leads[0].gram,
+        .first_slot = x->b->slots.size / sizeof(struct pp_program_slot),
+    };
+    struct pp_program_slot *list = xcalloc(n, sizeof *list);
+    size_t n_list = 0;
+
+    if (lookup.gram) {
+        count_grams(x, leads, n);
+    }
+    for (size_t i = 0; i < n; ) {
+        size_t start = i;
+
+        while (i < n && leads[i].clue == leads[start].clue) {
+            i++;
+        }
+        put_clue(x, leads + start, i - start, &lookup, &list[n_list++]);
+    }
+    if (lookup.how == PP_CLUE_ABOVE || lookup.how == PP_CLUE_BELOW) {
+        ofpbuf_put(&x->b->slots, list, n_list * sizeof *list);
+        lookup.n_slots = (uint32_t) n_list;
+    } else {
+        put_slots(x->b, list, n_list, &lookup);
+    }
+    free(list);
+    PP_APPEND(&x->b->lookups, &lookup);
+}
+
+/* Is node 'index' the key of the elements of 'each'? */
+static bool
+is_key(const struct pp_builder *b, uint32_t index, uint32_t each)
+{
+    const struct pp_node *node = pp_build_node_at(b, index);
+    const struct pp_field *field;
+
+    if (each == PP_NONE || node->op != PP_OP_ELEM
+        || node->type != PP_TYPE_BYTES
+        || pp_build_node_at(b, each)->op != PP_OP_LIST) {
+        return false;
+    }
+    field = &b->bound[node->proxy]->fields[node->x];
+    return field->key && !strcmp(field->elem[node->y].name, field->key);
+}
+
+/* Makes one column of the 'n' leads at 'leads'. */
+static void
+put_column(struct indexer *x, struct lead *leads, size_t n)
+{
+    struct pp_program_column column = {
+        .node = pp_build_refer(x->b, leads[0].node),
+        .first_lookup = x->b->lookups.size / sizeof(struct pp_program_lookup),
+    };
+
+    join_tables(leads, n);
+    column.is_key = is_key(x->b, leads[0].node,
+                                    x->groups[leads[0].group].each);
+    for (size_t i = 0; i < n; ) {
+        size_t start = i;
+
+        while (i < n && leads[i].gram == leads[start].gram
+               && leads[i].how == leads[start].how) {
+            i++;
+        }
+        put_lookup(x, leads + start, i - start);
+        column.n_lookups++;
+        column.is_key &= !leads[start].gram;
+    }
+    PP_APPEND(&x->b->columns, &column);
+}
+
+/* Makes group 'index' of the leads from '*i' on that are its. */
+static void
+put_group(struct indexer *x, uint32_t index, size_t *i)
+{
+    struct pp_builder *b = x->b;
+    struct group *g = &x->groups[index];
+    struct pp_program_group group = {
+        .each = g->each, .scope = g->scope,
+        .first_member = b->members.size / sizeof(uint32_t),
+        .n_members = g->members.size / sizeof(uint32_t),
+        .first_column = b->columns.size / sizeof(struct pp_program_column),
+    };
+
+    if (g->members.size) {
+        ofpbuf_put(&b->members, g->members.data, g->members.size);
+    }
+    while (*i < x->n_leads && x->leads[*i].group == index) {
+        size_t start = *i;
+
+        while (*i < x->n_leads && x->leads[*i].group == index
+               && x->leads[*i].node == x->leads[start].node) {
+            ++*i;
+        }
+        put_column(x, x->leads + start, *i - start);
+        group.n_columns++;
+    }
+    PP_APPEND(&b->groups, &group);
+}
+
+/* Numbers the groups so that those for every message come first; returns how
+ * many those are. */
+static uint32_t
+order_groups(struct indexer *x, uint32_t first)
+{
+    struct group *sorted = xcalloc(x->n_groups + 1, sizeof *sorted);
+    uint32_t *number = xcalloc(x->n_groups + 1, sizeof *number);
+    uint32_t n = 0, n_roots = 0;
+
+    for (int roots = 1; roots >= 0; roots--) {
+        for (size_t i = 0; i < x->n_groups; i++) {
+            if ((x->groups[i].key == PP_NONE) == roots) {
+                number[i] = n;
+                sorted[n++] = x->groups[i];
+                n_roots += (uint32_t) roots;
+            }
+        }
+    }
+    for (size_t i = 0; i < x->n_leads; i++) {
+        struct lead *l = &x->leads[i];
+
+        l->group = number[l->group];
+        if (l->lead & PP_LEAD_GROUP) {
+            l->lead = PP_LEAD_GROUP
+                      | (first + number[l->lead & PP_LEAD_INDEX]);
+        }
+    }
+    free(x->groups);
+    free(number);
+    x->groups = sorted;
+    return n_roots;
+}
+
+void
+pp_index_event(struct pp_builder *b, uint32_t proxy, unsigned int event,
+               const uint32_t *rules, size_t n, struct pp_clues *clues)
+{
+    struct indexer *x = xzalloc(sizeof *x);
+    struct pp_program_event e = {
+        .first_group = b->groups.size / sizeof(struct pp_program_group),
+    };
+    struct ofpbuf found;
+    size_t lead = 0;
+
+    x->b = b;
+    x->clues = clues;
+    pp_clues_clear(clues);
+    ofpbuf_init(&found, 0);
+    for (size_t i = 0; i < n; i++) {
+        pp_clues_count(clues, rules[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        add_rule(x, rules[i], &found);
+    }
+    ofpbuf_uninit(&found);
+
+    e.n_roots = order_groups(x, e.first_group);
+    e.n_groups = (uint32_t) x->n_groups;
+    if (x->n_leads) {
+        qsort(x->leads, x->n_leads, sizeof *x->leads, compare_leads);
+    }
+    for (uint32_t i = 0; i < x->n_groups; i++) {
+        put_group(x, i, &lead);
+        ofpbuf_uninit(&x->groups[i].members);
+    }
+    ((struct pp_program_proxy *) b->proxies_table.data)[proxy].events[event]
+        = PP_APPEND(&b->events, &e);
+    free(x->groups);
+    free(x->leads);
+    free(x);
+}
