@@ -140,6 +140,10 @@ struct pp_conn {
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
     uint32_t other_isn;
+    uint32_t stray_seq;         /* With 'has_stray', the server's last that did
+                                 * not fit: it may have come before a SYN of
+                                 * its... */
+    uint32_t stray_tsval;       /* ...and be later than that. */
     uint16_t pending_mss;
     int8_t pending_wscale;
     bool pending_sack_ok;
@@ -158,9 +162,12 @@ struct pp_conn {
                                  * 'other_isn', too... */
     bool other_ts;              /* ...and announced this. */
     bool other_sack_ok;
+    bool has_stray;
     int8_t other_wscale;
     uint16_t other_mss;
     bool pending_syn;
+    bool another;               /* The server has one from before on the same
+                                 * ports; its SYN+ACK may still come. */
     bool reset;                 /* The last that came was a RST that fits. */
     bool restarted;             /* 'inspect' is to start anew. */
     bool restored;              /* From the ledger: what its proxy knew is

@@ -276,7 +276,9 @@ list_of(const struct pp_conn *conn)
         return PP_LRU_CUT;
     } else if (conn->state == PP_CONN_CLOSED
                || pp_stream_conn_is_over(conn)) {
-        return PP_LRU_CLOSED;
+        /* An end that missed the last acknowledgement of an edited one may
+         * ask for it as late as its timeout has grown. */
+        return pp_stream_is_edited(conn) ? PP_LRU_ENDING : PP_LRU_CLOSED;
     } else if (pp_ledger_is_due(conn)) {
         return ending ? PP_LRU_EDITED_ENDING : PP_LRU_EDITED;
     }

@@ -39,7 +39,8 @@ struct pp_stream;
 enum pp_lru {
     PP_LRU_CLOSED,              /* Over: FINs acknowledged, or the server's
                                  * RST. */
-    PP_LRU_ENDING,              /* The client's RST, or FINs of both. */
+    PP_LRU_ENDING,              /* The client's RST, or FINs of both; or over,
+                                 * but edited. */
     PP_LRU_HALF_OPEN,           /* Handshake not over. */
     PP_LRU_LIVE,
     PP_LRU_EDITED_ENDING,       /* Its ends cannot do without the engine. */

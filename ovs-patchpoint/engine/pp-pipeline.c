@@ -458,7 +458,12 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
     }
     switch (result) {
     case PP_FLOW_CONN:
-        run_conn(pl, conn, dir, pkt);
+        if (pp_stream_is_of_another(conn, dir, pkt)
+            && (service = pp_flow_service(&pl->flow, conn)) != NULL) {
+            run_midstream(pl, pkt, datagram, service);
+        } else {
+            run_conn(pl, conn, dir, pkt);
+        }
         break;
 
     case PP_FLOW_MIDSTREAM:

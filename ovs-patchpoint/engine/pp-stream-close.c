@@ -72,7 +72,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     memset(conn->half, 0, sizeof conn->half);
     conn->hold_ack_at = conn->rto_at = conn->close_at = 0;
     conn->to_server_waits = conn->has_ts = conn->signed_ = false;
-    conn->met = conn->other_syn = conn->loose = false;
+    conn->met = conn->other_syn = conn->loose = conn->another = false;
     conn->fins = conn->cut_frames = 0;
     pp_stream_conn_init(conn);
     to->has_isn = true;
@@ -102,6 +102,10 @@ learn_answer(struct pp_conn *conn, const struct pp_packet *pkt)
     struct pp_half *from = &conn->half[PP_FROM_SERVER];
 
     learn_syn(conn, PP_FROM_SERVER, pkt);
+    if (pkt->ts && conn->has_stray && conn->stray_seq - pkt->seq <= UINT16_MAX
+        && (int32_t) (conn->stray_tsval - pkt->tsval) > 0) {
+        from->tsval = conn->stray_tsval;
+    }
     conn->has_ts = pkt->ts;
     to->edge = pkt->window;
     from->edge = to->window;
@@ -184,8 +188,7 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             take_pending(conn);
         } else if (conn->state != PP_CONN_OPENING
                    && !take_other_syn(conn, pkt)
-                   && (pkt->seq != from->isn
-                       || (asked && pkt->ack != to->isn + 1))) {
+                   && (pkt->seq != from->isn || pkt->ack != to->isn + 1)) {
             /* Whichever SYN it is that the server answers here, maybe not the
              * last one that came: what was before is over. */
             start_anew(st, conn);
@@ -221,6 +224,24 @@ pp_stream_meet(struct pp_conn *conn, const struct pp_packet *pkt)
     }
     conn->met = true;
     conn->other_syn = false;
+}
+
+bool
+pp_stream_is_of_another(struct pp_conn *conn, enum pp_dir dir,
+                        const struct pp_packet *pkt)
+{
+    const struct pp_half *to = &conn->half[PP_TO_SERVER];
+
+    if (conn->state != PP_CONN_OPENING || pkt->flags & PP_TCP_SYN) {
+        return false;
+    }
+    if (dir == PP_FROM_SERVER && to->has_isn && pkt->ack != to->isn + 1
+        && (pkt->flags & (PP_TCP_RST | PP_TCP_ACK)) == PP_TCP_ACK
+        && !conn->pending_syn) {
+        /* Where several SYNs came, it may be of any of them. */
+        conn->another = true;
+    }
+    return conn->another;
 }
 
 /* A packet behind the SYNs, none of which told that the server takes the

@@ -412,6 +412,10 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
         && fits(conn, dir, pkt, OLD_MAX)) {
         half->tsval = pkt->tsval;
+    } else if (dir == PP_FROM_SERVER && pkt->ts && !fits(conn, dir, pkt, 0)) {
+        conn->has_stray = true;
+        conn->stray_seq = pkt->seq;
+        conn->stray_tsval = pkt->tsval;
     }
     if (dir == PP_TO_SERVER && pkt->flags & PP_TCP_URG
         && half->decided != PP_FOREVER / 2) {

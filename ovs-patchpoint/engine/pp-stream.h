@@ -84,6 +84,13 @@ void pp_stream_destroy(struct pp_stream *);
 void pp_stream_conn_init(struct pp_conn *);
 void pp_stream_conn_destroy(struct pp_stream *, struct pp_conn *);
 
+/* True if 'pkt', of direction 'dir', is of another connection than the one
+ * that 'conn' has begun to follow: of one from before, which nobody follows,
+ * and which goes on if the SYN came late or was made up.  Until the server
+ * answers that SYN, what comes may belong there. */
+bool pp_stream_is_of_another(struct pp_conn *conn, enum pp_dir dir,
+                             const struct pp_packet *pkt);
+
 /* Handles the numbers of a packet.  True if it brought bytes to be decided;
  * false if nothing is left to be done with it. */
 bool pp_stream_in(struct pp_stream *, struct pp_conn *, enum pp_dir,
@@ -139,6 +146,14 @@ struct pp_conn *pp_stream_run_timers(struct pp_stream *);
 
 /* Makes 'conn' the connection at hand, with no packet. */
 void pp_stream_without_packet(struct pp_stream *, struct pp_conn *);
+
+/* True if its ends count differently. */
+static inline bool
+pp_stream_is_edited(const struct pp_conn *conn)
+{
+    return (!pp_edit_list_is_clean(&conn->half[0].edits)
+            || !pp_edit_list_is_clean(&conn->half[1].edits));
+}
 
 /* True if the engine has closed the connection and both ends know.  It is
  * still to be remembered for a while: the last acknowledgement may get lost,

@@ -57,7 +57,8 @@ class Json(Case):
         self.assertGreater(rule.pop("cost"), 0)
         self.assertEqual(rule, {
             "line": 11, "on": "request", "when": "path contains bad",
-            "correct": {"kind": "reject", "status": 404, "close": True}})
+            "correct": {"kind": "reject", "status": 404, "close": True,
+                        "reset": False}, "correction-cost": 0})
         self.assertEqual(said, {
             "patch": "CVE-2000-0001", "proxy": "http", "severity": 5.0,
             "title": "A path that must not be asked for", "file": path,

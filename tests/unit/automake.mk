@@ -47,6 +47,7 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/proxy-checks.h \
 	tests/unit/proxy-driver.c \
 	tests/unit/proxy-driver.h \
+	tests/unit/stream-death.c \
 	tests/unit/stream-toy.c \
 	tests/unit/stream-conn.c \
 	tests/unit/stream-conn.h \

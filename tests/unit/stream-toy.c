@@ -66,9 +66,8 @@ refuse(struct world *w, const uint8_t *line, size_t n, struct pp_step *step)
     }
 }
 
-/* All from here on passes unseen. */
-static void
-pass_unseen(struct world *w)
+void
+toy_pass_unseen(struct world *w)
 {
     struct tcp_end *client = &w->end[PP_TO_SERVER];
     struct world_side *to = &w->side[PP_TO_SERVER];
@@ -116,7 +115,7 @@ toy_line(struct world *w, const uint8_t *line, size_t n, struct pp_step *step)
         step->kind = kind == 'B' ? PP_STEP_BAD : PP_STEP_OPAQUE;
         tcp_seen.bad_open += kind == 'B';
         tcp_seen.opaque += kind == 'O';
-        pass_unseen(w);
+        toy_pass_unseen(w);
     } else {
         w->owed++;
         want_pass(to, line, n);
@@ -134,7 +133,10 @@ toy_step(struct world *w, const struct pp_view *view, struct pp_step *step)
     uint8_t kind = view->base[0];
 
     *step = (struct pp_step) { .kind = PP_STEP_MORE };
-    if (w->skip) {
+    if (w->conn->restored) {
+        toy_pass_unseen(w);
+        step->kind = PP_STEP_OPAQUE;
+    } else if (w->skip) {
         *step = (struct pp_step) { .kind = PP_STEP_SKIP, .count = w->skip };
         want_pass(to, client->out.data + to->taken, w->skip);
         tcp_seen.skipped++;

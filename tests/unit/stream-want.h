@@ -38,4 +38,10 @@ bool is_wanted(const struct world *w, enum pp_dir dir, uint64_t out,
  * the pipeline does with a real proxy. */
 void toy_inspect(struct world *w, enum pp_dir dir);
 
+/* All that the client sends from here on passes unseen. */
+void toy_pass_unseen(struct world *w);
+
+/* A connection that the stage follows from now on. */
+void world_new_conn(struct world *w);
+
 #endif /* stream-want.h */

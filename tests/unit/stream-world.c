@@ -77,8 +77,8 @@ check_acked(void *w_, struct tcp_end *e, uint64_t ack)
 }
 
 /* True if the stage or the server has the bytes in 'range' of what the client
- * sent, in order or behind a gap; or the stage had no room for them any more.
- */
+ * sent, in order or behind a gap; or the stage had no room for them any more,
+ * or died with them. */
 static bool
 stage_has(const struct world *w, struct tcp_range range)
 {
@@ -93,7 +93,7 @@ stage_has(const struct world *w, struct tcp_range range)
         }
     }
     return (at >= range.r || has_range(w, PP_TO_SERVER, at, range.r)
-            || w->counters->stream_hold_full);
+            || w->counters->stream_hold_full || w->died);
 }
 
 static void
@@ -282,8 +282,8 @@ stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
 
 /* What enters the stage. */
 
-static void
-new_conn(struct world *w)
+void
+world_new_conn(struct world *w)
 {
     w->conn = stream_conn_create();
     w->conn->head.key.client = w->net.client;
@@ -416,12 +416,17 @@ stage_takes(struct world *w, struct tcp_frame *f)
         return;
     }
     if (!w->conn && dir == PP_TO_SERVER
-        && (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
-        new_conn(w);
+        && (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN
+        && (!w->died || f->life != w->conn_life)) {
+        /* Not a late one, with which all would begin anew. */
+        world_new_conn(w);
         w->conn_life = f->life;
     }
-    if (!w->conn) {
+    if (!w->conn || pp_stream_is_of_another(w->conn, dir, &pkt)) {
         w->frame = f;
+        if (!is_stray(w)) {
+            note_ack(w, dir, &pkt);
+        }
         pp_packet_out(&pkt, &w->output, w->counters);
         w->frame = NULL;
         return;
@@ -508,7 +513,9 @@ run_stage_timers(struct world *w)
     }
     if (w->conn && (w->conn->state == PP_CONN_CLOSED
                     || pp_stream_conn_is_over(w->conn))
-        && w->conn->head.used + PP_CLOSED_MS <= w->net.now) {
+        && w->conn->head.used
+           + (pp_stream_is_edited(w->conn) ? PP_ENDING_MS : PP_CLOSED_MS)
+           <= w->net.now) {
         forget_conn(w);
     }
 }
@@ -648,7 +655,13 @@ mischief(struct world *w)
     if (e->state != TCP_UP || e->gone || w->mode != WORLD_NORMAL) {
         return;
     }
-    if (w->aborts && tcp_chance(3)) {
+    if (w->deaths && tcp_chance(2)
+        && !(w->conn && (w->conn->state == PP_CONN_CLOSED
+                         || pp_stream_conn_is_over(w->conn)))) {
+        /* What is over is not written down: if the last acknowledgement gets
+         * lost just then, an end has to find out by itself. */
+        world_die(w);
+    } else if (w->aborts && tcp_chance(3)) {
         tcp_end_abort(e);
         set_mode(w, WORLD_ABORTED);
     } else if (w->rsts && tcp_chance(5)) {

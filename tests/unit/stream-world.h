@@ -39,6 +39,7 @@
  * the stage holds nothing. */
 
 #include "engine/pp-ipc.h"
+#include "engine/pp-ledger.h"
 #include "engine/pp-stream.h"
 #include "tcp-model.h"
 
@@ -100,7 +101,11 @@ struct world {
     const struct tcp_frame *frame;
     uint32_t tsval;             /* Its timestamp, if it has one. */
     unsigned int n_out, n_same;
-    bool aborts, rsts;          /* Ends may go away; RSTs come from nowhere. */
+    bool aborts, rsts;          /* Ends may go away, RSTs come from nowhere. */
+
+    bool died;
+    unsigned int deaths;        /* So often the engine still dies... */
+    struct pp_ledger ledger;    /* ...and leaves this. */
 };
 
 void world_init(struct world *, uint64_t seed);
@@ -108,6 +113,12 @@ void world_destroy(struct world *);
 
 /* A new connection with the same key. */
 void world_new_life(struct world *);
+
+/* Has the engine die 'deaths' times on the way, at any time between two
+ * frames; from then on nothing is looked at any more, but what was decided
+ * holds. */
+void world_may_die(struct world *, unsigned int deaths);
+void world_die(struct world *);
 
 /* Runs until both ends are done, or fails. */
 void world_run(struct world *);

@@ -440,6 +440,7 @@ run_rto(struct tcp_end *e)
 {
     e->rto = MIN(e->rto * 2, RTO_MAX);
     e->rto_at = e->net->now + e->rto;
+    e->sacked.n = 0;            /* RFC 2018 8. */
     if (e->state == TCP_SYN_SENT || e->state == TCP_SYN_RECEIVED) {
         /* Data on a SYN is tried once (RFC 7413 4.1.3). */
         e->syn_data = false;

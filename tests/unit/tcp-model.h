@@ -45,7 +45,7 @@
     X(waits_in_vain) X(cut_by_fin)                                          \
     X(held) X(hold_acks) X(hold_full) X(delivered_by_timer) X(gave_up)      \
     X(packed)                                                               \
-    X(reuses) X(strays)
+    X(reuses) X(strays) X(deaths) X(restored)
 
 struct tcp_seen {
 #define X(NAME) uint64_t NAME;

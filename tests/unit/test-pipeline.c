@@ -238,6 +238,47 @@ START_TEST(test_behind_window)
 }
 END_TEST
 
+/* A SYN that comes late, or that somebody made up, on a connection that was
+ * there before: the server's answer tells, and the connection goes on. */
+START_TEST(test_late_syn)
+{
+    struct driver *d = make_driver();
+
+    driver_tcp(d, 7, PP_TO_SERVER, 900, 0, PP_TCP_SYN, NULL);
+    driver_tcp(d, 7, PP_FROM_SERVER, 5000, 4711, PP_TCP_ACK, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 4711, 5000, PP_TCP_ACK, "GET ");
+    driver_tcp(d, 7, PP_FROM_SERVER, 5000, 4715, PP_TCP_ACK, "HTTP");
+    ck_assert_uint_eq(d->n_out, 4);
+    ck_assert_uint_eq(d->counters->flow_midstream, 2);
+
+    /* If the server answers that SYN after all, all is looked at. */
+    driver_forget(d);
+    driver_tcp(d, 7, PP_FROM_SERVER, 6000, 901, PP_TCP_SYN | PP_TCP_ACK, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 901, 6001, PP_TCP_ACK, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 901, 6001, PP_TCP_ACK, "GET ");
+    ck_assert_uint_eq(d->n_out, 2);
+    ck_assert_uint_eq(d->counters->flow_midstream, 2);
+    driver_destroy(d);
+}
+END_TEST
+
+/* But not where two SYNs came: the server may have taken the other one, and
+ * what begins so is to be looked at. */
+START_TEST(test_two_syns)
+{
+    struct driver *d = make_driver();
+
+    driver_tcp(d, 7, PP_TO_SERVER, 4710, 0, PP_TCP_SYN, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 900, 0, PP_TCP_SYN, NULL);
+    driver_forget(d);
+    driver_tcp(d, 7, PP_FROM_SERVER, 5000, 4712, PP_TCP_ACK, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 4712, 5000, PP_TCP_ACK, "GET ");
+    ck_assert_uint_eq(d->n_out, 0);
+    ck_assert_uint_eq(d->counters->flow_midstream, 0);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -250,6 +291,8 @@ main(void)
     tcase_add_test(tcase, test_behind_fin);
     tcase_add_test(tcase, test_overlaps_held);
     tcase_add_test(tcase, test_behind_window);
+    tcase_add_test(tcase, test_late_syn);
+    tcase_add_test(tcase, test_two_syns);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }

@@ -138,7 +138,8 @@ shape_end(struct tcp_end *e, unsigned int size)
 static void
 start_end(struct tcp_end *e)
 {
-    if (tcp_chance(10)) {
+    if (tcp_chance(10) && !e->net->life) {
+        /* A later life begins beyond all that went before. */
         e->isn = UINT32_MAX - tcp_rnd(3000);
         tcp_seen.sequence_wraps++;
     }
@@ -202,9 +203,13 @@ run_schedule(uint64_t seed)
         w->end[i].isn = tcp_rnd(UINT32_MAX);
     }
     w->end[PP_TO_SERVER].lies = tcp_chance(30);
+    if (!w->end[PP_TO_SERVER].lies && tcp_chance(6)) {
+        /* Who lies when no engine looks gets through with it. */
+        world_may_die(w, 1 + tcp_rnd(3));
+    }
     start_life(w, size);
     world_run(w);
-    while (lives < 3 && tcp_chance(12)
+    while (lives < 3 && tcp_chance(12) && !w->died
            && (w->mode != WORLD_NORMAL || w->end[0].out_fin)) {
         lives++;
         if (w->mode != WORLD_NORMAL || tcp_chance(50)) {
