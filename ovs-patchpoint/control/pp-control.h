@@ -74,7 +74,11 @@ struct pp_iface {
     const char *why_not;        /* Why there is none, where keys are set. */
     bool is_auto;
     uint32_t server_id;         /* Stable; with a policy only. */
-    uint16_t slot;              /* Of frames without a tag. */
+
+    /* By pp_slots_run(). */
+    uint16_t slot;              /* Of frames without a tag... */
+    uint16_t vlan;              /* ...and their VLAN, or 0. */
+    bool in_vlans;              /* It has slots of other VLANs, too. */
 };
 
 struct pp_bridge {

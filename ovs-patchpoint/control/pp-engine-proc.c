@@ -580,12 +580,15 @@ handle_conn(struct pp_control *ctl, const struct pp_ipc_conn *row)
     ds_put_format(&e->list, " server=%s proxy=%s state=%s"
                   " bytes=%"PRIu64"/%"PRIu64" edits=%"PRIu32"/%"PRIu32
                   " held=%"PRIu32" corrections=%"PRIu32
-                  " idle=%"PRIu32".%03"PRIu32"s%s\n",
+                  " idle=%"PRIu32".%03"PRIu32"s",
                   server ? server : "?", pp_proxies[row->proxy]->name, state,
                   row->bytes[0], row->bytes[1], row->edits[0], row->edits[1],
                   row->held, row->corrections,
-                  row->idle_ms / 1000, row->idle_ms % 1000,
-                  row->cut ? " cut-through" : "");
+                  row->idle_ms / 1000, row->idle_ms % 1000);
+    if (row->vlan) {
+        ds_put_format(&e->list, " vlan=%u", row->vlan);
+    }
+    ds_put_cstr(&e->list, row->cut ? " cut-through\n" : "\n");
     return NULL;
 }
 

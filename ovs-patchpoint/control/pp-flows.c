@@ -343,6 +343,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
     pp_pins_put_flows(br, flows);
     put_fixed(br, flows);
     put_groups(br, groups);
-    svec_sort(flows);
+    /* Of connections that are alike the same ones (engine/pp-alike.h). */
+    svec_sort_unique(flows);
     svec_sort(groups);
 }

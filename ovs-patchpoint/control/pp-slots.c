@@ -57,8 +57,30 @@ free_vid(const struct pp_slots *slots)
     return vid > PP_SLOT_MAX ? 0 : (uint16_t) vid;
 }
 
+/* The VLAN of the frames of 's', a slot of 'port'. */
+static uint16_t
+vlan_of(const struct pp_slot *s, const struct ovsrec_port *port)
+{
+    if (s->vlan != PP_UNTAGGED) {
+        return (uint16_t) s->vlan;
+    }
+    return (port->n_tag && port->tag[0] > 0 && port->tag[0] < 4096
+            && (!port->vlan_mode || strcmp(port->vlan_mode, "trunk"))
+            ? (uint16_t) port->tag[0] : 0);
+}
+
+/* 's', which 'iface' has, is in use. */
+static void
+slot_use(struct pp_slot *s, struct pp_iface *iface)
+{
+    s->iface = iface;
+    s->ofport = iface->ofport;
+    s->of_vlan = vlan_of(s, iface->port);
+    s->seen = true;
+}
+
 static struct pp_slot *
-slot_get(struct pp_slots *slots, const struct pp_iface *iface, int vlan)
+slot_get(struct pp_slots *slots, struct pp_iface *iface, int vlan)
 {
     struct pp_slot *s = slot_find(slots, iface->name, vlan);
 
@@ -85,8 +107,7 @@ slot_get(struct pp_slots *slots, const struct pp_iface *iface, int vlan)
         hmap_insert(&slots->slots, &s->hmap_node,
                     slot_hash(iface->name, vlan));
     }
-    s->ofport = iface->ofport;
-    s->seen = true;
+    slot_use(s, iface);
     return s;
 }
 
@@ -172,6 +193,7 @@ pp_slots_run(struct pp_bridge *br)
         }
         s = slot_get(slots, iface, PP_UNTAGGED);
         iface->slot = s ? s->vid : 0;
+        iface->vlan = s ? s->of_vlan : 0;
         if (is_access(iface->port)) {
             continue;
         }
@@ -182,14 +204,15 @@ pp_slots_run(struct pp_bridge *br)
         }
         HMAP_FOR_EACH (s, hmap_node, &slots->slots) {
             if (s->learned && !strcmp(s->ifname, iface->name)) {
-                s->seen = true;
-                s->ofport = iface->ofport;
+                slot_use(s, iface);
             }
         }
     }
     HMAP_FOR_EACH_SAFE (s, hmap_node, &slots->slots) {
         if (!s->seen) {
             slot_destroy(slots, s);
+        } else if (s->of_vlan != s->iface->vlan) {
+            s->iface->in_vlans = true;
         }
     }
     slots->full |= !free_vid(slots);

@@ -18,6 +18,7 @@
 #include "openvswitch/hmap.h"
 
 struct pp_bridge;
+struct pp_iface;
 
 #define PP_SLOT_MIN 1
 #define PP_SLOT_MAX 4094
@@ -30,6 +31,9 @@ struct pp_slot {
     char *ifname;
     int vlan;                   /* 0 to 4095, or PP_UNTAGGED. */
     uint16_t ofport;
+    uint16_t of_vlan;           /* The VLAN that its frames are in: 'vlan', or
+                                 * else its port's; 0: none. */
+    struct pp_iface *iface;     /* Whose it is, until they are made anew. */
     uint16_t vid;               /* The slot. */
     bool learned;               /* Stays while its port is there. */
     bool seen;

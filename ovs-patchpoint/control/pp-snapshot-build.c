@@ -72,37 +72,30 @@ put_server(struct ofpbuf *b, const struct pp_iface *iface,
     row->mac = iface->mac;
     row->slot = iface->slot;
     row->services = services;
+    row->in_vlans = iface->in_vlans;
     ovs_strzcpy(row->name, iface->name, sizeof row->name);
 }
 
-/* Adds the slots of protected VMs' ports for tagged frames; returns how
- * many. */
+/* Adds all slots of 'br'; returns how many. */
 static uint32_t
 put_slots(struct ofpbuf *b, const struct pp_bridge *br)
 {
-    const struct pp_iface *iface;
     const struct pp_slot *s;
-    uint32_t n = 0;
 
-    if (!br->slots) {
+    if (!br->row || !br->slots) {
         return 0;
     }
     HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
-        if (s->vlan == PP_UNTAGGED) {
-            continue;
-        }
-        PP_FOR_EACH_IFACE (iface, br) {
-            if ((iface->policy || iface->n_pins)
-                && !strcmp(iface->name, s->ifname)) {
-                struct pp_snap_slot *row = ofpbuf_put_zeros(b, sizeof *row);
+        struct pp_snap_slot *row = ofpbuf_put_zeros(b, sizeof *row);
+        const struct pp_iface *iface = s->iface;
 
-                row->server = iface->server_id;
-                row->slot = s->vid;
-                n++;
-            }
-        }
+        row->bridge = br->number;
+        row->server = (iface->policy || iface->n_pins ? iface->server_id
+                       : 0);
+        row->slot = s->vid;
+        row->vlan = s->of_vlan;
     }
-    return n;
+    return (uint32_t) hmap_count(&br->slots->slots);
 }
 
 /* Sets '*services' to where those of 'policy' are, counting up to it. */

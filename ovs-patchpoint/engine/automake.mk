@@ -6,6 +6,8 @@
 
 noinst_LIBRARIES += ovs-patchpoint/engine/libpp-engine.a
 ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
+	ovs-patchpoint/engine/pp-alike.c \
+	ovs-patchpoint/engine/pp-alike.h \
 	ovs-patchpoint/engine/pp-conn.h \
 	ovs-patchpoint/engine/pp-correct.c \
 	ovs-patchpoint/engine/pp-correct.h \
@@ -36,6 +38,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-reassembly.h \
 	ovs-patchpoint/engine/pp-sandbox.c \
 	ovs-patchpoint/engine/pp-sandbox.h \
+	ovs-patchpoint/engine/pp-servers.c \
+	ovs-patchpoint/engine/pp-servers.h \
 	ovs-patchpoint/engine/pp-snapshot.c \
 	ovs-patchpoint/engine/pp-snapshot.h \
 	ovs-patchpoint/engine/pp-state.c \

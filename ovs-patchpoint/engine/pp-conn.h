@@ -86,6 +86,8 @@ struct pp_half {
     uint16_t slot;              /* Where the sender's frames come from... */
     uint16_t tpid;              /* ...and its tag's type. */
     uint16_t vlan_tci;
+    uint16_t vlan;              /* The VLAN that they are in (struct
+                                 * pp_snap_slot), + 1; 0: not known. */
     uint8_t eth[12];
     uint8_t ttl, tos;
     int8_t wscale;              /* The sender's, or -1. */

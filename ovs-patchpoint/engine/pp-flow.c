@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-alike.h"
 #include "engine/pp-ledger.h"
 #include "engine/pp-pack.h"
 #include "engine/pp-stream.h"
@@ -22,24 +23,12 @@
 #include "registry.h"
 #include "util.h"
 
-struct pp_server {
-    struct hmap_node node;
-    const struct pp_snap_server *snap;
-};
-
-/* One more slot of a server's. */
-struct pp_server_slot {
-    struct hmap_node node;
-    const struct pp_snap_slot *snap;
-};
-
 void
 pp_flow_init(struct pp_flow *flow, uint32_t basis)
 {
     memset(flow, 0, sizeof *flow);
     hmap_init(&flow->conns);
-    hmap_init(&flow->servers);
-    hmap_init(&flow->slots);
+    pp_servers_init(&flow->who, basis);
     for (int i = 0; i < PP_N_LRU; i++) {
         ovs_list_init(&flow->lru[i][0]);
         ovs_list_init(&flow->lru[i][1]);
@@ -47,100 +36,17 @@ pp_flow_init(struct pp_flow *flow, uint32_t basis)
     flow->basis = basis;
 }
 
-static void
-clear_servers(struct pp_flow *flow)
-{
-    struct pp_server *server;
-    struct pp_server_slot *slot;
-
-    HMAP_FOR_EACH_POP (server, node, &flow->servers) {
-        free(server);
-    }
-    HMAP_FOR_EACH_POP (slot, node, &flow->slots) {
-        free(slot);
-    }
-}
-
-static uint32_t
-hash_server(const struct pp_flow *flow, uint32_t bridge,
-            const struct eth_addr mac)
-{
-    return hash_mac(mac, (uint16_t) bridge, flow->basis);
-}
-
 void
 pp_flow_set_snapshot(struct pp_flow *flow, const struct pp_snapshot *snap)
 {
-    clear_servers(flow);
+    pp_servers_set(&flow->who, snap);
     flow->snapshot = snap;
-    for (uint32_t i = 0; snap && i < snap->servers.n; i++) {
-        struct pp_server *server = xmalloc(sizeof *server);
-
-        server->snap = &pp_snapshot_servers(snap)[i];
-        hmap_insert(&flow->servers, &server->node,
-                    hash_server(flow, server->snap->bridge,
-                                server->snap->mac));
-    }
-    for (uint32_t i = 0; snap && i < snap->slots.n; i++) {
-        struct pp_server_slot *slot = xmalloc(sizeof *slot);
-
-        slot->snap = &pp_snapshot_slots(snap)[i];
-        hmap_insert(&flow->slots, &slot->node,
-                    hash_2words(slot->snap->server, slot->snap->slot));
-    }
 }
 
-/* True if frames of 'slot' come from the port of 'server'.  Anyone can send
- * from its MAC address. */
 static bool
-is_from(const struct pp_flow *flow, const struct pp_snap_server *server,
-        uint16_t slot)
+is_syn(const struct pp_packet *pkt)
 {
-    const struct pp_server_slot *s;
-
-    if (!server->slot || server->slot == slot) {
-        return true;
-    }
-    HMAP_FOR_EACH_WITH_HASH (s, node, hash_2words(server->id, slot),
-                             &flow->slots) {
-        if (s->snap->server == server->id && s->snap->slot == slot) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct pp_snap_server *
-find_server(const struct pp_flow *flow, uint32_t bridge,
-            const uint8_t mac_bytes[6])
-{
-    const struct pp_server *server;
-    struct eth_addr mac;
-
-    memcpy(&mac, mac_bytes, sizeof mac);
-    HMAP_FOR_EACH_WITH_HASH (server, node, hash_server(flow, bridge, mac),
-                             &flow->servers) {
-        if (server->snap->bridge == bridge
-            && eth_addr_equals(server->snap->mac, mac)) {
-            return server->snap;
-        }
-    }
-    return NULL;
-}
-
-static const struct pp_snap_service *
-find_service(const struct pp_flow *flow, const struct pp_snap_server *server,
-             enum pp_transport transport, uint16_t port)
-{
-    const struct pp_snap_service *services
-        = pp_snapshot_services(flow->snapshot) + server->services.off;
-
-    for (uint32_t i = 0; i < server->services.n; i++) {
-        if (services[i].port == port && services[i].transport == transport) {
-            return &services[i];
-        }
-    }
-    return NULL;
+    return (pkt->flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN;
 }
 
 static void
@@ -241,28 +147,81 @@ pp_flow_destroy(struct pp_flow *flow, struct pp_stream *st)
 {
     pp_flow_clear(flow, st);
     hmap_destroy(&flow->conns);
-    clear_servers(flow);
-    hmap_destroy(&flow->servers);
-    hmap_destroy(&flow->slots);
+    pp_servers_destroy(&flow->who);
 }
 
+/* The connection of 'head', unpacked. */
 static struct pp_conn *
-find_conn(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash)
+open_conn(struct pp_flow *flow, struct pp_conn_head *head)
+{
+    struct pp_conn *conn;
+
+    if (!head->packed) {
+        return conn_of(head);
+    }
+    conn = pp_unpack(head);
+    replace(flow, head, &conn->head);
+    return conn;
+}
+
+/* Sets 'heads' to those with 'key'; returns how many there are. */
+static size_t
+find_heads(const struct pp_flow *flow, const struct pp_conn_key *key,
+           uint32_t hash, struct pp_conn_head *heads[PP_ALIKE_MAX])
 {
     struct pp_conn_head *head;
+    size_t n = 0;
 
     HMAP_FOR_EACH_WITH_HASH (head, node, hash, &flow->conns) {
         if (!memcmp(&head->key, key, sizeof *key)) {
-            if (head->packed) {
-                struct pp_conn *conn = pp_unpack(head);
-
-                replace(flow, head, &conn->head);
-                return conn;
+            heads[n++] = head;
+            if (n >= PP_ALIKE_MAX) {
+                break;
             }
-            return conn_of(head);
         }
     }
-    return NULL;
+    return n;
+}
+
+/* Does 'pkt' say what VLAN its direction is in?  A server's SYN or refusal may
+ * not be its last word. */
+static bool
+tells_vlan(enum pp_dir dir, const struct pp_packet *pkt)
+{
+    return (dir == PP_TO_SERVER
+            || (pkt->flags & (PP_TCP_ACK | PP_TCP_RST)) == PP_TCP_ACK);
+}
+
+/* Which of the connections with 'key' does 'pkt', in direction 'dir' and VLAN
+ * 'vlan', belong to?  Sets '*connp' if to one. */
+static enum pp_alike
+find_conn(struct pp_flow *flow, const struct pp_snap_server *server,
+          const struct pp_conn_key *key, uint32_t hash, enum pp_dir dir,
+          const struct pp_packet *pkt, struct pp_conn **connp)
+{
+    uint16_t vlan = pp_servers_vlan(&flow->who, key->bridge, pkt->slot);
+    struct pp_conn_head *heads[PP_ALIKE_MAX];
+    size_t n = find_heads(flow, key, hash, heads);
+    enum pp_alike alike = PP_ALIKE_THIS;
+    size_t i = 0;
+
+    if (server->in_vlans) {
+        /* A slot that is new reaches the switch and us at about the same
+         * time. */
+        alike = (vlan ? pp_alike(heads, n, dir, vlan, pkt, &i)
+                 : PP_ALIKE_DROP);
+    } else if (!n) {
+        alike = (dir == PP_TO_SERVER && is_syn(pkt) ? PP_ALIKE_NEW
+                 : PP_ALIKE_NONE);
+    }
+    *connp = NULL;
+    if (alike == PP_ALIKE_THIS) {
+        *connp = open_conn(flow, heads[i]);
+        if (vlan && tells_vlan(dir, pkt)) {
+            (*connp)->half[dir].vlan = vlan;
+        }
+    }
+    return alike;
 }
 
 static enum pp_lru
@@ -406,12 +365,33 @@ new_conn(struct pp_flow *flow, struct pp_stream *st,
     return conn;
 }
 
+/* A new connection for 'pkt', a SYN to 'service', or NULL if there is no room
+ * for it. */
+static struct pp_conn *
+begin_conn(struct pp_flow *flow, struct pp_stream *st,
+           const struct pp_conn_key *key, uint32_t hash,
+           const struct pp_packet *pkt, const struct pp_snap_service *service)
+{
+    struct pp_conn *conn = new_conn(flow, st, key, hash,
+                                    pp_proxies[service->proxy]);
+
+    if (conn) {
+        conn->half[PP_TO_SERVER].vlan = pp_servers_vlan(
+            &flow->who, key->bridge, pkt->slot);
+        conn->serial = flow->snapshot->serial;
+        conn->service = (uint32_t) (service
+                                    - pp_snapshot_services(flow->snapshot));
+    }
+    return conn;
+}
+
 enum pp_flow_result
 pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
         const struct pp_packet *pkt, struct pp_conn **connp,
         enum pp_dir *dirp, const struct pp_snap_service **servicep)
 {
     enum pp_flow_result result = PP_FLOW_OTHER;
+    const struct pp_servers *who = &flow->who;
 
     if (!flow->snapshot) {
         return PP_FLOW_OTHER;
@@ -419,32 +399,29 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
     for (int dir = 0; dir < 2; dir++) {
         bool to_server = dir == PP_TO_SERVER;
         const struct pp_snap_server *server
-            = find_server(flow, bridge, to_server ? pp_packet_eth_dst(pkt)
-                          : pp_packet_eth_src(pkt));
+            = pp_servers_find(who, bridge, to_server ? pp_packet_eth_dst(pkt)
+                              : pp_packet_eth_src(pkt));
         const struct pp_snap_service *service
-            = server ? find_service(flow, server, PP_TCP, to_server
-                                    ? pkt->dst_port : pkt->src_port) : NULL;
+            = server ? pp_servers_service(flow->snapshot, server, PP_TCP,
+                                          to_server ? pkt->dst_port
+                                          : pkt->src_port) : NULL;
         struct pp_conn_key key;
+        enum pp_alike alike;
         uint32_t hash;
 
-        if (!server || (!to_server && !is_from(flow, server, pkt->slot))) {
+        if (!server || (!to_server
+                        && !pp_servers_is_from(who, server, pkt->slot))) {
             continue;
         }
         make_key(&key, server, pkt, dir);
         hash = hash_bytes(&key, sizeof key, flow->basis);
-        *connp = find_conn(flow, &key, hash);
+        alike = find_conn(flow, server, &key, hash, dir, pkt, connp);
         if (!*connp && !service) {
             continue;
-        }
-        if (!*connp && to_server
-            && (pkt->flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
-            *connp = new_conn(flow, st, &key, hash,
-                              pp_proxies[service->proxy]);
-            if (*connp) {
-                (*connp)->serial = flow->snapshot->serial;
-                (*connp)->service = (uint32_t) (
-                    service - pp_snapshot_services(flow->snapshot));
-            }
+        } else if (alike == PP_ALIKE_DROP) {
+            return PP_FLOW_DROP;
+        } else if (alike == PP_ALIKE_NEW) {
+            *connp = begin_conn(flow, st, &key, hash, pkt, service);
         }
         if (*connp || result == PP_FLOW_OTHER) {
             *dirp = dir;
@@ -461,10 +438,25 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
 const struct pp_snap_server *
 pp_flow_server(const struct pp_flow *flow, const struct pp_conn *conn)
 {
-    return (flow->snapshot
-            ? find_server(flow, conn->head.key.bridge,
-                          conn->half[PP_TO_SERVER].eth)
-            : NULL);
+    return pp_servers_find(&flow->who, conn->head.key.bridge,
+                           conn->half[PP_TO_SERVER].eth);
+}
+
+/* False if there is a connection with 'key' from VLAN 'vlan', or no room for
+ * one more. */
+static bool
+may_add(struct pp_flow *flow, const struct pp_conn_key *key, uint32_t hash,
+        uint16_t vlan)
+{
+    struct pp_conn_head *heads[PP_ALIKE_MAX];
+    size_t n = find_heads(flow, key, hash, heads);
+
+    for (size_t i = 0; i < n; i++) {
+        if (open_conn(flow, heads[i])->half[PP_TO_SERVER].vlan == vlan) {
+            return false;
+        }
+    }
+    return n < PP_ALIKE_MAX;
 }
 
 struct pp_conn *
@@ -498,10 +490,12 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     key.bridge = (uint16_t) server->bridge;
     key.server = server->id;
     hash = hash_bytes(&key, sizeof key, flow->basis);
-    service = find_service(flow, server, PP_TCP, key.service_port);
-    conn = (find_conn(flow, &key, hash) ? NULL
-            : new_conn(flow, st, &key, hash,
-                       pp_proxies[service ? service->proxy : 0]));
+    service = pp_servers_service(snap, server, PP_TCP, key.service_port);
+    if (!may_add(flow, &key, hash, head->client_vlan)) {
+        return NULL;
+    }
+    conn = new_conn(flow, st, &key, hash,
+                    pp_proxies[service ? service->proxy : 0]);
     if (conn) {
         conn->met = true;
     }
@@ -514,15 +508,15 @@ pp_flow_datagram(const struct pp_flow *flow, uint32_t bridge,
                  const struct pp_snap_server **serverp)
 {
     const struct pp_snap_server *server
-        = (flow->snapshot ? find_server(flow, bridge, pp_packet_eth_dst(pkt))
-           : NULL);
+        = pp_servers_find(&flow->who, bridge, pp_packet_eth_dst(pkt));
 
     *serverp = server;
     if (!server) {
         return NULL;
     }
     make_key(key, server, pkt, PP_TO_SERVER);
-    return find_service(flow, server, PP_UDP, pkt->dst_port);
+    return pp_servers_service(flow->snapshot, server, PP_UDP,
+                              pkt->dst_port);
 }
 
 const struct pp_snap_service *
@@ -538,8 +532,8 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 
         for (uint32_t i = 0; i < snap->servers.n && !service; i++) {
             if (servers[i].id == conn->head.key.server) {
-                service = find_service(flow, &servers[i], PP_TCP,
-                                       conn->head.key.service_port);
+                service = pp_servers_service(snap, &servers[i], PP_TCP,
+                                             conn->head.key.service_port);
             }
         }
         conn->serial = snap->serial;

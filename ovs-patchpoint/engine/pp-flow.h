@@ -5,14 +5,16 @@
 
 /* Flow: which connection of which server does a packet belong to?
  *
- * The key is the server (bridge, VM's interface), the VLAN and the 5-tuple, so
- * that tenants with the same addresses never meet. */
+ * The key is the server (bridge, VM's interface), an inner VLAN tag and the
+ * 5-tuple, so that tenants with the same addresses never meet.  Of a server
+ * that is in several VLANs, connections may share a key (pp-alike.h). */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "engine/pp-conn.h"
 #include "engine/pp-packet.h"
+#include "engine/pp-servers.h"
 #include "engine/pp-snapshot.h"
 #include "openvswitch/hmap.h"
 
@@ -64,8 +66,7 @@ struct pp_flow {
                                          * for PP_QUIET_MS, and packed if
                                          * that is possible. */
     uint32_t n_lru[PP_N_LRU];   /* How many there are. */
-    struct hmap servers;        /* By bridge and MAC. */
-    struct hmap slots;          /* More slots of servers, by both. */
+    struct pp_servers who;
     const struct pp_snapshot *snapshot; /* Or NULL. */
     uint32_t basis;             /* For hashes that nobody can foresee. */
     uint64_t memory;            /* Bytes of the connections, as the allocator
@@ -87,12 +88,13 @@ enum pp_flow_result {
     PP_FLOW_CONN,               /* A followed connection. */
     PP_FLOW_MIDSTREAM,          /* A service's, but not followed. */
     PP_FLOW_OTHER,              /* No service's. */
+    PP_FLOW_DROP,               /* Nobody can tell which connection's. */
 };
 
 /* Finds the connection that 'pkt', from bridge 'bridge', belongs to, or makes
  * one for a SYN to a service; at the bound another one makes room for it, or
- * it is not followed.  Sets '*dir' and '*service' too unless it is
- * PP_FLOW_OTHER. */
+ * it is not followed.  Sets '*dir' and '*service' too if it is PP_FLOW_CONN or
+ * PP_FLOW_MIDSTREAM. */
 enum pp_flow_result pp_flow(struct pp_flow *, struct pp_stream *,
                             uint32_t bridge, const struct pp_packet *,
                             struct pp_conn **, enum pp_dir *dir,

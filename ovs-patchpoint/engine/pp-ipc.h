@@ -25,7 +25,7 @@
 
 #include "pp-snapshot.h"
 
-#define PP_IPC_VERSION 2
+#define PP_IPC_VERSION 3
 #define PP_IPC_MAX 4096         /* Longest message, in bytes. */
 
 enum pp_ipc_type {
@@ -155,7 +155,9 @@ struct pp_ipc_conn {
     uint32_t held;              /* Bytes held now. */
     uint32_t corrections;       /* So far on this connection. */
     uint32_t idle_ms;
-    uint32_t cut;               /* Is it cut through? */
+    uint16_t cut;               /* Is it cut through? */
+    uint16_t vlan;              /* The client's frames are in; 0: none, or not
+                                 * known. */
 };
 
 enum pp_correction_kind {
@@ -219,6 +221,7 @@ struct pp_ipc_event {
     PP_COUNTER(flow_evicted_idle, "idle ones that made room")               \
     PP_COUNTER(flow_table_full, "connections not followed: table full")     \
     PP_COUNTER(flow_reused, "connections that took over an old one's key")  \
+    PP_COUNTER(flow_vlan_drops, "frames that may be another VLAN's")        \
     /* cut-through */                                                       \
     PP_COUNTER(cut_through, "connections that left the engine")             \
     PP_COUNTER(cut_back, "of them, led back to it")                         \

@@ -288,6 +288,7 @@ new_record(struct pp_ledger *ledger, struct pp_stream *st,
     head->pinned = false;
     body_of(record)->n_blocks = 0;
     head->vlan = conn->head.key.vlan;
+    head->client_vlan = conn->half[PP_TO_SERVER].vlan;
     head->since = st->now;
     memset(&head->client, 0, sizeof head->client);
     head->client.ip = conn->head.key.client;
@@ -415,6 +416,7 @@ half_is_good(const struct pp_half *half)
 {
     return (half->wscale >= -1 && half->wscale <= 14 && half->has_isn
             && half->slot < 4096 && half->vlan_tci < 4096
+            && half->vlan <= 4096
             && (int64_t) half->in_next >= 0 && (int64_t) half->acked >= 0
             && (int64_t) half->sent >= 0 && (int64_t) half->end >= 0);
 }

@@ -32,7 +32,7 @@ struct pp_counters;
 struct pp_snap_server;
 struct pp_stream;
 
-#define PP_LEDGER_MAGIC 0x50504c31u
+#define PP_LEDGER_MAGIC 0x50504c32u
 #define PP_LEDGER_RECORDS 4096
 #define PP_LEDGER_RECORD_SIZE 4096
 #define PP_LEDGER_BLOCKS 2048   /* For bytes that a record has no room for. */
@@ -43,12 +43,12 @@ struct pp_ledger_head {
     uint32_t seq;               /* Odd while it is being written. */
     uint8_t used;
     uint8_t pinned;
-    uint16_t vlan;
+    uint16_t vlan;              /* An inner tag's. */
     uint64_t since;             /* Made then: ms, monotonic. */
     struct pp_ipc_addr client;
     struct pp_ipc_addr service;
     struct eth_addr mac;        /* The server's... */
-    uint16_t pad;
+    uint16_t client_vlan;       /* As in the client's struct pp_half. */
     char server[PP_NAME_LEN];   /* ...and its interface's name. */
 };
 

@@ -450,7 +450,8 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
         result = pp_flow(&pl->flow, &pl->stream, bridge, pkt, &conn, &dir,
                          &service);
     }
-    if (result != PP_FLOW_OTHER && dir == PP_TO_SERVER && pkt->leads_on) {
+    if ((result == PP_FLOW_CONN || result == PP_FLOW_MIDSTREAM)
+        && dir == PP_TO_SERVER && pkt->leads_on) {
         /* The VM may put another of its addresses in place of this one: of
          * which connection it is only the VM knows. */
         pl->counters->packet_in_leads_on++;
@@ -468,6 +469,10 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
 
     case PP_FLOW_MIDSTREAM:
         run_midstream(pl, pkt, datagram, service);
+        break;
+
+    case PP_FLOW_DROP:
+        pl->counters->flow_vlan_drops++;
         break;
 
     case PP_FLOW_OTHER:
@@ -562,6 +567,7 @@ list_conn(void *l_, const struct pp_conn *conn)
         .corrections = conn->inspect.corrections,
         .idle_ms = (uint32_t) (l->now - conn->head.used),
         .cut = conn->cut != 0,
+        .vlan = (uint16_t) (MAX(conn->half[PP_TO_SERVER].vlan, 1) - 1),
     };
 
     fill_ends(&c.client, &c.service, conn);

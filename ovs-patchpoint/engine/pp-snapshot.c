@@ -110,6 +110,14 @@ pp_snapshot_check(const void *data, size_t size)
             return "a server's bridge or name is out of range";
         }
     }
+    for (uint32_t i = 0; i < snap->slots.n; i++) {
+        const struct pp_snap_slot *slot = &pp_snapshot_slots(snap)[i];
+
+        if (slot->bridge >= PP_BRIDGES_MAX || slot->slot > PP_VID_MAX
+            || slot->vlan > PP_VID_MAX) {
+            return "a slot's bridge, number or VLAN is out of range";
+        }
+    }
     for (uint32_t i = 0; i < snap->services.n; i++) {
         error = check_service(snap, &pp_snapshot_services(snap)[i], program);
         if (error) {

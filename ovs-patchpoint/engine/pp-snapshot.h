@@ -19,9 +19,11 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 3
+#define PP_SNAPSHOT_VERSION 4
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
+
+#define PP_VID_MAX 4095
 
 #define PP_CUTS_MAX 4096        /* Connections that are cut through. */
 
@@ -57,20 +59,28 @@ struct pp_snapshot {
 
 /* A protected interface of a VM. */
 struct pp_snap_server {
-    uint32_t id;                /* Stable while the server is known. */
+    uint32_t id;                /* Not 0; stable while the server is known. */
     uint32_t bridge;            /* As in PP_IPC_TAP. */
     struct eth_addr mac;
     uint16_t slot;              /* VID that says "from this port" of untagged
                                  * frames; 0: frames have no slots. */
     struct pp_snap_part services;   /* Indexes into 'services'. */
     char name[PP_NAME_LEN];     /* Interface name, for people. */
+    uint8_t in_vlans;           /* 1: its frames come in more than one VLAN, so
+                                 * that it may have the same addresses and
+                                 * ports in several; else 0. */
+    uint8_t pad[7];
 };
 
-/* One more slot of a server's: of its port's frames in some VLAN. */
+/* What a slot says of the frames that have it. */
 struct pp_snap_slot {
-    uint32_t server;            /* Its id. */
+    uint32_t bridge;            /* As in PP_IPC_TAP. */
+    uint32_t server;            /* Id of the server whose port they come from;
+                                 * 0: another port. */
     uint16_t slot;
-    uint16_t pad;
+    uint16_t vlan;              /* Their VLAN: that of their tag, or else of
+                                 * their port; 0: none. */
+    uint32_t pad;
 };
 
 /* A protected port of a server. */

@@ -65,6 +65,7 @@ static void
 start_anew(struct pp_stream *st, struct pp_conn *conn)
 {
     struct pp_half *to = &conn->half[PP_TO_SERVER];
+    uint16_t from_vlan = conn->half[PP_FROM_SERVER].vlan;
     struct pp_half old = *to;
 
     st->counters->flow_reused++;
@@ -87,6 +88,8 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     to->slot = old.slot;
     to->tpid = old.tpid;
     to->vlan_tci = old.vlan_tci;
+    to->vlan = old.vlan;
+    conn->half[PP_FROM_SERVER].vlan = from_vlan;
     memcpy(to->eth, old.eth, sizeof to->eth);
     to->ttl = old.ttl;
     to->tos = old.tos;

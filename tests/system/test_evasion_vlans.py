@@ -157,9 +157,9 @@ class Trunk(Vlans):
     @classmethod
     def furnish(cls):
         lab = cls.lab
-        inner = lab.add_bridge("in")
-        cls.port, far = lab.add_link("t", bridge=lab.bridge)
-        lab.vsctl("add-port", inner, far)
+        cls.inner = inner = lab.add_bridge("in")
+        cls.port, cls.far = lab.add_link("t", bridge=lab.bridge)
+        lab.vsctl("add-port", inner, cls.far)
         clients = [cls.add_client("c%d" % vlan, vlan, "tag=%d" % vlan)
                    for vlan in (10, 20)]
         # This one's port is in all VLANs.
@@ -168,11 +168,27 @@ class Trunk(Vlans):
             Tenant(lab, cls.add("v%d" % vlan, inner, "tag=%d" % vlan),
                    client, vlan if vlan == 30 else None)
             for vlan, client in zip((10, 20, 30), clients)]
+        cls.tenants.append(cls.translated())
         lab.vsctl("set", "Interface", cls.port,
                   "external_ids:attached-mac=\"%s\"" % MAC)
         lab.vsctl("set", "Interface", cls.port,
                   "external_ids:patchpoint-policy=" + PATCH,
                   "external_ids:patchpoint-mode=off")
+
+    @classmethod
+    def translated(cls):
+        """One whose client is in VLAN 41 and whose server is in VLAN 40: a
+        controller leads the frames from one to the other."""
+        lab = cls.lab
+        client = cls.add_client("c41", 41, "tag=41")
+        near, far = (lab.get("Interface", name, "ofport")
+                     for name in (client.ifname, cls.port))
+        for flow in ("in_port=%s actions=push_vlan:0x8100,"
+                     "set_field:4136->vlan_vid,output:%s" % (near, far),
+                     "in_port=%s,dl_vlan=40 actions=pop_vlan,output:%s"
+                     % (far, near)):
+            lab.ofctl("add-flow", lab.bridge, "priority=7," + flow)
+        return Tenant(lab, cls.add("v40", cls.inner, "tag=40"), client)
 
     def setUp(self):
         self.mode("off")
@@ -215,23 +231,62 @@ class Trunk(Vlans):
         self.other_first(a, b, 4200)
         self.assertTrue(a.seen())
 
-    # Known not to hold: the engine knows the VLAN of a frame by its slot
-    # alone, and the slot is not in a connection's key, so that two connections
-    # of one VM are taken for one if they differ in nothing but their VLAN.
-
-    @unittest.expectedFailure
     def test_two_at_once(self):
         "connections of the same ports and numbers do not disturb each other"
         self.mode("enforce")
         self.two_at_once(*self.tenants[:2])
+        rows = [row.split() for row in self.lab.appctl(
+            "conn/list", target="ovs-patchpointd").stdout.splitlines()
+            if row.startswith(SOURCE + ":4100 ")]
+        self.assertEqual(sorted(word for row in rows for word in row
+                                if word.startswith("vlan=")),
+                         ["vlan=10", "vlan=20"])
 
-    @unittest.expectedFailure
     def test_other_first(self):
         "what passes in one VLAN is not taken for what was said in the other"
         self.mode("enforce")
         a, b = self.tenants[:2]
         self.other_first(a, b, 4201)
         self.assertFalse(a.seen())
+
+    def test_two_vlans(self):
+        "a connection that a controller leads back by another VLAN than there"
+        a, b = self.tenants[3], self.tenants[0]
+        a.send_exploit(4400)
+        self.assertTrue(a.seen())
+        self.mode("enforce")
+        # The first frame from the server in its VLAN is sent again.
+        for port in 4401, 4402:
+            a.send_exploit(port)
+            self.assertFalse(a.seen())
+        self.two_at_once(a, b, 4403)
+        self.other_first(a, b, 4404)
+        self.assertFalse(a.seen())
+        self.other_first(b, a, 4405)
+        self.assertFalse(b.seen())
+
+    def test_one_host(self):
+        "a VM that takes frames from any VLAN: nothing gets in by another one"
+        a, b = self.tenants[:2]
+        flow = "priority=7,in_port=%s,dl_vlan=20" % self.lab.get(
+            "Interface", self.far, "ofport")
+        self.lab.ofctl("add-flow", self.inner, flow
+                       + " actions=set_field:4106->vlan_vid,NORMAL")
+        self.addCleanup(self.lab.ofctl, "--strict", "del-flows", self.inner,
+                        flow)
+        for i, mode in enumerate(("off", "enforce")):
+            self.mode(mode)
+            for with_syn in False, True:
+                port = 4500 + 2 * i + with_syn
+                peer = a.peer(port)
+                peer.open()
+                other = b.peer(port)
+                if with_syn:
+                    other.send(b"", flags=rawtcp.SYN, seq=peer.isn)
+                other.send(EXPLOIT, seq=peer.nxt, ack=peer.rcv)
+                other.pump(1, lambda: evasion.asked(a.server.lines()))
+                self.assertEqual(a.seen(), mode == "off")
+                peer.send(b"", flags=rawtcp.RST | rawtcp.ACK)
 
 
 if __name__ == "__main__":

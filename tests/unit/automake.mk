@@ -26,7 +26,8 @@ UNIT_SUITES = \
 	tests/unit/test-state \
 	tests/unit/test-stream \
 	tests/unit/test-timers \
-	tests/unit/test-udp
+	tests/unit/test-udp \
+	tests/unit/test-vlans
 
 # What suites share.
 check_LIBRARIES += tests/unit/libpp-test.a

@@ -167,6 +167,30 @@ driver_reset(struct driver *d)
     driver_pass_time(d, 0);
 }
 
+void
+driver_set_slots(struct driver *d, const struct pp_snap_slot *slots,
+                 uint32_t n, bool in_vlans)
+{
+    struct pp_snapshot *old = d->snap;
+    struct pp_snap_server *server;
+    struct ofpbuf b;
+
+    ofpbuf_init(&b, old->size);
+    ofpbuf_put(&b, old, old->size);
+    ofpbuf_put_zeros(&b, PAD_SIZE(b.size, 8));
+    old->slots = put_part(&b, slots, n * sizeof *slots, n);
+    old->size = b.size;
+    memcpy(b.data, old, sizeof *old);
+    d->snap = xmemdup(b.data, b.size);
+    ofpbuf_uninit(&b);
+    d->snap->serial++;
+    server = CONST_CAST(struct pp_snap_server *, pp_snapshot_servers(d->snap));
+    server->in_vlans = in_vlans;
+    ENSURE(!pp_snapshot_check(d->snap, d->snap->size));
+    pp_pipeline_set_snapshot(d->pl, d->snap);
+    free(old);
+}
+
 struct pp_snap_service
 driver_service(const char *name)
 {

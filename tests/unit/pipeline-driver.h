@@ -61,6 +61,11 @@ void driver_destroy(struct driver *);
  * stay. */
 void driver_reset(struct driver *);
 
+/* Puts a snapshot in force that is the same but for its slots, 'n' at 'slots',
+ * and for whether the server is in several VLANs. */
+void driver_set_slots(struct driver *, const struct pp_snap_slot *slots,
+                      uint32_t n, bool in_vlans);
+
 /* A service of proxy 'name' on TCP port 80. */
 struct pp_snap_service driver_service(const char *name);
 
