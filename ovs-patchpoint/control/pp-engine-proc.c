@@ -377,6 +377,16 @@ engine_failed(struct pp_control *ctl, char *why)
     set_state(e, PP_ENGINE_WAITING);
 }
 
+void
+pp_engine_replace(struct pp_control *ctl, char *why)
+{
+    if (ctl->engine->pid > 0) {
+        engine_failed(ctl, why);
+    } else {
+        free(why);
+    }
+}
+
 /* Sends a message, with descriptor 'fd' unless it is -1.  Returns 0 or an
  * errno value; EAGAIN: no room now. */
 static int

@@ -49,6 +49,9 @@ bool pp_engine_holds_flows(const struct pp_engine *);
  * is no room for that now. */
 bool pp_engine_send_uncut(struct pp_engine *, struct pp_ipc_uncut *);
 
+/* Ends the engine, if there is one, and starts another.  Takes over 'why'. */
+void pp_engine_replace(struct pp_control *, char *why);
+
 /* The engine is to let go of a bridge's tap. */
 void pp_engine_detach(struct pp_control *, uint32_t bridge, const char *tap);
 

@@ -106,15 +106,21 @@ static void
 write_line(const char *line, size_t n)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
+    ssize_t done;
     int fd;
 
     if (!file_name) {
         return;
     }
     fd = open(file_name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0 || write(fd, line, n) != (ssize_t) n) {
+    done = fd < 0 ? -1 : write(fd, line, n);
+    if (done != (ssize_t) n) {
         VLOG_ERR_RL(&rl, "%s: cannot write an event: %s", file_name,
-                    ovs_strerror(errno));
+                    ovs_strerror(done < 0 ? errno : ENOSPC));
+    }
+    if (done > 0 && done != (ssize_t) n) {
+        /* No line is left half written. */
+        ignore(ftruncate(fd, lseek(fd, 0, SEEK_CUR) - done));
     }
     if (fd >= 0) {
         close(fd);

@@ -56,6 +56,9 @@ VLOG_DEFINE_THIS_MODULE(pp_tap);
 /* Retry when the device or the port could not be made. */
 #define RETRY_MS 2000
 
+/* How often to look whether the device is still there. */
+#define LOOK_MS 300
+
 /* How long to wait for ovs-vswitchd to let go of a device. */
 #define LET_GO_MS 3000
 
@@ -307,8 +310,58 @@ make_device(struct pp_bridge *br, struct pp_tap *tap)
     }
     set_error(tap, NULL);
     tap->made = true;
+    tap->ifindex = if_nametoindex(tap->name);
+    tap->next_look = time_msec() + LOOK_MS;
     VLOG_INFO("bridge %s: made tap device %s, MTU %d",
               br->name, tap->name, tap->mtu);
+}
+
+/* Device or port was deleted by somebody else: the switch has led traffic
+ * past the engine, which has missed bytes of its connections.  Another engine
+ * goes on with those that were corrected, and lets the others pass. */
+static void
+lost(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap,
+     const char *what)
+{
+    VLOG_WARN("bridge %s: %s %s was deleted by somebody else; making it again",
+              br->name, what, tap->name);
+    tap->ofport = 0;
+    pp_engine_replace(ctl, xasprintf("%s %s was deleted", what, tap->name));
+}
+
+/* Has somebody else deleted the device?  Then the switch's socket is dead too:
+ * it would not see what a new device of the same name sends until the port was
+ * off the switch. */
+static void
+look_for_device(struct pp_control *ctl, struct pp_bridge *br,
+                struct pp_tap *tap)
+{
+    unsigned int ifindex;
+
+    if (!tap->made || time_msec() < tap->next_look) {
+        return;
+    }
+    tap->next_look = time_msec() + LOOK_MS;
+    ifindex = if_nametoindex(tap->name);
+    if (ifindex ? ifindex != tap->ifindex : errno == ENODEV) {
+        lost(ctl, br, tap, "tap device");
+        tap->made = false;
+        tap->again = true;
+        tap->gone_deadline = 0;
+    }
+}
+
+/* Has ovs-vswitchd let go of the device, whose port is out of the
+ * database? */
+static bool
+is_let_go(const struct pp_control *ctl, struct pp_tap *tap)
+{
+    if (!tap->gone_deadline) {
+        tap->gone_cfg = ctl->ovs ? ctl->ovs->next_cfg : 0;
+        tap->gone_deadline = time_msec() + LET_GO_MS;
+    }
+    return (!ctl->ovs || ctl->ovs->cur_cfg >= tap->gone_cfg
+            || time_msec() >= tap->gone_deadline);
 }
 
 static void
@@ -364,6 +417,24 @@ del_port(struct pp_control *ctl, struct pp_bridge *br,
                             &ovsrec_open_vswitch_col_next_cfg, false);
 }
 
+/* Takes the port of a device that was deleted off the switch.  Returns true
+ * when both can be made again. */
+static bool
+is_off(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap)
+{
+    const struct pp_iface *ours = find_iface(br, tap->name);
+
+    if (ours) {
+        if (ctl->txn) {
+            del_port(ctl, br, ours);
+        }
+    } else if (is_let_go(ctl, tap)) {
+        tap->again = false;
+        tap->retry = LLONG_MIN;
+    }
+    return !tap->again;
+}
+
 static void
 tap_want(struct pp_control *ctl, struct pp_bridge *br)
 {
@@ -380,6 +451,10 @@ tap_want(struct pp_control *ctl, struct pp_bridge *br)
         }
     }
     tap->removing = false;
+    look_for_device(ctl, br, tap);
+    if (tap->again && !is_off(ctl, br, tap)) {
+        return;
+    }
     make_device(br, tap);
     keep_mtu(br, tap);
     if (!tap->made) {
@@ -388,7 +463,9 @@ tap_want(struct pp_control *ctl, struct pp_bridge *br)
 
     ours = find_iface(br, tap->name);
     if (!ours) {
-        tap->ofport = 0;
+        if (tap->ofport) {
+            lost(ctl, br, tap, "port");
+        }
         if (ctl->txn) {
             add_port(ctl, br, tap);
         }
@@ -453,14 +530,12 @@ tap_unwant(struct pp_control *ctl, struct pp_bridge *br)
     if (!tap) {
         return;
     }
-    if (!tap->removing || !tap->gone_deadline) {
+    if (!tap->removing) {
         tap->removing = true;
-        tap->ofport = 0;
-        tap->gone_cfg = ctl->ovs ? ctl->ovs->next_cfg : 0;
-        tap->gone_deadline = time_msec() + LET_GO_MS;
+        tap->gone_deadline = 0;
     }
-    if (ctl->ovs && ctl->ovs->cur_cfg < tap->gone_cfg
-        && time_msec() < tap->gone_deadline) {
+    tap->ofport = 0;
+    if (!is_let_go(ctl, tap)) {
         return;
     }
     pp_engine_detach(ctl, br->number, tap->name);
@@ -499,10 +574,13 @@ pp_tap_wait(struct pp_control *ctl)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (br->tap && br->tap->removing && br->tap->gone_deadline) {
+        if (br->tap && (br->tap->removing || br->tap->again)
+            && br->tap->gone_deadline) {
             poll_timer_wait_until(br->tap->gone_deadline);
         } else if (br->tap && br->tap->error) {
             poll_timer_wait_until(br->tap->retry);
+        } else if (br->tap && br->tap->made) {
+            poll_timer_wait_until(br->tap->next_look);
         }
     }
 }

@@ -19,8 +19,12 @@ struct pp_tap {
     char *error;                /* Why it cannot be had; else NULL. */
     uint16_t ofport;            /* 0: the switch has not made it yet. */
     bool made;                  /* The device is ours. */
+    unsigned int ifindex;       /* Of the device that was made. */
+    long long int next_look;    /* When to look whether it is still there. */
     bool attached;              /* The engine has its queue. */
     bool removing;
+    bool again;                 /* The device was deleted: the port goes, and
+                                 * then both are made again. */
     int mtu;                    /* As set. */
     long long int retry;        /* When to try again, or LLONG_MIN. */
     int64_t gone_cfg;           /* Database configuration without it. */
