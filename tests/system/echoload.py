@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Load for faults.py: connections on which every byte is checked
+"""Load for faults.py and soak.py: connections on which every byte is checked
 at both ends, and which notice how long nothing came.
 
     echoload.py ADDRESS PORT

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The program behind "./quickstart faults", on some of the faults: what it
-measures and writes."""
+"""The programs behind "./quickstart faults" and "./quickstart soak", on the
+faults that take the least time: what they measure and write."""
 
 import json
 import os
@@ -64,6 +64,21 @@ class Faults(unittest.TestCase):
         self.assertEqual(code, 2)
         self.assertIn("earthquake: no such fault", out)
         self.assertIsNone(rows)
+
+
+class Soak(unittest.TestCase):
+    def test_short(self):
+        "a short run: nothing fails, all that is inspected is corrected"
+        code, out, r = run("soak.py", "--seed", "5", "15")
+        self.assertEqual(code, 0, out)
+        self.assertEqual(r["failed"], 0)
+        self.assertGreater(r["requests"], 1000)
+        self.assertGreater(r["exploits"], 500)
+        self.assertEqual(r["corrected"] + r["uninspected"], r["exploits"])
+        self.assertGreater(sum(r["events"].values()), 4)
+        for when in "memory_start_kb", "memory_end_kb":
+            self.assertGreater(r[when]["control"], 1000)
+            self.assertGreater(r[when]["engine"], 1000)
 
 
 if __name__ == "__main__":
