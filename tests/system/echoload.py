@@ -93,7 +93,8 @@ class Handler(socketserver.StreamRequestHandler):
         try:
             while self.one():
                 pass
-        except (OSError, ValueError):
+        except (OSError, ValueError, IndexError):
+            # The client notices.
             pass
 
     def one(self):
