@@ -190,6 +190,7 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     struct pp_half *half = &conn->half[dir];
     uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
     bool observed = dir == PP_FROM_SERVER;
+    bool far;
 
     st->counters->stream_out_of_order++;
     if (end <= half->decided) {
@@ -198,15 +199,21 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_pass(st, conn, dir, pkt, in);
         return;
     }
-    if (in > pp_stream_furthest(conn, dir)) {
-        st->counters->stream_out_of_window++;
-        return;
-    }
+    far = in > pp_stream_furthest(conn, dir);
+
     /* Twice: the other half of the room is for what is in order, which alone
      * lets these go again. */
-    if (!pp_may_hold(st, half, half->held_bytes + sizeof(struct pp_held)
-                     + pkt->len)) {
-        st->counters->stream_hold_full++;
+    if (far || !pp_may_hold(st, half, half->held_bytes + sizeof(struct pp_held)
+                            + pkt->len)) {
+        st->counters->stream_out_of_window += far;
+        st->counters->stream_hold_full += !far;
+        /* What went another way, while the switch had it do so, nobody sends
+         * again, and what is behind must get through. */
+        if (observed && !far && half->told > half->in_next) {
+            pp_stream_pass(st, conn, dir, pkt, in);
+        } else if (observed && far && !pp_stream_is_edited(conn)) {
+            pp_packet_out(pkt, st->out, st->counters);
+        }
         return;
     }
     half->high = MAX(half->high, end);
