@@ -537,7 +537,7 @@ apply_skip(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
     size_t now = (size_t) MIN(count, view->len);
     uint64_t decided = half->decided;
 
-    if (dir == PP_TO_SERVER) {
+    if (now && dir == PP_TO_SERVER) {
         /* The proxy saw these, and may have skipped them for what they
          * say. */
         pp_keep_append(st, half, pp_map(half, decided), view->base, now);
