@@ -136,7 +136,10 @@ check_delete(struct run *run, const struct pp_msg *msg, struct pp_span extent)
         parse = proxy->parse(state, other, PP_TO_SERVER, run->wants, &view,
                              &again);
     }
-    ASSERT(parse.status == PP_PARSE_MESSAGE && again.event == msg->event);
+    /* What FIN cut off may be no such message any more; the engine then resets
+     * the connection. */
+    ASSERT(view.eof || (parse.status == PP_PARSE_MESSAGE
+                        && again.event == msg->event));
 }
 
 static void
