@@ -412,14 +412,16 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     if (!conn->met && dir == PP_TO_SERVER) {
         pp_stream_meet(conn, pkt);
     }
-    if (fits(conn, dir, pkt, 0)) {
+    bool fit = fits(conn, dir, pkt, 0);
+
+    if (fit) {
         learn(half, pkt);
         half->dead = false;
     }
     if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
         && fits(conn, dir, pkt, OLD_MAX)) {
         half->tsval = pkt->tsval;
-    } else if (dir == PP_FROM_SERVER && pkt->ts && !fits(conn, dir, pkt, 0)) {
+    } else if (dir == PP_FROM_SERVER && pkt->ts && !fit) {
         conn->has_stray = true;
         conn->stray_seq = pkt->seq;
         conn->stray_tsval = pkt->tsval;
