@@ -123,6 +123,14 @@ enum pp_packet_kind pp_packet_parse(struct pp_packet *pkt,
                                     uint8_t *data, size_t len,
                                     struct pp_counters *);
 
+/* What a TCP segment without SYN takes of the sequence space: SEG.LEN of RFC
+ * 9293 3.4. */
+static inline uint32_t
+pp_packet_seg_len(const struct pp_packet *pkt)
+{
+    return pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+}
+
 /* Ethernet addresses of a parsed or other frame of at least 14 bytes. */
 static inline const uint8_t *
 pp_packet_eth_dst(const struct pp_packet *pkt)

@@ -410,7 +410,7 @@ pp_stream_closing_in(struct pp_stream *st, struct pp_conn *conn,
     struct pp_half *half = &conn->half[dir];
     uint64_t in = pp_offset(half, pkt->seq, half->in_next);
     uint64_t data_end = in + pkt->payload_len;
-    uint64_t end = data_end + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t end = in + pp_packet_seg_len(pkt);
 
     if (half->dead) {
         /* It did not get the RST, or its own did not end it. */

@@ -161,7 +161,7 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 {
     struct pp_half *half = &conn->half[dir];
     uint64_t out = pp_map(half, in);
-    uint64_t len = pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t len = pp_packet_seg_len(pkt);
     bool mapped;
 
     if (len || pp_before_start(in)) {
@@ -222,8 +222,7 @@ put_sack(struct pp_half *half, uint64_t recent, struct pp_segment *seg)
     struct pp_held *held;
 
     LIST_FOR_EACH_REVERSE (held, node, &half->early) {
-        uint64_t end = held->in + held->pkt.payload_len
-                       + !!(held->pkt.flags & PP_TCP_FIN);
+        uint64_t end = held->in + pp_packet_seg_len(&held->pkt);
 
         if (held->in <= half->told) {
             /* Its turn has come. */

@@ -123,7 +123,7 @@ fits(const struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt,
     const struct pp_half *half = &conn->half[dir];
     const struct pp_half *acked = &conn->half[!dir];
     uint64_t in = pp_offset(half, pkt->seq, half->in_next);
-    uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t end = in + pp_packet_seg_len(pkt);
     uint64_t out = pp_offset(acked, pkt->ack, acked->sent);
 
     return ((int64_t) (end + 1 + old) >= (int64_t) half->told
@@ -140,7 +140,7 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
          struct pp_packet *pkt, uint64_t in)
 {
     struct pp_half *half = &conn->half[dir];
-    uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t end = in + pp_packet_seg_len(pkt);
     uint64_t decided = (dir == PP_TO_SERVER ? pp_decided(half)
                         : half->in_next);
     const uint8_t *payload = pkt->data + pkt->payload;
@@ -188,7 +188,7 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
            struct pp_packet *pkt, uint64_t in)
 {
     struct pp_half *half = &conn->half[dir];
-    uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t end = in + pp_packet_seg_len(pkt);
     bool observed = dir == PP_FROM_SERVER;
     bool far;
 
@@ -342,7 +342,7 @@ take_payload(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 {
     struct pp_half *half = &conn->half[dir];
     uint64_t in = pp_offset(half, pkt->seq, half->in_next);
-    uint64_t end = in + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t end = in + pp_packet_seg_len(pkt);
 
     st->dir = dir;
     st->pkt = pkt;

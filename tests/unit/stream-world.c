@@ -88,8 +88,7 @@ stage_has(const struct world *w, struct tcp_range range)
 
     LIST_FOR_EACH (held, node, &half->early) {
         if (held->in <= at) {
-            at = MAX(at, held->in + held->pkt.payload_len
-                         + !!(held->pkt.flags & PP_TCP_FIN));
+            at = MAX(at, held->in + pp_packet_seg_len(&held->pkt));
         }
     }
     return (at >= range.r || has_range(w, PP_TO_SERVER, at, range.r)

@@ -883,7 +883,7 @@ void
 tcp_end_take(struct tcp_end *e, const struct pp_packet *pkt)
 {
     uint64_t seq = offset_of(e->peer_isn, pkt->seq, e->in.n);
-    uint64_t end = seq + pkt->payload_len + !!(pkt->flags & PP_TCP_FIN);
+    uint64_t end = seq + pp_packet_seg_len(pkt);
     bool stray = e->net->stray;
 
     if (e->gone) {
