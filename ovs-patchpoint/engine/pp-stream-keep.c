@@ -189,11 +189,11 @@ pp_keep_append(struct pp_stream *st, struct pp_half *half, uint64_t out,
     account(st, half, (int64_t) (sizeof *keep + n));
 }
 
-/* Frees what the receiver has acknowledged. */
-void
-pp_keep_release(struct pp_stream *st, struct pp_half *half)
+/* Frees what stands before 'out'. */
+static void
+free_before(struct pp_stream *st, struct pp_half *half, uint64_t out)
 {
-    while (half->keep && half->keep->out + half->keep->len <= half->acked) {
+    while (half->keep && half->keep->out + half->keep->len <= out) {
         struct pp_keep *keep = half->keep;
 
         half->keep = keep->next;
@@ -205,18 +205,18 @@ pp_keep_release(struct pp_stream *st, struct pp_half *half)
     }
 }
 
+/* Frees what the receiver has acknowledged. */
+void
+pp_keep_release(struct pp_stream *st, struct pp_half *half)
+{
+    free_before(st, half, half->acked);
+}
+
 /* Frees all: the receiver is gone. */
 void
 pp_keep_drop(struct pp_stream *st, struct pp_half *half)
 {
-    while (half->keep) {
-        struct pp_keep *keep = half->keep;
-
-        half->keep = keep->next;
-        account(st, half, -(int64_t) (sizeof *keep + keep->allocated));
-        free(keep);
-    }
-    half->keep_last = NULL;
+    free_before(st, half, UINT64_MAX);
 }
 
 /* The kept bytes that have 'out', or else the first behind it, or NULL. */
