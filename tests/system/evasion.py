@@ -125,9 +125,7 @@ class Evasion(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab(tso=cls.tso)
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls, tso=cls.tso)
         cls.lab.start_daemon()
         cls.client = cls.lab.add_client()
         cls.off = cls.lab.add_server_vm("off", 1)

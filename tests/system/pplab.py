@@ -42,6 +42,15 @@ class Lab(PrivateOvs):
         self.servers = []
         self.bridge = None
 
+    @classmethod
+    def of(cls, tests, **kwargs):
+        """A lab for all tests of the class 'tests', started; it ends when they
+        have."""
+        lab = cls(**kwargs)
+        tests.addClassCleanup(lab.stop)
+        lab.start()
+        return lab
+
     def start(self):
         super().start()
         self.bridge = self.add_bridge("br")

@@ -121,9 +121,7 @@ class Case(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab(tso=cls.tso)
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls, tso=cls.tso)
         cls.client = cls.lab.add_client()
         cls.vm = cls.lab.add_server_vm("a", 1)
         cls.host = pplab.address(cls.vm)

@@ -90,9 +90,7 @@ class Failure(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab(tso=cls.tso)
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls, tso=cls.tso)
         cls.client = cls.lab.add_client()
         cls.vm = cls.lab.add_server_vm("a", 1)
         cls.host = pplab.address(cls.vm)
@@ -396,9 +394,7 @@ class PatchFiles(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.folder = os.path.join(cls.lab.dir, "patches")
         shutil.copytree(pplab.PATCHES, cls.folder)
         for name in os.listdir(os.path.join(cls.folder, "http")):

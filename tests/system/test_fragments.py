@@ -201,9 +201,7 @@ class Fragments:
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab(tso=cls.tso)
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls, tso=cls.tso)
         cls.lab.start_daemon()
         cls.client = cls.lab.add_client()
         cls.bare = cls.lab.add_server_vm("bare", 1)

@@ -59,9 +59,7 @@ class Pair:
     def setUpClass(cls):
         if not shutil.which("lftp") or not shutil.which("curl"):
             raise unittest.SkipTest("needs lftp and curl")
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.lab.start_daemon()
         cls.client = cls.lab.add_client()
         cls.folders = {}

@@ -85,9 +85,7 @@ class Holds:
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         folder = os.path.join(cls.lab.dir, "patches", "http")
         os.makedirs(folder)
         for i, patch in enumerate(netload.PATCHES):

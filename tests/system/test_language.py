@@ -100,9 +100,7 @@ class Language(unittest.TestCase):
             with open(os.path.join(cls.folder.name, "CVE-2000-000%s.yaml"
                                    % name), "w", encoding="utf-8") as f:
                 f.write(text)
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.client = cls.lab.add_client()
         cls.vms = [cls.lab.add_server_vm(name, number)
                    for number, name in enumerate("ab", 1)]

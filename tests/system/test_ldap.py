@@ -24,9 +24,7 @@ class Ldap:
     @classmethod
     def setUpClass(cls):
         cls.pair = fidelity.load(PAIR)
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.lab.start_daemon()
         cls.client = cls.lab.add_client()
         cls.bare = cls.lab.add_server_vm("bare", 1)

@@ -20,9 +20,7 @@ SECRET = b"outside the served folder"
 class Policy(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.client = cls.lab.add_client()
         cls.vm = cls.lab.add_server_vm("a", 1)
         cls.other = cls.lab.add_server_vm("b", 2)

@@ -128,9 +128,7 @@ class LetThrough(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.lab.start_daemon()
         cls.client = cls.lab.add_client()
         cls.vm = cls.lab.add_server_vm("vm", 1)

@@ -79,9 +79,7 @@ class Asker(threading.Thread):
 class Reload(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.client = cls.lab.add_client()
         cls.vm = cls.lab.add_server_vm("a", 1)
         cls.host = pplab.address(cls.vm)

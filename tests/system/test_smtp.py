@@ -19,9 +19,7 @@ MIB = 1 << 20
 class OrdinaryMail(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab()
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls)
         cls.client = cls.lab.add_client()
         cls.lab.start_daemon()
         cls.pair = fidelity.load(PAIR)

@@ -188,9 +188,7 @@ class Untouched:
 
     @classmethod
     def setUpClass(cls):
-        cls.lab = pplab.Lab(tso=cls.tso)
-        cls.addClassCleanup(cls.lab.stop)
-        cls.lab.start()
+        cls.lab = pplab.Lab.of(cls, tso=cls.tso)
         cls.lab.start_daemon()
         client = cls.lab.add_client()
         vm = cls.lab.add_server_vm("vm", 2)
