@@ -359,7 +359,7 @@ sum(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
     const struct pp_cell *list = pp_eval_list(m, node->arg[0]);
     int64_t total = 0;
 
-    for (uint32_t i = 0; i < list->value.count; i++) {
+    for (uint32_t i = 0; i < list->value.count && work(m, 1); i++) {
         pp_eval_enter(m, (unsigned int) node->imm, &nodes[node->arg[0]],
                       list, i);
         total = arithmetic(PP_OP_ADD, total,
