@@ -162,8 +162,8 @@ put_slots(const struct pp_bridge *br, struct svec *flows)
 
     HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
         if (s->vlan == PP_UNTAGGED) {
-            put_slot_in(br, s, "vlan_tci=0/0x1000", flows);
-            put_slot_in(br, s, "vlan_tci=0x1000/0x1fff", flows);
+            /* Without a tag, or with one that says a priority alone. */
+            put_slot_in(br, s, "vlan_tci=0/0x0fff", flows);
         } else {
             char match[32];
 

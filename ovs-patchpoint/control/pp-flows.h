@@ -31,9 +31,11 @@
  * guard, and for a tag of VLAN 0: a port's untagged frames and those that say
  * a priority but no VLAN share a slot, and come back untagged.
  *
- * With N VMs, P (policy, port) pairs and S slots there are at most
- * 4 N + 4 P + 3 S flows and some 30 fixed ones (a VM's own slot is among its
- * four). */
+ * A VM has four flows: by its address and by its port in table 0, and there
+ * and back for its port's slot.  A (policy, port) has four, too: both address
+ * families, both directions.  Another slot, of a port that is no VM's or of a
+ * VLAN on a trunk, has two, a pinned connection two, and there are at most 31
+ * others, whatever the number of VMs. */
 
 #include <stdint.h>
 
