@@ -571,6 +571,23 @@ pp_packet_clear_urgent(struct pp_packet *pkt)
     pkt->flags &= (uint8_t) ~PP_TCP_URG;
 }
 
+/* A switch need not keep what a frame says of this: the userspace datapath of
+ * Open vSwitch 3.1 has each device cut by its own MTU, and a tap takes what is
+ * shorter than its own for a plain segment. */
+void
+pp_packet_mark_long(struct pp_packet *pkt, uint16_t mss)
+{
+    uint32_t options = pkt->payload - pkt->l4 - 20;
+
+    if (pkt->csum_partial && pkt->vnet.gso_type == VIRTIO_NET_HDR_GSO_NONE
+        && mss > options && pkt->payload_len > mss - options) {
+        pkt->vnet.gso_type = (pkt->ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
+                              : VIRTIO_NET_HDR_GSO_TCPV4);
+        pkt->vnet.gso_size = (uint16_t) (mss - options);
+        pkt->vnet.hdr_len = (uint16_t) pkt->payload;
+    }
+}
+
 void
 pp_packet_get_sack(const struct pp_packet *pkt, unsigned int i,
                    uint32_t *left, uint32_t *right)

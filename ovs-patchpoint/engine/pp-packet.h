@@ -150,6 +150,9 @@ void pp_packet_set_ack(struct pp_packet *, uint32_t ack);
 void pp_packet_set_window(struct pp_packet *, uint16_t window);
 void pp_packet_set_tsval(struct pp_packet *, uint32_t tsval);   /* If 'ts'. */
 void pp_packet_clear_urgent(struct pp_packet *);
+/* Says of a packet without a checksum that is longer than its receiver, which
+ * announced 'mss' (0: not known), can take that it is still to be cut. */
+void pp_packet_mark_long(struct pp_packet *, uint16_t mss);
 /* 'i'th SACK block; left == right turns it into one that says nothing. */
 void pp_packet_get_sack(const struct pp_packet *, unsigned int i,
                         uint32_t *left, uint32_t *right);

@@ -194,6 +194,7 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         half->sent = MAX(half->sent, out + len);
         half->end = MAX(half->end, half->sent);
     }
+    pp_packet_mark_long(pkt, conn->half[!dir].mss);
     pp_packet_out(pkt, st->out, st->counters);
 }
 

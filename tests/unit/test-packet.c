@@ -74,6 +74,35 @@ START_TEST(test_trailer)
 }
 END_TEST
 
+/* A packet that is too long for its receiver, and has no checksum yet, is to
+ * be cut by whoever makes that; all else stays as it came. */
+START_TEST(test_mark_long)
+{
+    struct pp_counters counters = { 0 };
+    uint16_t n = (uint16_t) strlen(REQUEST);
+    bool ipv6 = _i & 1, partial = _i & 2;
+    struct frame *f = request(ipv6);
+    struct pp_packet pkt;
+
+    f->vnet.flags = partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0;
+    ck_assert_int_eq(pp_packet_in(&pkt, &f->vnet, f->data, f->len, &counters),
+                     PP_PACKET_TCP);
+    pp_packet_mark_long(&pkt, 0);
+    pp_packet_mark_long(&pkt, n);
+    ck_assert_uint_eq(pkt.vnet.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+    pp_packet_mark_long(&pkt, (uint16_t) (n - 1));
+    if (partial) {
+        ck_assert_uint_eq(pkt.vnet.gso_type, ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
+                          : VIRTIO_NET_HDR_GSO_TCPV4);
+        ck_assert_uint_eq(pkt.vnet.gso_size, n - 1);
+        ck_assert_uint_eq(pkt.vnet.hdr_len, pkt.payload);
+    } else {
+        ck_assert_uint_eq(pkt.vnet.gso_type, VIRTIO_NET_HDR_GSO_NONE);
+    }
+    free(f);
+}
+END_TEST
+
 /* A frame whose packet leads on, and one whose way is at its end. */
 static struct frame *
 led(bool ipv6, bool on)
@@ -147,6 +176,7 @@ main(void)
     TCase *tc = tcase_create("packet");
 
     tcase_add_loop_test(tc, test_trailer, 0, 4);
+    tcase_add_loop_test(tc, test_mark_long, 0, 4);
     tcase_add_loop_test(tc, test_leads_on, 0, 8);
     tcase_add_loop_test(tc, test_snap, 0, 3);
     suite_add_tcase(suite, tc);
