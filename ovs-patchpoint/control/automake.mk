@@ -22,6 +22,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-flows.h \
 	ovs-patchpoint/control/pp-hits.c \
 	ovs-patchpoint/control/pp-hits.h \
+	ovs-patchpoint/control/pp-learn.c \
+	ovs-patchpoint/control/pp-learn.h \
 	ovs-patchpoint/control/pp-ofconn.c \
 	ovs-patchpoint/control/pp-ofconn.h \
 	ovs-patchpoint/control/pp-oftable.c \

@@ -35,6 +35,7 @@
 #include "pp-drain.h"
 #include "pp-engine-proc.h"
 #include "pp-events.h"
+#include "pp-learn.h"
 #include "pp-ofconn.h"
 #include "pp-patches.h"
 #include "pp-pins.h"
@@ -140,6 +141,7 @@ update(void)
     pp_engine_run(&ctl);
     pp_ofconn_run(&ctl);
     pp_cuts_run(&ctl);
+    pp_learn_run(&ctl);
     pp_status_run(&ctl);
     pp_discovery_forget(&ctl);
 }
@@ -356,6 +358,7 @@ main(int argc, char *argv[])
     pp_cuts_destroy();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
+    pp_learn_destroy();
     pp_watch_stop();
     pp_bounds_destroy();
     pp_patches_destroy(&ctl);

@@ -49,6 +49,7 @@ struct pp_vetted;
 #define PP_KEY_PORTS "patchpoint-ports"
 #define PP_KEY_LIMITS "patchpoint-limits"
 #define PP_KEY_PARAMETERS "patchpoint-parameters"
+#define PP_KEY_MAC "patchpoint-mac"     /* Learned. */
 #define PP_KEY_STATUS "patchpoint-status"
 #define PP_KEY_TAP "patchpoint-tap"     /* Marks a port of ours. */
 
@@ -63,7 +64,9 @@ struct pp_iface {
     bool is_tap;                /* Ours. */
     bool is_vm;
     bool can_send;              /* Frames come in by it. */
+    bool is_inactive;           /* It says that another one is the VM's. */
     bool has_mac;
+    bool mac_learned;           /* Not written by who plugged it. */
     struct eth_addr mac;        /* The VM's own. */
 
     size_t n_pins;              /* By pp_pins_assign(). */
@@ -72,6 +75,7 @@ struct pp_iface {
     const struct pp_policy *policy;     /* In force; NULL: none. */
     char *error;                /* Why it is not what the keys say. */
     const char *why_not;        /* Why there is none, where keys are set. */
+    bool learning;              /* For want of 'mac' alone (pp-learn.h). */
     bool is_auto;
     uint32_t server_id;         /* Stable; with a policy only. */
 
@@ -90,7 +94,8 @@ struct pp_bridge {
 
     struct pp_iface *ifaces;
     size_t n_ifaces, allocated_ifaces;
-    size_t n_protected;         /* Interfaces with a policy. */
+    size_t n_protected;         /* Interfaces with a policy... */
+    size_t n_learning;          /* ...and with one to come. */
     size_t n_pins;              /* Pinned connections. */
 
     struct pp_tap *tap;         /* Each made when first needed, and gone */
@@ -137,7 +142,7 @@ struct pp_bridge *pp_bridge_find(const struct pp_control *, const char *name);
 static inline bool
 pp_bridge_is_used(const struct pp_bridge *br)
 {
-    return br->row && (br->n_protected || br->n_pins);
+    return br->row && (br->n_protected || br->n_learning || br->n_pins);
 }
 
 #define PP_FOR_EACH_IFACE(IFACE, BRIDGE)                        \

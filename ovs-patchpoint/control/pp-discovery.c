@@ -20,6 +20,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-learn.h"
 #include "pp-ofconn.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
@@ -65,6 +66,7 @@ pp_discovery_register(struct ovsdb_idl *idl)
         &ovsrec_interface_col_mtu,
         &ovsrec_interface_col_mac_in_use,
         &ovsrec_interface_col_error,
+        &ovsrec_interface_col_link_state,
     };
 
     ovsdb_idl_add_table(idl, &ovsrec_table_open_vswitch);
@@ -141,9 +143,19 @@ is_vm(const struct ovsrec_interface *row)
     return smap_get(&row->external_ids, PP_KEY_POLICY) != NULL;
 }
 
+/* Who plugs a VM in more than once, as for a migration, says so of all but the
+ * one that works. */
+static bool
+is_inactive(const struct ovsrec_interface *row)
+{
+    const char *s = smap_get(&row->external_ids, "iface-status");
+
+    return s && !strcmp(s, "inactive");
+}
+
 /* The VM's own address.  A tap's is not: libvirt gives it fe:…. */
 static bool
-vm_mac(const struct ovsrec_interface *row, struct eth_addr *mac)
+written_mac(const struct ovsrec_interface *row, struct eth_addr *mac)
 {
     const char *s = smap_get(&row->external_ids, "attached-mac");
 
@@ -181,7 +193,12 @@ add_iface(struct pp_bridge *br, const struct ovsrec_port *port,
     iface->is_tap = smap_get(&row->external_ids, PP_KEY_TAP) != NULL;
     iface->is_vm = !iface->is_tap && is_vm(row);
     iface->can_send = !iface->is_tap && iface->ofport;
-    iface->has_mac = iface->is_vm && vm_mac(row, &iface->mac);
+    iface->is_inactive = iface->is_vm && is_inactive(row);
+    iface->has_mac = !iface->is_tap && written_mac(row, &iface->mac);
+    if (iface->is_vm && !iface->has_mac) {
+        iface->mac_learned = pp_learn_mac(iface, &iface->mac);
+        iface->has_mac = iface->mac_learned;
+    }
 }
 
 static void
@@ -194,6 +211,7 @@ clear_ifaces(struct pp_bridge *br)
     }
     br->n_ifaces = 0;
     br->n_protected = 0;
+    br->n_learning = 0;
     br->n_pins = 0;
 }
 

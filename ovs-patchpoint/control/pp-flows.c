@@ -19,6 +19,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-learn.h"
 #include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-proxy.h"
@@ -30,9 +31,7 @@
 /* Priorities in table 0: above what others use. */
 #define PRIO_RETURN 65503
 #define PRIO_TO_VM 65502
-#define PRIO_FROM_VM 65501
 
-#define UNGUARDED "reg10=0/0x80000000"
 #define SET_GUARD "load:1->NXM_NX_REG10[31]"
 #define CLEAR_REGS "load:0->NXM_NX_REG11[],load:0->NXM_NX_REG12[]," \
                    "load:0->NXM_NX_REG13[]"
@@ -106,16 +105,16 @@ put_classify(const struct pp_bridge *br, struct svec *flows)
         if (!iface->policy && !iface->n_pins) {
             continue;
         }
-        put(flows, FLOW"table=0,priority=%d,"UNGUARDED
+        put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED
             ",dl_dst="ETH_ADDR_FMT
             " actions=load:%#x->NXM_NX_REG11[],resubmit(,%d)",
             PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
             reg, PP_TABLE_INGRESS);
         if (iface->ofport) {
-            put(flows, FLOW"table=0,priority=%d,"UNGUARDED
+            put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED
                 ",in_port=%s actions=load:%#x->NXM_NX_REG12[],"
                 "resubmit(,%d)",
-                PP_COOKIE, PRIO_FROM_VM, port_name(iface->ofport, buf),
+                PP_COOKIE, PP_PRIO_FROM_VM, port_name(iface->ofport, buf),
                 reg, PP_TABLE_INGRESS);
         }
     }
@@ -326,6 +325,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
         return;
     }
     put_classify(br, flows);
+    pp_learn_put_flows(br, flows);
     put_slots(br, flows);
     PP_FOR_EACH_POLICY (policy) {
         bool here = false;

@@ -69,8 +69,14 @@ struct svec;
 #define PP_PRIO_PIN 50
 #define PP_PRIO_CUT 35
 
-/* Controller id, for frames without a slot. */
+/* Controller id, for frames that control is to see, and the first byte of the
+ * userdata that says what for; none: they have no slot. */
 #define PP_CONTROLLER_ID 0x5050
+#define PP_FRAME_TO_LEARN 0x4c          /* By pp-learn.h. */
+
+/* Table 0: frames from a VM, by its port. */
+#define PP_PRIO_FROM_VM 65501
+#define PP_UNGUARDED "reg10=0/0x80000000"
 
 /* Bits of reg11, reg12 and reg13. */
 #define PP_REG_TCP (1u << 16)           /* Has TCP services. */

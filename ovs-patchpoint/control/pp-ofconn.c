@@ -44,6 +44,7 @@
 #include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-flows.h"
+#include "pp-learn.h"
 #include "pp-oftable.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
@@ -191,8 +192,8 @@ send_monitor(struct pp_ofconn *oc)
     }
 }
 
-/* Frames without a slot are to come by this connection, and word of flows that
- * ask for it when they go. */
+/* Frames that control is to see are to come by this connection, and word of
+ * flows that ask for it when they go. */
 static void
 send_async_setup(struct pp_ofconn *oc)
 {
@@ -206,6 +207,9 @@ send_async_setup(struct pp_ofconn *oc)
     struct ofpbuf *msg;
 
     send_msg(oc, ofputil_encode_set_config(&config, version));
+    /* With userdata. */
+    send_msg(oc, ofputil_encode_set_packet_in_format(
+        version, OFPUTIL_PACKET_IN_NXT2));
 
     msg = ofpraw_alloc(OFPRAW_NXT_SET_CONTROLLER_ID, version, 0);
     id = ofpbuf_put_zeros(msg, sizeof *id);
@@ -577,7 +581,7 @@ handle_monitor(struct pp_ofconn *oc, struct pp_bridge *br,
     ofpbuf_uninit(&ofpacts);
 }
 
-/* Returns true when a slot was made. */
+/* Returns true when that changes what is known of the bridge. */
 static bool
 handle_packet_in(struct pp_ofconn *oc, struct pp_bridge *br,
                  const struct ofp_header *oh)
@@ -597,6 +601,9 @@ handle_packet_in(struct pp_ofconn *oc, struct pp_bridge *br,
         return false;
     }
     eth = pin.packet;
+    if (pin.userdata_len && pin.userdata[0] == PP_FRAME_TO_LEARN) {
+        return pp_learn_frame(br, in_port, eth->eth_src);
+    }
     if (eth->eth_type != htons(ETH_TYPE_VLAN)
         && eth->eth_type != htons(ETH_TYPE_VLAN_8021AD)) {
         vlan = PP_UNTAGGED;

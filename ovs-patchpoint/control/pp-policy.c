@@ -28,6 +28,7 @@
 #include "patch/pp-param.h"
 #include "patch/pp-pool.h"
 #include "pp-control.h"
+#include "pp-learn.h"
 #include "registry.h"
 #include "smap.h"
 #include "util.h"
@@ -619,9 +620,13 @@ iface_run(const struct pp_control *ctl, struct pp_iface *iface)
     }
     note_error(iface, m, error);
 
-    if (policy && !iface->has_mac) {
-        iface->why_not = "its MAC address is not known: set "
-                         "external_ids:attached-mac of the Interface";
+    if (policy && iface->is_inactive) {
+        iface->why_not = "external_ids:iface-status is inactive";
+        policy = NULL;
+    } else if (policy && !iface->has_mac) {
+        iface->why_not = pp_learn_why_not(iface);
+        iface->learning = true;
+        iface->bridge->n_learning++;
         policy = NULL;
     }
     if (policy) {
@@ -634,8 +639,28 @@ iface_run(const struct pp_control *ctl, struct pp_iface *iface)
     }
 }
 
+static bool
+works(const struct pp_iface *iface)
+{
+    const char *link = iface->row->link_state;
+
+    return iface->ofport && !(link && !strcmp(link, "down"));
+}
+
+/* Is 'a' rather than 'b', on the same bridge and with the same address, the
+ * one to be protected?  What was written is worth more than what was learned,
+ * since any VM can send from any address; a port that works more than one
+ * that is left over. */
+static bool
+is_rather(const struct pp_iface *a, const struct pp_iface *b)
+{
+    return (a->mac_learned != b->mac_learned ? b->mac_learned
+            : works(a) != works(b) ? works(a)
+            : strcmp(a->name, b->name) < 0);
+}
+
 /* Two protected interfaces of one bridge with one address cannot be told
- * apart by the switch; the first one by name is protected. */
+ * apart by the switch: one of them is protected. */
 static void
 refuse_doubles(struct pp_bridge *br)
 {
@@ -647,7 +672,7 @@ refuse_doubles(struct pp_bridge *br)
         }
         for (b = a + 1; b < br->ifaces + br->n_ifaces; b++) {
             if (b->policy && eth_addr_equals(a->mac, b->mac)) {
-                struct pp_iface *loser = strcmp(a->name, b->name) < 0 ? b : a;
+                struct pp_iface *loser = is_rather(a, b) ? b : a;
 
                 if (!loser->error) {
                     loser->error = xasprintf(

@@ -21,6 +21,7 @@
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "patch/pp-pool.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
@@ -45,7 +46,12 @@ format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
     bool closed = iface->policy->fail == PP_FAIL_CLOSED;
 
     if (!iface->ofport) {
-        ds_put_cstr(ds, "pending: the switch has not made this port yet");
+        if (iface->row->error) {
+            ds_put_format(ds, "error: the switch cannot make this port: %s",
+                          iface->row->error);
+        } else {
+            ds_put_cstr(ds, "pending: the switch has not made this port yet");
+        }
     } else if (br->tap && br->tap->error) {
         ds_put_format(ds, "pending: %s", br->tap->error);
     } else if (!br->tap || !br->tap->ofport) {
@@ -103,6 +109,10 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
                         "corrected");
         } else {
             ds_put_cstr(ds, "protected");
+        }
+        if (iface->mac_learned) {
+            ds_put_format(ds, " (MAC address "ETH_ADDR_FMT", learned from "
+                          "its traffic)", ETH_ADDR_ARGS(iface->mac));
         }
         if (iface->is_auto) {
             ds_put_cstr(ds, " (auto: by all patches, as services are not "
@@ -258,7 +268,8 @@ pp_status_any(const struct pp_control *ctl)
             return true;
         }
         PP_FOR_EACH_IFACE (iface, br) {
-            if (smap_get(&iface->row->external_ids, PP_KEY_STATUS)) {
+            if (smap_get(&iface->row->external_ids, PP_KEY_STATUS)
+                || smap_get(&iface->row->external_ids, PP_KEY_MAC)) {
                 return true;
             }
         }
