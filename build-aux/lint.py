@@ -51,6 +51,7 @@ LAYERS = {
 # What control and the engine say to each other; control may include these,
 # and the engine's headers that these include.
 CONTROL_SEES = ("ovs-patchpoint/engine/pp-ipc.h",
+                "ovs-patchpoint/engine/pp-event.h",
                 "ovs-patchpoint/engine/pp-snapshot.h",
                 "ovs-patchpoint/engine/pp-ledger.h",
                 "ovs-patchpoint/engine/pp-inspect.h",

@@ -14,6 +14,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-discovery.h \
 	ovs-patchpoint/control/pp-drain.c \
 	ovs-patchpoint/control/pp-drain.h \
+	ovs-patchpoint/control/pp-engine-exec.c \
+	ovs-patchpoint/control/pp-engine-exec.h \
 	ovs-patchpoint/control/pp-engine-proc.c \
 	ovs-patchpoint/control/pp-engine-proc.h \
 	ovs-patchpoint/control/pp-events.c \
@@ -34,6 +36,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-pins.h \
 	ovs-patchpoint/control/pp-policy.c \
 	ovs-patchpoint/control/pp-policy.h \
+	ovs-patchpoint/control/pp-server-hits.c \
+	ovs-patchpoint/control/pp-server-hits.h \
 	ovs-patchpoint/control/pp-slots.c \
 	ovs-patchpoint/control/pp-slots.h \
 	ovs-patchpoint/control/pp-snapshot-build.c \

@@ -22,6 +22,7 @@
 #include "command-line.h"
 #include "daemon.h"
 #include "dirs.h"
+#include "engine/pp-inspect.h"
 #include "fatal-signal.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/poll-loop.h"
@@ -40,6 +41,7 @@
 #include "pp-patches.h"
 #include "pp-pins.h"
 #include "pp-policy.h"
+#include "pp-server-hits.h"
 #include "pp-slots.h"
 #include "pp-snapshot-build.h"
 #include "pp-status.h"
@@ -74,6 +76,7 @@ static char *engine_user;
 static char *events_file;
 static char *unixctl_path;
 static bool no_events;
+static unsigned int event_values = PP_EVENT_VALUES;
 static struct pp_control ctl;
 static struct pp_exit ex;
 static int exit_pipe[2];        /* Readable once a signal has asked. */
@@ -142,6 +145,7 @@ update(void)
     pp_ofconn_run(&ctl);
     pp_cuts_run(&ctl);
     pp_learn_run(&ctl);
+    pp_events_run(&ctl);
     pp_status_run(&ctl);
     pp_discovery_forget(&ctl);
 }
@@ -279,6 +283,7 @@ run(struct unixctl_server *unixctl)
         pp_engine_wait(&ctl);
         pp_ofconn_wait(&ctl);
         pp_pins_wait();
+        pp_events_wait();
         if (!ctl.exiting) {
             pp_watch_wait();
         }
@@ -322,7 +327,8 @@ main(int argc, char *argv[])
     }
     hmap_init(&ctl.bridges);
     ctl.rundir = ovs_rundir();
-    ctl.engine = pp_engine_create(engine_path, engine_user, &error);
+    ctl.engine = pp_engine_create(engine_path, engine_user, event_values,
+                                  &error);
     if (!ctl.engine) {
         ovs_fatal(0, "%s", error);
     }
@@ -352,6 +358,7 @@ main(int argc, char *argv[])
 
     code = run(unixctl);
 
+    pp_events_flush(&ctl);
     pp_discovery_destroy(&ctl);
     pp_engine_destroy(ctl.engine, ex.restart);
     pp_pins_close();
@@ -363,6 +370,7 @@ main(int argc, char *argv[])
     pp_bounds_destroy();
     pp_patches_destroy(&ctl);
     pp_events_set_file(NULL);
+    pp_server_hits_destroy();
     if (ex.conn) {
         unixctl_command_reply(ex.conn, NULL);
     }
@@ -402,6 +410,15 @@ usage(void)
            "  --events=FILE        corrections, as lines of JSON (default:\n"
            "                       %s/ovs-patchpoint-events.jsonl)\n"
            "  --no-events          write no such file\n"
+           "  --events-size=BYTES  begin another file beyond that, K, M or G "
+           "behind it;\n"
+           "                       0: never (default: 32M)\n"
+           "  --event-rate=N       corrections told of one server and patch, "
+           "at once\n"
+           "                       and a minute; 0: all (default: %d)\n"
+           "  --event-values=N     bytes told of a value, up to %d; 0: no "
+           "values\n"
+           "                       (default: %d)\n"
            "  --max-cut-through=N  connections that leave the engine, at most "
            "(default: %d)\n"
            "\nOther options:\n"
@@ -409,7 +426,8 @@ usage(void)
            "  -h, --help           display this help message\n"
            "  -V, --version        display version information\n",
            PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
-           ovs_logdir(), PP_CUTS_DEFAULT);
+           ovs_logdir(), PP_EVENTS_RATE, PP_IPC_VALUE_MAX, PP_EVENT_VALUES,
+           PP_CUTS_DEFAULT);
     exit(EXIT_SUCCESS);
 }
 
@@ -450,16 +468,36 @@ default_options(void)
     }
 }
 
-static uint32_t
-parse_max_cut_through(const char *text)
+/* A number from 0, which means 'zero', to 'max'. */
+static unsigned int
+parse_number(const char *option, const char *text, int max, const char *zero)
 {
     int n;
 
-    if (!str_to_int(text, 10, &n) || n < 0 || n > PP_CUTS_MAX) {
-        ovs_fatal(0, "--max-cut-through=%s: a number from 0 (never) to %d "
-                  "is needed", text, PP_CUTS_MAX);
+    if (!str_to_int(text, 10, &n) || n < 0 || n > max) {
+        ovs_fatal(0, "--%s=%s: a number from 0 (%s) to %d is needed", option,
+                  text, zero, max);
     }
-    return (uint32_t) n;
+    return (unsigned int) n;
+}
+
+static uint64_t
+parse_size(const char *option, const char *text)
+{
+    static const char units[] = "KMG";
+    unsigned long long int n;
+    const char *unit;
+    char *end;
+
+    errno = 0;
+    n = strtoull(text, &end, 10);
+    unit = *end ? strchr(units, *end) : NULL;
+    if (errno || end == text || *text == '-' || n > UINT32_MAX
+        || (*end && (!unit || end[1]))) {
+        ovs_fatal(0, "--%s=%s: a number of bytes is needed, with K, M or G "
+                  "behind it or without; 0: no bound", option, text);
+    }
+    return (uint64_t) n << (unit ? 10 * (unit - units + 1) : 0);
 }
 
 static void
@@ -471,6 +509,9 @@ parse_options(int argc, char *argv[])
         OPT_ENGINE_USER,
         OPT_EVENTS,
         OPT_NO_EVENTS,
+        OPT_EVENTS_SIZE,
+        OPT_EVENT_RATE,
+        OPT_EVENT_VALUES,
         OPT_MAX_CUT_THROUGH,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
@@ -485,6 +526,9 @@ parse_options(int argc, char *argv[])
         {"engine-user", required_argument, NULL, OPT_ENGINE_USER},
         {"events", required_argument, NULL, OPT_EVENTS},
         {"no-events", no_argument, NULL, OPT_NO_EVENTS},
+        {"events-size", required_argument, NULL, OPT_EVENTS_SIZE},
+        {"event-rate", required_argument, NULL, OPT_EVENT_RATE},
+        {"event-values", required_argument, NULL, OPT_EVENT_VALUES},
         {"max-cut-through", required_argument, NULL, OPT_MAX_CUT_THROUGH},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         DAEMON_LONG_OPTIONS,
@@ -528,7 +572,19 @@ parse_options(int argc, char *argv[])
             no_events = true;
             break;
         case OPT_MAX_CUT_THROUGH:
-            pp_cuts_set_max(parse_max_cut_through(optarg));
+            pp_cuts_set_max(parse_number("max-cut-through", optarg,
+                                         PP_CUTS_MAX, "never"));
+            break;
+        case OPT_EVENTS_SIZE:
+            pp_events_set_size(parse_size("events-size", optarg));
+            break;
+        case OPT_EVENT_RATE:
+            pp_events_set_rate(parse_number("event-rate", optarg, 6000,
+                                            "all"));
+            break;
+        case OPT_EVENT_VALUES:
+            event_values = parse_number("event-values", optarg,
+                                        PP_IPC_VALUE_MAX, "none");
             break;
         case OPT_UNIXCTL:
             free(unixctl_path);

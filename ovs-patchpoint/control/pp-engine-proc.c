@@ -38,6 +38,7 @@
 #include "patch/pp-program.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-engine-exec.h"
 #include "pp-events.h"
 #include "pp-pins.h"
 #include "pp-tap.h"
@@ -59,15 +60,12 @@ VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
 #define FLOWS_WAIT_MS 1000
 #define LIST_MS 3000
 
-/* The descriptors as the engine sees them. */
-#define ENGINE_SOCKET_FD 3
-#define ENGINE_COUNTERS_FD 4
-
 #define MESSAGES_PER_RUN 500
 
 struct pp_engine {
     char *path;
     char *user;
+    unsigned int event_values;
 
     enum pp_engine_state state;
     pid_t pid;
@@ -138,7 +136,8 @@ make_counters(struct pp_engine *e, char **error)
 }
 
 struct pp_engine *
-pp_engine_create(const char *path, const char *user, char **error)
+pp_engine_create(const char *path, const char *user,
+                 unsigned int event_values, char **error)
 {
     struct pp_engine *e;
 
@@ -159,6 +158,7 @@ pp_engine_create(const char *path, const char *user, char **error)
     e = xzalloc(sizeof *e);
     e->path = xstrdup(path);
     e->user = nullable_xstrdup(user);
+    e->event_values = event_values;
     e->pid = -1;
     e->pidfd = e->sock = e->snapshot_fd = -1;
     e->backoff = BACKOFF_MIN_MS;
@@ -172,104 +172,15 @@ pp_engine_create(const char *path, const char *user, char **error)
     return e;
 }
 
-/* In the child.  Only what is safe between fork and exec. */
-static void OVS_NO_RETURN
-exec_engine(const struct pp_engine *e, int sock, char *const argv[])
-{
-    sigset_t none;
-    int fds[2];
-
-    /* Out of the way of the numbers they are to have. */
-    fds[0] = fcntl(sock, F_DUPFD, 10);
-    fds[1] = fcntl(e->counters_fd, F_DUPFD, 10);
-    dup2(fds[0], ENGINE_SOCKET_FD);
-    dup2(fds[1], ENGINE_COUNTERS_FD);
-    syscall(SYS_close_range, ENGINE_COUNTERS_FD + 1, ~0u, 0);
-
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    for (int sig = 1; sig < NSIG; sig++) {
-        signal(sig, SIG_DFL);
-    }
-    /* Not with control's terminal: ^C is for control, which ends us. */
-    setsid();
-    execv(e->path, argv);
-    _exit(127);
-}
-
-static char *
-pid_file(const struct pp_control *ctl)
-{
-    return xasprintf("%s/ovs-patchpoint-engine.pid", ctl->rundir);
-}
-
-/* Is 'pid' an engine, as we start them?  Numbers of processes are used
- * again, and an upgrade may have replaced the program's file. */
-static bool
-is_engine(long int pid)
-{
-    char *name = xasprintf("/proc/%ld/cmdline", pid), *want;
-    char buf[4096];
-    FILE *f = fopen(name, "r");
-    size_t n = f ? fread(buf, 1, sizeof buf - 1, f) : 0;
-    bool is;
-
-    if (f) {
-        fclose(f);
-    }
-    for (size_t i = 0; i < n; i++) {
-        buf[i] = buf[i] ? buf[i] : ' ';
-    }
-    buf[n] = '\0';
-    want = xasprintf(" --socket=%d --counters=%d ", ENGINE_SOCKET_FD,
-                     ENGINE_COUNTERS_FD);
-    is = strstr(buf, want) != NULL;
-    free(want);
-    free(name);
-    return is;
-}
-
-/* An engine that outlived the control before us still has the taps.  Ours is
- * ready: end that one. */
-static void
-end_predecessor(const struct pp_control *ctl)
-{
-    const struct pp_engine *e = ctl->engine;
-    char *name = pid_file(ctl);
-    long int pid = 0;
-    FILE *f = fopen(name, "r");
-
-    if (f) {
-        if (fscanf(f, "%ld", &pid) != 1) {
-            pid = 0;
-        }
-        fclose(f);
-    }
-    if (pid > 1 && pid != e->pid && is_engine(pid)) {
-        VLOG_INFO("ending the engine that was left over (pid %ld)", pid);
-        kill((pid_t) pid, SIGKILL);
-        for (int i = 0; i < 100 && is_engine(pid); i++) {
-            xnanosleep(1000 * 1000);
-        }
-    }
-
-    f = fopen(name, "w");
-    if (f) {
-        fprintf(f, "%d\n", (int) e->pid);
-        fclose(f);
-    } else {
-        VLOG_WARN("%s: %s", name, ovs_strerror(errno));
-    }
-    free(name);
-}
-
 static void
 engine_start(struct pp_control *ctl)
 {
     struct pp_engine *e = ctl->engine;
-    char *argv[6];
+    const struct pp_engine_exec exec = {
+        .path = e->path, .user = e->user, .counters_fd = e->counters_fd,
+        .event_values = e->event_values,
+    };
     int socks[2];
-    int n = 0;
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -278,22 +189,8 @@ engine_start(struct pp_control *ctl)
                                      ovs_strerror(errno)));
         return;
     }
-    argv[n++] = e->path;
-    argv[n++] = xasprintf("--socket=%d", ENGINE_SOCKET_FD);
-    argv[n++] = xasprintf("--counters=%d", ENGINE_COUNTERS_FD);
-    if (e->user) {
-        argv[n++] = xasprintf("--user=%s", e->user);
-    }
-    argv[n] = NULL;
-
-    pid = fork();
-    if (!pid) {
-        exec_engine(e, socks[1], argv);
-    }
+    pid = pp_engine_exec(&exec, socks[1]);
     close(socks[1]);
-    for (int i = 1; i < n; i++) {
-        free(argv[i]);
-    }
     if (pid < 0) {
         close(socks[0]);
         engine_failed(ctl, xasprintf("cannot fork: %s",
@@ -615,7 +512,7 @@ handle_snapshot_done(struct pp_control *ctl,
         free(e->error);
         e->error = NULL;
         if (first) {
-            end_predecessor(ctl);
+            pp_engine_end_predecessor(ctl->rundir, e->pid);
             VLOG_INFO("engine is ready, pid %d", (int) e->pid);
         }
     } else {
@@ -665,10 +562,9 @@ handle_message(struct pp_control *ctl, const void *data, size_t n)
         handle_snapshot_done(ctl, done);
         return NULL;
     } else if (hdr->type == PP_IPC_EVENT) {
-        if (n != sizeof(struct pp_ipc_event)) {
-            return "event with a bad length";
-        }
-        return pp_events_handle(ctl, data);
+        return pp_events_handle(ctl, data, n);
+    } else if (hdr->type == PP_IPC_MISSED) {
+        return pp_events_handle_missed(ctl, data, n);
     } else if (hdr->type == PP_IPC_CUT) {
         return pp_cuts_handle(ctl, data, n);
     } else if (hdr->type == PP_IPC_PINS) {

@@ -22,10 +22,11 @@ enum pp_engine_state {
     PP_ENGINE_ENDING,           /* Was told to exit. */
 };
 
-/* 'path': the program.  'user': whom it is to run as, or NULL.  Returns
- * NULL, with '*error' saying why, if this cannot work. */
+/* 'path': the program.  'user': whom it is to run as, or NULL.
+ * 'event_values': how much of a value an event tells.  Returns NULL, with
+ * '*error' saying why, if this cannot work. */
 struct pp_engine *pp_engine_create(const char *path, const char *user,
-                                   char **error);
+                                   unsigned int event_values, char **error);
 
 void pp_engine_run(struct pp_control *);
 void pp_engine_wait(struct pp_control *);

@@ -11,6 +11,7 @@
 
 #include "pp-unixctl.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "engine/pp-ipc.h"
@@ -29,6 +30,7 @@
 #include "pp-ofconn.h"
 #include "pp-patches.h"
 #include "pp-policy.h"
+#include "pp-server-hits.h"
 #include "pp-slots.h"
 #include "pp-status.h"
 #include "pp-tap.h"
@@ -267,6 +269,29 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
 }
 
 static void
+hits_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *ctl OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    pp_server_hits_format(&ds);
+    reply_ds(conn, &ds);
+}
+
+static void
+events_rotate(struct unixctl_conn *conn, int argc OVS_UNUSED,
+              const char *argv[] OVS_UNUSED, void *ctl OVS_UNUSED)
+{
+    int error = pp_events_rotate();
+
+    if (error && error != ENOENT) {
+        unixctl_command_reply_error(conn, ovs_strerror(error));
+    } else {
+        unixctl_command_reply(conn, NULL);
+    }
+}
+
+static void
 do_exit(struct unixctl_conn *conn, int argc, const char *argv[], void *exit_)
 {
     struct pp_exit *ex = exit_;
@@ -294,5 +319,7 @@ pp_unixctl_init(struct pp_control *ctl, struct pp_exit *ex)
     unixctl_command_register("patch/reload", "", 0, 0, patch_reload, ctl);
     unixctl_command_register("conn/list", "", 0, 0, conn_list, ctl);
     unixctl_command_register("stats/show", "", 0, 0, stats_show, ctl);
+    unixctl_command_register("hits/show", "", 0, 0, hits_show, ctl);
+    unixctl_command_register("events/rotate", "", 0, 0, events_rotate, ctl);
     unixctl_command_register("pipeline/show", "", 0, 0, pipeline_show, ctl);
 }

@@ -17,6 +17,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-edit-list.h \
 	ovs-patchpoint/engine/pp-eval.c \
 	ovs-patchpoint/engine/pp-eval.h \
+	ovs-patchpoint/engine/pp-event.c \
+	ovs-patchpoint/engine/pp-event.h \
 	ovs-patchpoint/engine/pp-flow.c \
 	ovs-patchpoint/engine/pp-flow.h \
 	ovs-patchpoint/engine/pp-inspect.c \

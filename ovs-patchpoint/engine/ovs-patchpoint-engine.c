@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/pp-inspect.h"
 #include "engine/pp-ipc.h"
 #include "engine/pp-ledger.h"
 #include "engine/pp-pipeline.h"
@@ -66,6 +67,7 @@ struct engine {
     uint64_t next_tell;         /* In ms. */
     uint64_t next_cuts;         /* In ms. */
     uint32_t list_request;
+    struct pp_ipc_missed missed;        /* To be told. */
     bool exiting;
     uint8_t *frame;             /* Room for one. */
 };
@@ -135,14 +137,54 @@ write_frame(void *e_, uint32_t bridge, const struct iovec *iov, int n)
     }
 }
 
+/* Counts an event that there was no room for. */
+static void
+add_missed(struct engine *e, const struct pp_ipc_event *event)
+{
+    struct pp_ipc_missed_row *row = e->missed.rows;
+    uint32_t i;
+
+    for (i = 0; i < e->missed.n; i++, row++) {
+        if (row->server == event->server && row->patch == event->patch) {
+            break;
+        }
+    }
+    if (i == PP_IPC_MISSED_MAX) {
+        return;
+    } else if (i == e->missed.n) {
+        e->missed.n++;
+        *row = (struct pp_ipc_missed_row) {
+            .server = event->server, .patch = event->patch,
+        };
+    }
+    row->n[event->monitor]++;
+}
+
+/* Tells control about them.  False if there is no room for that either. */
+static bool
+tell_missed(struct engine *e)
+{
+    if (e->missed.n && e->sock >= 0) {
+        if (!say(e, &e->missed, offsetof(struct pp_ipc_missed, rows)
+                 + e->missed.n * sizeof *e->missed.rows, PP_IPC_MISSED)) {
+            return false;
+        }
+        e->missed.n = 0;
+    }
+    return true;
+}
+
 static void
 send_event(void *e_, const struct pp_ipc_event *event)
 {
     struct engine *e = e_;
     struct pp_ipc_event msg = *event;
+    size_t len = offsetof(struct pp_ipc_event, values)
+                 + event->n_values * sizeof *event->values;
 
-    if (!say(e, &msg, sizeof msg, PP_IPC_EVENT)) {
+    if (!tell_missed(e) || !say(e, &msg, len, PP_IPC_EVENT)) {
         e->counters->engine_events_lost++;
+        add_missed(e, event);
     }
 }
 
@@ -460,6 +502,7 @@ run(struct engine *e)
         deadline = pp_pipeline_run_timers(e->pipeline);
         deadline = MIN(deadline, tell_pins(e, now));
         deadline = MIN(deadline, tell_cuts(e, now));
+        tell_missed(e);         /* BEAT_MS is often enough. */
         e->counters->heartbeat++;
 
         fds[0] = (struct pollfd) { .fd = e->sock, .events = POLLIN };
@@ -503,6 +546,7 @@ usage(void)
            "  --socket=FD     socket to ovs-patchpointd\n"
            "  --counters=FD   memory for counters\n"
            "  --user=NAME     unprivileged user to become\n"
+           "  --event-values=N  bytes of a value in an event, at most\n"
            "  -h, --help      print this and exit\n"
            "  -V, --version   print the version and exit\n");
     exit(EXIT_SUCCESS);
@@ -527,6 +571,7 @@ main(int argc, char *argv[])
         { "socket", required_argument, NULL, 's' },
         { "counters", required_argument, NULL, 'c' },
         { "user", required_argument, NULL, 'u' },
+        { "event-values", required_argument, NULL, 'e' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
         { NULL, 0, NULL, 0 },
@@ -539,6 +584,7 @@ main(int argc, char *argv[])
     const char *user = NULL;
     const char *error;
     uint32_t basis;
+    unsigned int event_values = PP_EVENT_VALUES;
     int counters = -1;
     int c;
 
@@ -552,6 +598,11 @@ main(int argc, char *argv[])
             break;
         case 'u':
             user = optarg;
+            break;
+        case 'e':
+            if (!str_to_uint(optarg, 10, &event_values)) {
+                die(EXIT_FAILURE, "--event-values=%s: not a number", optarg);
+            }
             break;
         case 'h':
             usage();
@@ -582,6 +633,7 @@ main(int argc, char *argv[])
     }
     e.frame = xmalloc(sizeof(struct virtio_net_hdr) + PP_FRAME_MAX);
     e.pipeline = pp_pipeline_create(&ops, &e, e.counters, basis);
+    pp_pipeline_set_event_values(e.pipeline, event_values);
     signal(SIGPIPE, SIG_IGN);
 
     error = pp_sandbox_drop_privileges(user);

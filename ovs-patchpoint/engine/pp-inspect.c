@@ -10,7 +10,6 @@
 
 #include "engine/pp-inspect.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,7 +32,6 @@
 #define INSERT_MAX (256 * 1024)
 #define REPLY_MAX (64 * 1024)
 #define FIXED_MAX (PP_HOLD_MAX + INSERT_MAX)
-#define DETAIL_MAX sizeof ((struct pp_ipc_event *) 0)->detail
 
 struct pp_inspector {
     void (*report)(void *aux, void *conn_aux, const struct pp_hit_report *);
@@ -41,6 +39,7 @@ struct pp_inspector {
     struct pp_counters *counters;
     struct pp_counters *own_counters;
     int64_t now;
+    unsigned int event_values;
 
     const struct pp_program *program;   /* That 'matcher' is bound to. */
     struct pp_matcher matcher;
@@ -78,6 +77,7 @@ pp_inspector_create(void (*report)(void *, void *,
     ins->own_counters = xzalloc(sizeof *ins->own_counters);
     ins->counters = ins->own_counters;
     ins->states.max = PP_STATES_MAX;
+    ins->event_values = PP_EVENT_VALUES;
     pp_matcher_init(&ins->matcher, PP_MATCH_ARENA_SIZE);
     ins->inserts = xmalloc(INSERT_MAX);
     ins->fixed[0] = xmalloc(FIXED_MAX);
@@ -127,6 +127,13 @@ void
 pp_inspector_set_now(struct pp_inspector *ins, int64_t now)
 {
     ins->now = now;
+}
+
+void
+pp_inspector_set_event_values(struct pp_inspector *ins, unsigned int n)
+{
+    BUILD_ASSERT_DECL(PP_RULE_CAPTURES_MAX <= PP_IPC_VALUES_MAX);
+    ins->event_values = MIN(n, PP_IPC_VALUE_MAX);
 }
 
 /* The proxy's state at the start of the group. */
@@ -194,40 +201,33 @@ copy_conn(struct pp_inspector *ins, const struct pp_proxy *proxy,
 
 /* Reporting. */
 
-/* Appends 'NAME="VALUE"' with C escapes, shortened where it must be. */
 static void
-put_seen(struct pp_buf *b, const struct pp_seen *seen)
+tell_value(const struct pp_inspector *ins, const struct pp_seen *seen,
+           struct pp_ipc_value *v)
 {
-    pp_buf_putf(b, "%s%.64s=", b->len ? " " : "", seen->name);
+    ovs_strlcpy(v->name, seen->name, sizeof v->name);
+    v->type = (uint8_t) seen->value.type;
+    v->secret = seen->secret;
+    v->n = 0;
+    v->len = 0;
+    v->i = 0;
     switch (seen->value.type) {
     case PP_TYPE_BOOL:
-        pp_buf_puts(b, seen->value.b ? "true" : "false");
+        v->i = seen->value.b;
         break;
     case PP_TYPE_INT:
-        pp_buf_putf(b, "%lld", (long long) seen->value.i);
+        v->i = seen->value.i;
         break;
     case PP_TYPE_LIST:
-        pp_buf_putf(b, "%u elements", seen->value.count);
+        v->len = seen->value.count;
         break;
     case PP_TYPE_BYTES:
     case PP_TYPE_VERSION:
-        pp_buf_puts(b, "\"");
-        for (size_t i = 0; i < MIN(seen->value.s.n, 128); i++) {
-            uint8_t c = seen->value.s.p[i];
-
-            if (c == '\r') {
-                pp_buf_puts(b, "\\r");
-            } else if (c == '\n') {
-                pp_buf_puts(b, "\\n");
-            } else if (c == '"' || c == '\\') {
-                pp_buf_putf(b, "\\%c", c);
-            } else if (c < 0x20 || c > 0x7e) {
-                pp_buf_putf(b, "\\x%02x", c);
-            } else {
-                pp_buf_put(b, &c, 1);
-            }
+        v->len = (uint32_t) seen->value.s.n;
+        v->n = seen->secret ? 0 : (uint16_t) MIN(v->len, ins->event_values);
+        if (v->n) {
+            memcpy(v->bytes, seen->value.s.p, v->n);
         }
-        pp_buf_puts(b, seen->value.s.n > 128 ? "\"..." : "\"");
         break;
     default:
         OVS_NOT_REACHED();
@@ -245,7 +245,7 @@ report_hits(struct pp_inspector *ins, const struct pp_rules *rules,
         const struct pp_program_rule *rule
             = &pp_program_rules(rules->program)[hit->rule];
         struct pp_seen seen[PP_RULE_CAPTURES_MAX];
-        char detail[DETAIL_MAX];
+        struct pp_ipc_value values[PP_RULE_CAPTURES_MAX];
         struct pp_hit_report report = {
             .patch = hit->patch,
             .rule = (uint16_t) rule->number,
@@ -254,10 +254,8 @@ report_hits(struct pp_inspector *ins, const struct pp_rules *rules,
                      : rule->kind == PP_CORRECT_CLOSE ? PP_CORRECTED_CLOSE
                      : rule->kind == PP_CORRECT_DROP ? PP_CORRECTED_DROP
                      : PP_CORRECTED_EDIT),
-            .detail = detail,
+            .values = values,
         };
-        struct pp_buf b;
-        unsigned int n;
 
         ins->counters->match_hits++;
         if (hit->monitor) {
@@ -266,12 +264,13 @@ report_hits(struct pp_inspector *ins, const struct pp_rules *rules,
                    && (hit->patch != c->patch || hit->rule != c->rule)) {
             continue;           /* Another one decided before it. */
         }
-        n = pp_hit_describe(rules->program, msg, hit, &ins->matcher, seen);
-        pp_buf_init(&b, detail, sizeof detail - 1);
-        for (unsigned int j = 0; j < n; j++) {
-            put_seen(&b, &seen[j]);
+        if (ins->event_values) {
+            report.n_values = pp_hit_describe(rules->program, msg, hit,
+                                              &ins->matcher, seen);
         }
-        detail[b.len] = '\0';
+        for (unsigned int j = 0; j < report.n_values; j++) {
+            tell_value(ins, &seen[j], &values[j]);
+        }
         ins->report(ins->aux, conn_aux, &report);
     }
 }

@@ -59,12 +59,14 @@ struct pp_step {
 };
 
 /* A condition held; told once for each hit. */
+struct pp_ipc_value;
 struct pp_hit_report {
     uint32_t patch;             /* Index in the program. */
     uint16_t rule;
     bool monitor;               /* Only seen, nothing was done. */
     uint8_t kind;               /* enum pp_correction_kind. */
-    const char *detail;         /* NAME="VALUE" …, escaped. */
+    unsigned int n_values;      /* What the condition looked at. */
+    const struct pp_ipc_value *values;
 };
 
 /* What inspectors of one thread share: scratch memory, and whom to tell. */
@@ -79,6 +81,11 @@ void pp_inspector_set_aux(struct pp_inspector *, void *aux);
  * this is called it counts into memory of its own. */
 struct pp_counters;
 void pp_inspector_set_counters(struct pp_inspector *, struct pp_counters *);
+
+/* Of values in reports, at most 'n' bytes are told, or none of them when it
+ * is 0.  At first PP_EVENT_VALUES. */
+#define PP_EVENT_VALUES 128
+void pp_inspector_set_event_values(struct pp_inspector *, unsigned int n);
 
 /* Bytes that patches keep of connections. */
 size_t pp_inspector_memory(const struct pp_inspector *);

@@ -8,6 +8,7 @@
  * Control starts the engine as
  *
  *     ovs-patchpoint-engine --socket=FD --counters=FD [--user=NAME]
+ *                           [--event-values=N]
  *
  * with two descriptors inherited: a SOCK_SEQPACKET socket pair's end, one
  * message a packet, and a memfd of PP_COUNTERS_SIZE bytes (struct
@@ -25,7 +26,7 @@
 
 #include "pp-snapshot.h"
 
-#define PP_IPC_VERSION 3
+#define PP_IPC_VERSION 4
 #define PP_IPC_MAX 4096         /* Longest message, in bytes. */
 
 enum pp_ipc_type {
@@ -49,6 +50,7 @@ enum pp_ipc_type {
                                  * now. */
     PP_IPC_LOG,                 /* A line of log: 1 byte level, then text. */
     PP_IPC_CUT,                 /* struct pp_ipc_cuts. */
+    PP_IPC_MISSED,              /* struct pp_ipc_missed. */
 };
 
 struct pp_ipc_hdr {
@@ -167,7 +169,22 @@ enum pp_correction_kind {
     PP_CORRECTED_DROP,
 };
 
-/* A correction was made ('monitor': would have been). */
+/* A value that the condition looked at. */
+#define PP_IPC_VALUE_MAX 256
+#define PP_IPC_VALUES_MAX 8
+
+struct pp_ipc_value {
+    char name[64];              /* As in the condition, NUL at the end. */
+    uint8_t type;               /* enum pp_type. */
+    uint8_t secret;             /* It is not told. */
+    uint16_t n;                 /* Of bytes: those that are here... */
+    uint32_t len;               /* ...of so many; of a list: elements. */
+    int64_t i;                  /* Integer or bool. */
+    uint8_t bytes[PP_IPC_VALUE_MAX];
+};
+
+/* A correction was made ('monitor': would have been).  Has 'n_values' values,
+ * and is no longer than that takes. */
 struct pp_ipc_event {
     struct pp_ipc_hdr hdr;
     uint32_t server;
@@ -178,9 +195,27 @@ struct pp_ipc_event {
     uint32_t proxy;
     struct pp_ipc_addr client;
     struct pp_ipc_addr service;
-    char detail[1024];          /* Fields that the condition looked at, as
-                                 * NAME="VALUE" with C escapes, printable
-                                 * ASCII, NUL at the end. */
+    uint8_t udp;                /* Else TCP. */
+    uint8_t pad[3];
+    uint32_t n_values;
+    struct pp_ipc_value values[PP_IPC_VALUES_MAX];
+};
+
+/* Events that there was no room for in the socket. */
+struct pp_ipc_missed_row {
+    uint32_t server;
+    uint32_t patch;             /* Its pp_snapshot_number(). */
+    uint64_t n[2];              /* Corrected; would have been. */
+};
+
+#define PP_IPC_MISSED_MAX 128
+
+/* PP_IPC_MISSED.  Has 'n' rows, and is no longer than that takes. */
+struct pp_ipc_missed {
+    struct pp_ipc_hdr hdr;
+    uint32_t n;
+    uint32_t pad;
+    struct pp_ipc_missed_row rows[PP_IPC_MISSED_MAX];
 };
 
 /* Counters.  One line each: name, and what it counts.  'pp_counters' has

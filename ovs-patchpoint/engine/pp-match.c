@@ -498,6 +498,31 @@ pp_match(const struct pp_program *program, const struct pp_patchset *set,
     }
 }
 
+/* Is what 'node' stands for a secret (struct pp_secret)? */
+static bool
+is_secret(struct pp_matcher *m, const struct pp_node *node)
+{
+    const struct pp_cell *list;
+
+    switch ((int) node->op) {
+    case PP_OP_FIELD:
+        return pp_field_is_secret(m->msg, node->x, 0, -1, &m->arena);
+    case PP_OP_ELEM:
+        return (m->scope[node->imm].field == node->x
+                && pp_field_is_secret(m->msg, node->x,
+                                      m->scope[node->imm].elem,
+                                      (int) node->y, &m->arena));
+    case PP_OP_FIRST:
+        list = pp_eval_list(m, node->arg[0]);
+        return (list->value.count
+                && pp_field_is_secret(m->msg, node->x,
+                                      list->elems ? list->elems[0] : 0,
+                                      (int) node->y, &m->arena));
+    default:
+        return false;
+    }
+}
+
 unsigned int
 pp_hit_describe(const struct pp_program *program, const struct pp_msg *msg,
                 const struct pp_hit *hit, struct pp_matcher *m,
@@ -518,6 +543,8 @@ pp_hit_describe(const struct pp_program *program, const struct pp_msg *msg,
         seen[i].name = (const char *)
             pp_program_text(program, captures[i].name.off, 0).p;
         seen[i].value = pp_eval(m, captures[i].node);
+        seen[i].secret = is_secret(m, pp_program_nodes(program)
+                                      + captures[i].node);
     }
     m->failed = failed;         /* It is only for the log. */
     return rule->n_captures;

@@ -125,6 +125,7 @@ void pp_match(const struct pp_program *program, const struct pp_patchset *set,
 struct pp_seen {
     const char *name;           /* As in "path" or "value". */
     struct pp_value value;      /* Raw: whoever prints it escapes it. */
+    bool secret;                /* Nobody is to print it. */
 };
 
 /* After pp_match(), before the next: fills 'seen', of PP_RULE_CAPTURES_MAX

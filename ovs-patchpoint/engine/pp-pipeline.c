@@ -64,12 +64,23 @@ report(void *pl_, void *conn_, const struct pp_hit_report *hit)
         .monitor = hit->monitor,
         .kind = hit->kind,
         .proxy = pp_proxy_index(conn->head.proxy),
+        .udp = conn->head.proxy->transport == PP_UDP,
+        .n_values = hit->n_values,
     };
 
     fill_ends(&event.client, &event.service, conn);
-    ovs_strlcpy(event.detail, hit->detail, sizeof event.detail);
+    if (hit->n_values) {
+        memcpy(event.values, hit->values,
+               hit->n_values * sizeof *hit->values);
+    }
     pl->counters->patch_hits[event.patch]++;
     pl->ops.event(pl->aux, &event);
+}
+
+void
+pp_pipeline_set_event_values(struct pp_pipeline *pl, unsigned int n)
+{
+    pp_inspector_set_event_values(pl->inspector, n);
 }
 
 static const struct pp_snap_server *

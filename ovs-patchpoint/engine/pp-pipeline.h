@@ -46,6 +46,9 @@ void pp_pipeline_clear(struct pp_pipeline *);
 /* Other limits than the snapshot's, until the next one. */
 void pp_pipeline_set_limits(struct pp_pipeline *, const struct pp_limits *);
 
+/* How much of values events tell: pp_inspector_set_event_values(). */
+void pp_pipeline_set_event_values(struct pp_pipeline *, unsigned int n);
+
 /* Makes the connection table as large as it may get, up to 8 bytes a
  * connection, so that no packet has to wait for it to grow. */
 void pp_pipeline_reserve(struct pp_pipeline *);

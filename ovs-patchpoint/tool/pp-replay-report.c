@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-event.h"
 #include "engine/pp-packet.h"
 #include "hash.h"
 #include "openvswitch/dynamic-string.h"
@@ -259,30 +260,23 @@ pp_report_frame_done(struct pp_report *report,
 
 /* Text. */
 
-static const char *
-kind_name(const struct pp_ipc_event *event)
-{
-    static const char *const kinds[] = {
-        [PP_CORRECTED_EDIT] = "edit", [PP_CORRECTED_REJECT] = "reject",
-        [PP_CORRECTED_CLOSE] = "close", [PP_CORRECTED_DROP] = "drop",
-    };
-
-    return kinds[event->kind];
-}
-
 static void
 print_event(const struct pp_report *report, const struct timeval *now,
             const struct pp_ipc_event *event)
 {
     char client[INET6_ADDRSTRLEN], service[INET6_ADDRSTRLEN];
+    struct ds values = DS_EMPTY_INITIALIZER;
 
+    pp_event_format_values(event->values, event->n_values, &values);
     ipv6_string_mapped(client, &event->client.ip);
     ipv6_string_mapped(service, &event->service.ip);
     printf("%lld.%06ld %s: %s%s: client %s port %u, server %s port %u: %s\n",
            (long long) now->tv_sec, (long) now->tv_usec,
            pp_program_patch_id(report->program, event->patch),
-           event->monitor ? "would " : "", kind_name(event), client,
-           event->client.port, service, event->service.port, event->detail);
+           event->monitor ? "would " : "", pp_event_kind(event->kind), client,
+           event->client.port, service, event->service.port,
+           ds_cstr(&values));
+    ds_destroy(&values);
 }
 
 void
@@ -458,16 +452,19 @@ static struct json *
 correction_json(const struct pp_report *report, const struct correction *c)
 {
     struct json *object = json_object_create();
+    struct ds values = DS_EMPTY_INITIALIZER;
 
     put_time(object, "time", &c->time);
     json_object_put_string(object, "patch",
                            pp_program_patch_id(report->program,
                                                c->event.patch));
     put_int(object, "rule", c->event.rule);
-    json_object_put_string(object, "action", kind_name(&c->event));
+    json_object_put_string(object, "correction", pp_event_kind(c->event.kind));
     json_object_put_string(object, "mode",
                            c->event.monitor ? "monitor" : "enforce");
-    json_object_put_string(object, "detail", c->event.detail);
+    pp_event_format_values(c->event.values, c->event.n_values, &values);
+    json_object_put_string(object, "detail", ds_cstr(&values));
+    ds_destroy(&values);
     return object;
 }
 

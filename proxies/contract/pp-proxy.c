@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Edit lists. */
 
@@ -161,6 +162,62 @@ pp_edits_apply(const struct pp_edits *edits, const uint8_t *base, size_t len,
     out->overflow = out->overflow || edits->overflow;
 }
 
+/* Secrets. */
+
+static bool
+is_one_of(struct pp_bytes name, const char *const *names)
+{
+    const uint8_t *options = memchr(name.p ? name.p : (const uint8_t *) "",
+                                    ';', name.n);
+    size_t n = options ? (size_t) (options - name.p) : name.n;
+
+    for (; *names; names++) {
+        if (strlen(*names) == n
+            && !strncasecmp(*names, (const char *) name.p, n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The index of the field 'name' of 'fields', or -1. */
+static int
+find_field(const struct pp_field *fields, const char *name)
+{
+    for (int i = 0; fields[i].name; i++) {
+        if (!strcmp(fields[i].name, name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* See pp-proxy.h.  What cannot be told is one. */
+bool
+pp_field_is_secret(const struct pp_msg *msg, unsigned int field,
+                   uint32_t index, int sub, struct pp_arena *arena)
+{
+    const struct pp_proxy *proxy = msg->proxy;
+    const struct pp_field *fields = (sub < 0 ? proxy->fields
+                                     : proxy->fields[field].elem);
+    const struct pp_secret *secret
+        = fields[sub < 0 ? field : (unsigned int) sub].secret;
+    struct pp_value v;
+    int where;
+
+    if (!secret) {
+        return false;
+    } else if (!secret->where) {
+        return true;
+    }
+    where = find_field(fields, secret->where);
+    return (where < 0
+            || !(sub < 0 ? proxy->get(msg, (unsigned int) where, arena, &v)
+                 : proxy->get_elem(msg, field, index, (unsigned int) where,
+                                   arena, &v))
+            || is_one_of(v.s, secret->names));
+}
+
 /* The check of a proxy's tables. */
 
 /* What is wrong, with the name it is wrong at.  Start-up has one thread. */
@@ -216,7 +273,17 @@ check_elem(const struct pp_field *f, const struct pp_field *first)
             return check_say(f->name, "there twice");
         }
     }
-    return NULL;
+    if (f->secret && f->secret->where) {
+        int where = find_field(first, f->secret->where);
+
+        if (where < 0 || first[where].type != PP_TYPE_BYTES
+            || !f->secret->names) {
+            return check_say(f->name, "what tells that it is secret is no "
+                             "field of bytes");
+        }
+    }
+    return f->secret && f->type != PP_TYPE_BYTES
+           ? check_say(f->name, "secret, yet not of bytes") : NULL;
 }
 
 /* Finds what is wrong with what the list 'f' says of its elements. */

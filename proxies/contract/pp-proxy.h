@@ -171,6 +171,16 @@ void pp_edits_add(struct pp_edits *, uint32_t off, uint32_t removed,
 void pp_edits_apply(const struct pp_edits *, const uint8_t *base, size_t len,
                     struct pp_buf *out);
 
+/* Which values of a field are secrets, such as passwords: they serve to
+ * decide, but are never written into a log or an event. */
+struct pp_secret {
+    const char *where;          /* The field, of the same list or of none,
+                                 * that tells; NULL: all values are. */
+    const char *const *names;   /* They are where it is one of these, without
+                                 * ASCII case, and in front of a ';' if there
+                                 * is one.  Ends with NULL. */
+};
+
 /* What a patch can name. */
 struct pp_field {
     const char *name;           /* A word, or words joined by '.'. */
@@ -182,6 +192,7 @@ struct pp_field {
     const char *key;            /* PP_TYPE_LIST: name of the element's field
                                  * that 'list["x"]' selects by, or NULL. */
     bool key_nocase;            /* That key is compared without ASCII case. */
+    const struct pp_secret *secret;     /* PP_TYPE_BYTES; NULL: never. */
     const char *doc;            /* One full sentence, for the manual. */
 };
 
@@ -301,6 +312,11 @@ struct pp_proxy {
     void (*refuse)(const void *conn, const struct pp_msg *,
                    const struct pp_reply *, struct pp_buf *, bool *close);
 };
+
+/* Is the value of field 'field' a secret?  'sub' >= 0: that of field 'sub' of
+ * element 'index' of list 'field'. */
+bool pp_field_is_secret(const struct pp_msg *, unsigned int field,
+                        uint32_t index, int sub, struct pp_arena *);
 
 /* Checks that every mandatory member is there and that the tables are sound.
  * Returns NULL, or what is wrong, in words. */

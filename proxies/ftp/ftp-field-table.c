@@ -15,6 +15,15 @@
 #define PIPELINED (UINT32_C(1) << PP_FTP_E_PIPELINED)
 #define ANY (COMMAND | PIPELINED)
 
+/* Arguments that are secrets (RFC 959 4.1.1, RFC 2228 3). */
+static const struct pp_secret passwords = {
+    .where = "verb",
+    .names = (const char *const []) { "pass", "acct", "adat", NULL },
+};
+
+/* Other commands may be in it. */
+static const struct pp_secret always;
+
 const struct pp_field pp_ftp_field_table[] = {
     [PP_FTP_F_VERB] = {
         .name = "verb",
@@ -34,6 +43,7 @@ const struct pp_field pp_ftp_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = COMMAND,
         .editable = true,
+        .secret = &passwords,
         .doc = "All behind the command and the white space that follows it.",
     },
     [PP_FTP_F_ARGUMENT_PRESENT] = {
@@ -82,6 +92,7 @@ const struct pp_field pp_ftp_field_table[] = {
         .name = "line",
         .type = PP_TYPE_BYTES,
         .events = COMMAND,
+        .secret = &passwords,
         .doc = "The line without Telnet commands and without its line "
                "ending.",
     },
@@ -89,6 +100,7 @@ const struct pp_field pp_ftp_field_table[] = {
         .name = "line.raw",
         .type = PP_TYPE_BYTES,
         .events = COMMAND,
+        .secret = &passwords,
         .doc = "The line as sent, without its line ending.",
     },
     [PP_FTP_F_LINE_ENDING] = {
@@ -148,6 +160,7 @@ const struct pp_field pp_ftp_field_table[] = {
         .name = "pipelined",
         .type = PP_TYPE_BYTES,
         .events = PIPELINED,
+        .secret = &always,
         .doc = "What was sent between AUTH and the reply to it.",
     },
     [PP_FTP_F_CLIENT_ADDRESS] = {

@@ -19,6 +19,27 @@
 #define RESPONSE EVENT(RESPONSE)
 #define ANY (REQUEST | CHUNK | TRAILERS)
 
+/* Headers, parameters and parts of forms that hold credentials. */
+static const struct pp_secret header = {
+    .where = "name",
+    .names = (const char *const []) {
+        "authorization", "proxy-authorization", "cookie", "x-api-key",
+        "x-auth-token", "x-csrf-token", NULL,
+    },
+};
+
+static const struct pp_secret parameter = {
+    .where = "name",
+    .names = (const char *const []) {
+        "password", "passwd", "pass", "pwd", "passphrase", "secret", "token",
+        "access_token", "refresh_token", "id_token", "client_secret",
+        "api_key", "apikey", NULL,
+    },
+};
+
+/* Cookies, and what such headers and parameters may be in. */
+static const struct pp_secret always;
+
 static const struct pp_field header_fields[] = {
     [PP_HTTP_FIELD_NAME] = {
         .name = "name",
@@ -39,6 +60,7 @@ static const struct pp_field header_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &header,
         .doc = "The value without white space around it; a fold within "
                "is one space.",
     },
@@ -47,6 +69,7 @@ static const struct pp_field header_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &header,
         .doc = "The value as sent: all between the colon and the line "
                "ending.",
     },
@@ -55,6 +78,7 @@ static const struct pp_field header_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &header,
         .doc = "The whole field line as sent, with those folded into it "
                "and the line ending.",
     },
@@ -108,6 +132,7 @@ static const struct pp_field param_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &parameter,
         .doc = "The value with percent-encoding decoded and plus signs "
                "as spaces.",
     },
@@ -123,6 +148,7 @@ static const struct pp_field param_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &parameter,
         .doc = "The value as sent: all behind the first equals sign.",
     },
     [PP_HTTP_PARAM_RAW] = {
@@ -130,6 +156,7 @@ static const struct pp_field param_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &parameter,
         .doc = "The whole parameter as sent.",
     },
     [PP_HTTP_PARAM_HAS_EQUALS] = {
@@ -155,6 +182,7 @@ static const struct pp_field cookie_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &always,
         .doc = "The value of the cookie as sent, quotes and all.",
     },
     [PP_HTTP_COOKIE_RAW] = {
@@ -162,6 +190,7 @@ static const struct pp_field cookie_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &always,
         .doc = "The cookie as sent: all between the semicolons, white "
                "space too.",
     },
@@ -256,6 +285,7 @@ static const struct pp_field form_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &parameter,
         .doc = "The value; of a pair decoded as in a query, of a part "
                "its content as sent.",
     },
@@ -271,6 +301,7 @@ static const struct pp_field form_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &parameter,
         .doc = "The value as sent.",
     },
     [PP_HTTP_FORM_RAW] = {
@@ -278,6 +309,7 @@ static const struct pp_field form_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = ANY,
         .editable = true,
+        .secret = &parameter,
         .doc = "The whole pair as sent, or the part's own field lines "
                "and content.",
     },
@@ -428,6 +460,7 @@ const struct pp_field pp_http_field_table[] = {
         .name = "head",
         .type = PP_TYPE_BYTES,
         .events = REQUEST,
+        .secret = &always,
         .doc = "The whole head as sent: the request line, the field lines "
                "and the empty line.",
     },
@@ -487,6 +520,7 @@ const struct pp_field pp_http_field_table[] = {
         .name = "cookies.text",
         .type = PP_TYPE_BYTES,
         .events = REQUEST,
+        .secret = &always,
         .doc = "The values of all Cookie fields, joined by a comma, as "
                "Python servers do.",
     },
@@ -597,6 +631,7 @@ const struct pp_field pp_http_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = BODY,
         .editable = true,
+        .secret = &always,
         .doc = "The content of the request, without transfer codings.",
     },
     [PP_HTTP_F_BODY_LENGTH] = {
@@ -703,6 +738,7 @@ const struct pp_field pp_http_field_table[] = {
         .name = "trailers.text",
         .type = PP_TYPE_BYTES,
         .events = TRAILERS,
+        .secret = &always,
         .doc = "The trailers as sent, with the empty line.",
     },
     [PP_HTTP_F_UNANSWERED] = {

@@ -22,6 +22,23 @@
 #define DN (BIND | SEARCH | CHANGES | MODIFY_DN | COMPARE | EVENT(DELETE))
 #define ANY ((UINT32_C(1) << PP_LDAP_N_EVENTS) - 1)
 
+/* Attributes that hold passwords (RFC 4519 2.41, RFC 3112, Active Directory,
+ * Samba). */
+static const char *const password_attributes[] = {
+    "userpassword", "2.5.4.35", "authpassword", "1.3.6.1.4.1.4203.1.3.4",
+    "unicodepwd", "olcrootpw", "sambantpassword", "sambalmpassword", NULL,
+};
+
+static const struct pp_secret password = {
+    .where = "attribute", .names = password_attributes,
+};
+
+static const struct pp_secret compared = {
+    .where = "compare.attribute", .names = password_attributes,
+};
+
+static const struct pp_secret always;
+
 static const struct pp_field control_fields[] = {
     [PP_LDAP_CONTROL_OID] = {
         .name = "oid",
@@ -103,6 +120,7 @@ static const struct pp_field filter_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = SEARCH,
         .editable = true,
+        .secret = &password,
         .doc = "The assertion value; empty in sets, nots, substrings and "
                "present.",
     },
@@ -124,6 +142,7 @@ static const struct pp_field filter_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = SEARCH,
         .editable = true,
+        .secret = &always,
         .doc = "The whole filter as sent, encoded.",
     },
     { .name = NULL },
@@ -148,6 +167,7 @@ static const struct pp_field piece_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = SEARCH,
         .editable = true,
+        .secret = &password,
         .doc = "The value of the piece.",
     },
     [PP_LDAP_PIECE_FILTER] = {
@@ -161,6 +181,7 @@ static const struct pp_field piece_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = SEARCH,
         .editable = true,
+        .secret = &password,
         .doc = "The whole piece as sent, encoded.",
     },
     { .name = NULL },
@@ -192,6 +213,7 @@ static const struct pp_field change_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = CHANGES,
         .editable = true,
+        .secret = &password,
         .doc = "The whole change as sent, encoded.",
     },
     { .name = NULL },
@@ -216,6 +238,7 @@ static const struct pp_field value_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = CHANGES,
         .editable = true,
+        .secret = &password,
         .doc = "The value.",
     },
     [PP_LDAP_VALUE_CHANGE] = {
@@ -229,6 +252,7 @@ static const struct pp_field value_fields[] = {
         .type = PP_TYPE_BYTES,
         .events = CHANGES,
         .editable = true,
+        .secret = &password,
         .doc = "The whole value as sent, encoded.",
     },
     { .name = NULL },
@@ -280,6 +304,7 @@ static const struct pp_field return_fields[] = {
         .name = "value",
         .type = PP_TYPE_BYTES,
         .events = SEARCH,
+        .secret = &password,
         .doc = "The assertion value.",
     },
     [PP_LDAP_RETURN_RULE] = {
@@ -429,6 +454,7 @@ const struct pp_field pp_ldap_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = BIND,
         .editable = true,
+        .secret = &always,
         .doc = "The password of a simple bind, or what another choice than "
                "SASL holds.",
     },
@@ -444,6 +470,7 @@ const struct pp_field pp_ldap_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = BIND,
         .editable = true,
+        .secret = &always,
         .doc = "The SASL credentials.",
     },
     [PP_LDAP_I_BIND_HAS_CREDENTIALS] = {
@@ -498,6 +525,7 @@ const struct pp_field pp_ldap_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = SEARCH,
         .editable = true,
+        .secret = &always,
         .doc = "The filter as sent, encoded.",
     },
     [PP_LDAP_I_FILTER_DEPTH] = {
@@ -566,6 +594,7 @@ const struct pp_field pp_ldap_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = COMPARE,
         .editable = true,
+        .secret = &compared,
         .doc = "The value that it is compared with.",
     },
     [PP_LDAP_I_MODIFY_DN_NEW_RDN] = {
@@ -612,6 +641,7 @@ const struct pp_field pp_ldap_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = EXTENDED,
         .editable = true,
+        .secret = &always,
         .doc = "The value of the extended operation.",
     },
     [PP_LDAP_I_EXTENDED_HAS_VALUE] = {

@@ -18,6 +18,14 @@
 #define LINE (EVENT(BREAK) | EVENT(DATA))
 #define ANY (COMMAND | AUTH | PLAINTEXT | LINE)
 
+/* Credentials (RFC 4954). */
+static const struct pp_secret credentials = {
+    .where = "command.verb",
+    .names = (const char *const []) { "auth", NULL },
+};
+
+static const struct pp_secret always;
+
 static const struct pp_field parameter_fields[] = {
     [PP_SMTP_PARAM_NAME] = {
         .name = "name",
@@ -62,6 +70,7 @@ const struct pp_field pp_smtp_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = COMMAND,
         .editable = true,
+        .secret = &credentials,
         .doc = "What stands behind the verb, without blanks around it.",
     },
     [PP_SMTP_F_COMMAND_LINE] = {
@@ -69,6 +78,7 @@ const struct pp_field pp_smtp_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = COMMAND,
         .editable = true,
+        .secret = &credentials,
         .doc = "The whole command as sent, without its line ending; of one "
                "longer than 16 KiB, what is in front.",
     },
@@ -124,6 +134,7 @@ const struct pp_field pp_smtp_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = COMMAND,
         .editable = true,
+        .secret = &always,
         .doc = "The initial response in AUTH, as sent.",
     },
     [PP_SMTP_F_COMMAND_CHUNK] = {
@@ -151,6 +162,7 @@ const struct pp_field pp_smtp_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = AUTH,
         .editable = true,
+        .secret = &always,
         .doc = "The client's line as sent, without its line ending.",
     },
     [PP_SMTP_F_AUTH_ENDING] = {
@@ -165,6 +177,7 @@ const struct pp_field pp_smtp_field_table[] = {
         .type = PP_TYPE_BYTES,
         .events = PLAINTEXT,
         .editable = true,
+        .secret = &always,
         .doc = "The bytes as sent.",
     },
     [PP_SMTP_F_DATA_TEXT] = {

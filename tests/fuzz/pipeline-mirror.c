@@ -14,8 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-event.h"
 #include "engine/pp-inspect.h"
+#include "engine/pp-ipc.h"
 #include "engine/pp-packet.h"
+#include "openvswitch/dynamic-string.h"
 #include "patch/pp-program.h"
 #include "registry.h"
 #include "util.h"
@@ -72,8 +75,11 @@ found(void *aux OVS_UNUSED, void *m_, const struct pp_hit_report *hit)
     const struct pp_program *program = m->rules.program;
 
     if (!*m->n_corrections || !doubles(program, hit->patch)) {
+        struct ds values = DS_EMPTY_INITIALIZER;
+
+        pp_event_format_values(hit->values, hit->n_values, &values);
         FOUND("the condition of %s still holds: %s",
-              pp_program_patch_id(program, hit->patch), hit->detail);
+              pp_program_patch_id(program, hit->patch), ds_cstr(&values));
     }
 }
 

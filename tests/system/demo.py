@@ -282,13 +282,13 @@ class Demo:
         event = self.lab.events()[n]
         for line in self.lab.log().splitlines():
             if "would be corrected" in line:
-                report = line
+                report = line.split(": {")[0]
         step.got(report)
         step.check("the report names the patch", event["patch"] == TRAVERSAL
                    and event["mode"] == "monitor")
-        step.check("and the server", event["server"] == self.web.ifname
-                   and event["service"] == {
-                       "address": pplab.address(self.web), "port": 80})
+        step.check("and the server", event["server"]["name"] == self.web.ifname
+                   and event["service"]["address"] == pplab.address(self.web)
+                   and event["service"]["port"] == 80)
         step.check("and the client", event["client"]["address"]
                    == pplab.address(self.client))
 

@@ -128,7 +128,7 @@ class Policy(unittest.TestCase):
         event = self.lab.events()[n]
         self.assertEqual(event["patch"], TRAVERSAL)
         self.assertEqual(event["mode"], "monitor")
-        self.assertEqual(event["server"], self.vm.ifname)
+        self.assertEqual(event["server"]["name"], self.vm.ifname)
         self.assertEqual(event["client"]["address"],
                          pplab.address(self.client))
         self.assertIn("hits=", self.lab.daemon("patch/list"))

@@ -248,7 +248,7 @@ class Replay(unittest.TestCase):
         self.assertEqual(conns[0]["proxy"], "http")
         self.assertEqual(conns[0]["corrections"], [])
         done, = conns[1]["corrections"]
-        self.assertEqual((done["patch"], done["action"], done["mode"]),
+        self.assertEqual((done["patch"], done["correction"], done["mode"]),
                          ("CVE-2000-0001", "reject", "enforce"))
         self.assertIn("/evil", done["detail"])
 

@@ -161,6 +161,11 @@ static const struct pp_field elem_list[] = {
     { .name = NULL },
 };
 
+static const char *const secret_names[] = { "pass", "acct", NULL };
+static const struct pp_secret secret;
+static const struct pp_secret secret_where = { "first", secret_names };
+static const struct pp_secret secret_nowhere = { "second", secret_names };
+
 #define PLAIN .type = PP_TYPE_BYTES, .events = 1, .doc = "A."
 #define LIST .type = PP_TYPE_LIST, .events = 1, .doc = "A."
 
@@ -193,6 +198,13 @@ static const struct {
       { .name = "a", LIST, .elem = elem_int, .key = "name" } },
     { "a: not a list, yet elements",
       { .name = "a", PLAIN, .elem = elem } },
+    { NULL, { .name = "a", PLAIN, .secret = &secret } },
+    { NULL, { .name = "a", PLAIN, .secret = &secret_where } },
+    { "a: what tells that it is secret is no field of bytes",
+      { .name = "a", PLAIN, .secret = &secret_nowhere } },
+    { "a: secret, yet not of bytes",
+      { .name = "a", .type = PP_TYPE_INT, .events = 1, .doc = "A.",
+        .secret = &secret } },
 };
 
 START_TEST(test_check_fields)
@@ -210,6 +222,74 @@ START_TEST(test_check_fields)
     proxy.fields = fields;
     error = pp_proxy_check(&proxy);
     ck_assert_pstr_eq(error, field_vectors[_i].error);
+}
+END_TEST
+
+/* Secrets: the value of field 0 says whether field 1 is one. */
+static const char *verb;
+
+static bool
+get_verb(const struct pp_msg *msg, unsigned int field,
+         struct pp_arena *arena, struct pp_value *v)
+{
+    ck_assert_ptr_nonnull(msg);
+    ck_assert_ptr_null(arena);
+    ck_assert_uint_eq(field, 0);
+    return verb && pp_get_string(verb, v);
+}
+
+static const struct {
+    const char *verb;
+    bool secret;
+} secret_vectors[] = {
+    { "pass", true }, { "PASS", true }, { "Acct", true }, { "", false },
+    { "pas", false }, { "passw", false }, { "user", false },
+    { "pass;x-option", true }, { "pas;s", false }, { ";", false },
+    { NULL, true },             /* Cannot be told. */
+};
+
+START_TEST(test_secret)
+{
+    const struct pp_field fields[] = {
+        { .name = "first", PLAIN },
+        { .name = "argument", PLAIN, .secret = &secret_where },
+        { .name = "always", PLAIN, .secret = &secret },
+        { .name = NULL },
+    };
+    struct pp_proxy proxy = { .fields = fields, .get = get_verb };
+    struct pp_msg msg = { .proxy = &proxy };
+
+    verb = secret_vectors[_i].verb;
+    ck_assert(!pp_field_is_secret(&msg, 0, 0, -1, NULL));
+    ck_assert_int_eq(pp_field_is_secret(&msg, 1, 0, -1, NULL),
+                     secret_vectors[_i].secret);
+    ck_assert(pp_field_is_secret(&msg, 2, 0, -1, NULL));
+}
+END_TEST
+
+/* Each field that is called so is marked. */
+START_TEST(test_secret_fields)
+{
+    static const struct {
+        const char *proxy, *field;
+    } marked[] = {
+        { "ftp", "argument" }, { "ftp", "line" }, { "ftp", "line.raw" },
+        { "smtp", "command.argument" }, { "smtp", "command.line" },
+        { "smtp", "command.initial" }, { "smtp", "auth.line" },
+        { "ldap", "bind.password" }, { "ldap", "bind.credentials" },
+        { "ldap", "extended.value" }, { "ldap", "compare.value" },
+        { "http", "head" }, { "http", "body" }, { "http", "cookies.text" },
+    };
+
+    for (size_t i = 0; i < sizeof marked / sizeof *marked; i++) {
+        const struct pp_proxy *proxy = pp_proxy_by_name(marked[i].proxy);
+        const struct pp_field *f = proxy->fields;
+
+        while (f->name && strcmp(f->name, marked[i].field)) {
+            f++;
+        }
+        ck_assert_msg(f->name && f->secret, "%s", marked[i].field);
+    }
 }
 END_TEST
 
@@ -384,6 +464,8 @@ contract_suite(void)
     LOOP(test_edits, edit_vectors);
     tcase_add_test(tc, test_edits_bounds);
     LOOP(test_check_fields, field_vectors);
+    LOOP(test_secret, secret_vectors);
+    tcase_add_test(tc, test_secret_fields);
     tcase_add_test(tc, test_check_members);
     tcase_add_test(tc, test_registry);
     suite_add_tcase(suite, tc);
