@@ -133,7 +133,11 @@ static bool
 is_vm(const struct ovsrec_interface *row)
 {
     if (is_link_type(row->type)) {
-        return false;
+        /* Neutron's subports: the address of what is behind the trunk bridge
+         * stands at the patch port to it. */
+        return (!strcmp(row->type, "patch")
+                && (smap_get(&row->external_ids, "attached-mac")
+                    || smap_get(&row->external_ids, "attached_mac")));
     }
     for (size_t i = 0; i < ARRAY_SIZE(vm_keys); i++) {
         if (smap_get(&row->external_ids, vm_keys[i])) {

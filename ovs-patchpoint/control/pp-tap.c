@@ -48,6 +48,8 @@
 
 VLOG_DEFINE_THIS_MODULE(pp_tap);
 
+static bool asked;              /* In this pass's transaction. */
+
 /* The MTU covers the largest on the bridge and the slot's tag. */
 #define VLAN_TAG_LEN 4
 #define DEFAULT_MTU 1500
@@ -380,6 +382,18 @@ keep_mtu(struct pp_bridge *br, struct pp_tap *tap)
     }
 }
 
+/* Has the switch look at the database, as ovs-vsctl does.  Once a transaction,
+ * for all bridges. */
+static void
+ask_switch(struct pp_control *ctl)
+{
+    if (!asked) {
+        asked = true;
+        ovsdb_idl_txn_increment(ctl->txn, &ctl->ovs->header_,
+                                &ovsrec_open_vswitch_col_next_cfg, false);
+    }
+}
+
 static void
 add_port(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap)
 {
@@ -402,8 +416,7 @@ add_port(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap)
     ovsrec_bridge_update_ports_addvalue(br->row, port);
     ovsdb_idl_txn_add_comment(ctl->txn, "ovs-patchpointd: add port %s",
                               tap->name);
-    ovsdb_idl_txn_increment(ctl->txn, &ctl->ovs->header_,
-                            &ovsrec_open_vswitch_col_next_cfg, false);
+    ask_switch(ctl);
 }
 
 static void
@@ -413,8 +426,7 @@ del_port(struct pp_control *ctl, struct pp_bridge *br,
     ovsrec_bridge_update_ports_delvalue(br->row, iface->port);
     ovsdb_idl_txn_add_comment(ctl->txn, "ovs-patchpointd: remove port %s",
                               iface->name);
-    ovsdb_idl_txn_increment(ctl->txn, &ctl->ovs->header_,
-                            &ovsrec_open_vswitch_col_next_cfg, false);
+    ask_switch(ctl);
 }
 
 /* Takes the port of a device that was deleted off the switch.  Returns true
@@ -559,6 +571,7 @@ pp_tap_run(struct pp_control *ctl)
 {
     struct pp_bridge *br;
 
+    asked = false;
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         if (pp_bridge_is_used(br)) {
             tap_want(ctl, br);

@@ -243,6 +243,13 @@ pp_stream_is_of_another(struct pp_conn *conn, enum pp_dir dir,
         && !conn->pending_syn) {
         /* Where several SYNs came, it may be of any of them. */
         conn->another = true;
+    } else if (dir == PP_TO_SERVER && !conn->pending_syn
+               && !conn->half[PP_FROM_SERVER].has_isn
+               && (pkt->flags & (PP_TCP_RST | PP_TCP_ACK)) == PP_TCP_ACK) {
+        /* The client has an answer that did not come this way: the VM is
+         * behind another port, as on the other host of a migration, and so
+         * is who can look at what it sends. */
+        conn->another = true;
     }
     return conn->another;
 }

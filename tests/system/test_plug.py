@@ -82,6 +82,15 @@ class Case(unittest.TestCase):
         ids.update(more)
         return ids
 
+    def link(self, short):
+        """A veth pair, for one test."""
+        ends = self.lab.add_link(short)
+        for dev in ends:
+            pphost.set_offloads(dev, False)
+        self.addCleanup(pphost.run, ["ip", "link", "del", ends[0]],
+                        check=False)
+        return ends
+
     def set_address(self, mac, vm):
         """In the VM, and whoever remembers it forgets."""
         vm.run(["ip", "link", "set", "eth0", "address", mac])
@@ -401,8 +410,7 @@ class Changes(Case):
     def twin(self, **more):
         """Another port that says that it is the same VM's; nothing is behind
         it."""
-        dev, _ = self.lab.add_link("0t")
-        self.addCleanup(pphost.run, ["ip", "link", "del", dev], check=False)
+        dev, _ = self.link("0t")
         self.addCleanup(self.lab.vsctl, "--if-exists", "del-port", dev)
         self.lab.vsctl(
             "add-port", self.lab.bridge, dev, "--", "set", "Interface", dev,
@@ -424,6 +432,220 @@ class Changes(Case):
         pphost.run(["ip", "link", "del", twin])
         self.lab.wait_status(twin, "error: its MAC address")
         self.protected()
+
+
+class Bridges(Case):
+    """VMs with more than one port or bridge between them and the world."""
+
+    prefix = "ppy"
+
+    def clear(self):
+        super().clear()
+        for port in self.lab.vsctl("list-ports", self.lab.bridge).split():
+            if port != self.client.ifname:
+                self.lab.vsctl("--if-exists", "del-port", port)
+
+    def bridge(self, short):
+        """Another bridge, for one test."""
+        name = self.lab.add_bridge(short)
+        self.addCleanup(self.lab.vsctl, "--if-exists", "del-br", name)
+        return name
+
+    def patch(self, a, b, names, a_args=(), b_args=(), ids=None):
+        """A pair of patch ports; 'ids' are for the one on 'a'."""
+        one, two = [self.lab.name(n) for n in names]
+        for br, port, peer, args in ((a, one, two, a_args),
+                                     (b, two, one, b_args)):
+            self.lab.vsctl("add-port", br, port, *args, "--", "set",
+                           "Interface", port, "type=patch",
+                           "options:peer=" + peer)
+        self.lab.vsctl("set", "Interface", one, "type=patch",
+                       *["external_ids:%s=\"%s\"" % item
+                         for item in (ids or {}).items()])
+        return one
+
+    def test_hybrid(self):
+        "Nova's hybrid bridge: a Linux bridge between VM and switch"
+        qbr = self.lab.name("q")
+        qvo, qvb = self.link("v")
+        pphost.run(["ip", "link", "add", qbr, "type", "bridge"])
+        self.addCleanup(pphost.run, ["ip", "link", "del", qbr])
+        for dev in self.vm.ifname, qvb:
+            pphost.run(["ip", "link", "set", dev, "master", qbr])
+            self.addCleanup(pphost.run, ["ip", "link", "set", dev,
+                                         "nomaster"])
+        pphost.run(["ip", "link", "set", qbr, "up"])
+        self.lab.vsctl("add-port", self.lab.bridge, qvo, "--", "set",
+                       "Interface", qvo,
+                       *["external_ids:%s=\"%s\"" % item
+                         for item in self.ids().items()])
+        wait_for("the exploit works", self.harmed)
+        self.policy("all")
+        self.lab.wait_status(qvo, "protected", 15)
+        self.assertFalse(self.harmed())
+
+    def test_trunk(self):
+        "a trunk port, whose VM tags its frames itself"
+        # Inside of the VM, as it were: a switch that tags.
+        inside = self.bridge("i")
+        port, end = self.link("t")
+        self.lab.vsctl("add-port", inside, end, "trunks=10")
+        self.plug(bridge=inside, tag=["tag=10"])
+        self.lab.vsctl("set", "Port", self.client.ifname, "tag=10")
+        self.addCleanup(self.lab.vsctl, "clear", "Port", self.client.ifname,
+                        "tag")
+        self.lab.vsctl("add-port", self.lab.bridge, port, "trunks=10,20",
+                       "--", "set", "Interface", port,
+                       *["external_ids:%s=\"%s\"" % item
+                         for item in self.ids().items()])
+        wait_for("the exploit works", self.harmed)
+        self.policy("all")
+        self.lab.wait_status(port, "protected", 15)
+        self.assertFalse(self.harmed())
+
+    def test_trunk_bridge(self):
+        "Neutron's trunk bridge: the parent's tap on it"
+        tbr = self.bridge("tbr-")
+        self.patch(self.lab.bridge, tbr, ("tpi-", "tpt-"), ["tag=3"],
+                   ids={"attached-mac": self.vm.mac, "iface-id": UUID % 1})
+        self.lab.vsctl("set", "Port", self.client.ifname, "tag=3")
+        self.addCleanup(self.lab.vsctl, "clear", "Port", self.client.ifname,
+                        "tag")
+        self.plug(bridge=tbr, ids=self.ids())
+        self.assertTrue(self.harmed())
+        self.policy("all")
+        self.protected()
+
+    def test_subport(self):
+        "and a subport, whose address stands at a patch port alone"
+        tbr = self.bridge("tbr-")
+        inside = self.bridge("i")
+        port, end = self.link("t")
+        self.lab.vsctl("add-port", inside, end)
+        self.plug(bridge=inside, tag=["tag=101"])
+        self.lab.vsctl(
+            "add-port", tbr, port, "--", "set", "Interface", port,
+            *["external_ids:%s=\"%s\"" % item for item in self.ids(
+                **{"attached-mac": "52:54:00:77:09:09"}).items()])
+        spi = self.patch(self.lab.bridge, tbr, ("spi-", "spt-"), ["tag=4"],
+                         ["tag=101"], {"attached-mac": self.vm.mac,
+                                       "iface-id": UUID % 5})
+        self.lab.vsctl("set", "Port", self.client.ifname, "tag=4")
+        self.addCleanup(self.lab.vsctl, "clear", "Port", self.client.ifname,
+                        "tag")
+        wait_for("the exploit works", self.harmed)
+        self.policy("all")
+        self.lab.wait_status(spi, "protected", 15)
+        self.assertFalse(self.harmed())
+
+    def test_two_interfaces(self):
+        "two interfaces of one VM, each with its own policy"
+        second = pphost.Vm(self.lab, self.lab.bridge, self.vm.netns,
+                           self.lab.name("a2"), "52:54:00:77:00:11",
+                           ["10.78.0.1/24"])
+        pphost.run(["ip", "link", "add", second.ifname, "type", "veth",
+                    "peer", "name", "eth1", "netns", second.netns,
+                    "address", second.mac])
+        self.addCleanup(pphost.run, ["ip", "link", "del", second.ifname])
+        pphost.set_offloads(second.ifname, False)
+        pphost.set_offloads("eth1", False, second.netns)
+        pphost.run(["ip", "link", "set", second.ifname, "up"])
+        second.run(["ip", "link", "set", "eth1", "up"])
+        second.run(["ip", "addr", "add", "10.78.0.1/24", "dev", "eth1"])
+        self.client.run(["ip", "addr", "add", "10.78.0.250/24", "dev",
+                         "eth0"])
+        self.addCleanup(self.client.run, ["ip", "addr", "del",
+                                          "10.78.0.250/24", "dev", "eth0"])
+        # Each interface answers for its own addresses.
+        second.run(["sysctl", "-qw", "net.ipv4.conf.all.arp_ignore=1"])
+        self.lab.serve(fidelity.load(TRAVERSAL), "vulnerable", second,
+                       host="10.78.0.1")
+        self.plug(ids=self.ids())
+        self.plug(vm=second, ids=self.ids(second, **{"iface-id": UUID % 7}))
+        self.assertTrue(self.harmed())
+        self.assertTrue(self.harmed(second))
+        self.policy("all")
+        self.lab.set_ids(second, policy="none")
+        self.protected()
+        self.assertTrue(self.harmed(second))
+        self.lab.clear_ids(second, "policy")
+        self.protected(second)
+        self.protected()
+
+    def test_internal(self):
+        "an internal port, whose address the switch knows"
+        port = self.lab.name("int")
+        self.lab.vsctl("add-port", self.lab.bridge, port, "--", "set",
+                       "Interface", port, "type=internal",
+                       "external_ids:iface-id=" + UUID % 1)
+        netns = self.lab.name("n")
+        pphost.run(["ip", "netns", "add", netns])
+        self.addCleanup(pphost.run, ["ip", "netns", "del", netns])
+        pphost.run(["ip", "link", "set", port, "netns", netns])
+        vm = pphost.Vm(self.lab, self.lab.bridge, netns, port, None,
+                       ["10.77.0.3/24"])
+        vm.run(["ip", "link", "set", port, "up"])
+        vm.run(["ip", "addr", "add", "10.77.0.3/24", "dev", port])
+        pphost.set_offloads(port, False, netns)
+        server = self.lab.serve(fidelity.load(TRAVERSAL), "vulnerable", vm)
+        self.addCleanup(server.stop)
+        self.assertTrue(self.harmed(vm))
+        self.policy("all")
+        self.protected(vm)
+
+    # Migration: two bridges are two hosts.
+
+    def host(self):
+        """Another host, which has a client too."""
+        br = self.bridge("h")
+        self.patch(self.lab.bridge, br, ("u1", "u2"))
+        there = self.lab.add_server_vm("d", 251, plug=False)
+        self.addCleanup(there.unplug)
+        self.lab.vsctl("add-port", br, there.ifname)
+        return br, there
+
+    def half(self, br, short):
+        """The VM's other half: a port that says it is active, with nothing
+        behind it."""
+        dev, _ = self.link(short)
+        self.lab.vsctl(
+            "add-port", br, dev, "--", "set", "Interface", dev,
+            *["external_ids:%s=\"%s\"" % item
+              for item in self.ids().items()])
+        self.lab.wait_status(dev, "protected", 15)
+        return dev
+
+    def well(self, *clients):
+        """Ordinary requests are answered, exploits corrected, on connections
+        of their own and on one."""
+        for client in clients:
+            for steps in ((get(b"/hello.txt"),), (EXPLOIT,),
+                          (get(b"/hello.txt"), fidelity.WAIT, EXPLOIT)):
+                seen = talk(client, pplab.address(self.vm), *steps)
+                self.assertEqual(len(seen.statuses), len(
+                    [s for s in steps if s is not fidelity.WAIT]))
+                self.assertNotIn(SECRET, seen.bytes)
+
+    def test_migration(self):
+        "active on two hosts, before and after it moves"
+        br, there = self.host()
+        self.plug(ids=self.ids())
+        self.assertTrue(self.harmed())
+        self.assertTrue(self.harmed(client=there))
+        self.policy("all")
+        self.protected()
+        target = self.half(br, "m")
+        self.well(self.client, there)
+
+        self.unplug()
+        self.lab.vsctl("del-port", target)
+        self.half(self.lab.bridge, "o")
+        self.plug(bridge=br, ids=self.ids())
+        self.lab.wait_status(self.vm.ifname, "protected")
+        with self.vm.inside(), socket.socket(socket.AF_INET,
+                                             socket.SOCK_DGRAM) as s:
+            s.sendto(b"", ("10.77.0.250", 9))
+        self.well(there, self.client)
 
 
 if __name__ == "__main__":

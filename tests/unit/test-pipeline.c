@@ -279,6 +279,20 @@ START_TEST(test_two_syns)
 }
 END_TEST
 
+/* The server's answers go another way: nothing is looked at. */
+START_TEST(test_one_sided)
+{
+    struct driver *d = make_driver();
+
+    driver_tcp(d, 7, PP_TO_SERVER, 900, 0, PP_TCP_SYN, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 901, 5001, PP_TCP_ACK, NULL);
+    driver_tcp(d, 7, PP_TO_SERVER, 901, 5001, PP_TCP_ACK, "GET ");
+    ck_assert_uint_eq(d->n_out, 3);
+    ck_assert_uint_eq(d->counters->flow_midstream, 1);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -293,6 +307,7 @@ main(void)
     tcase_add_test(tcase, test_behind_window);
     tcase_add_test(tcase, test_late_syn);
     tcase_add_test(tcase, test_two_syns);
+    tcase_add_test(tcase, test_one_sided);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
