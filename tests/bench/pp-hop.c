@@ -228,6 +228,7 @@ main(int argc, char *argv[])
         { "counters", required_argument, NULL, 'c' },
         { "tap", required_argument, NULL, 't' },
         { "user", required_argument, NULL, 'u' },
+        { "event-values", required_argument, NULL, 'u' },
         { "log-fd", optional_argument, NULL, 'u' },
         { "verbose", optional_argument, NULL, 'v' },
         { NULL, 0, NULL, 0 },
