@@ -475,9 +475,10 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
             acked->n_rto = 0;
             conn->rto_at = st->now + PP_RTO_MIN_MS;
         }
-        if (in > acked->in_next && in <= acked->decided) {
-            /* The receiver has bytes that passed out of order. */
-            acked->in_next = in;
+        if (MIN(in, acked->decided) > acked->in_next) {
+            /* The receiver has bytes that passed out of order, and maybe some
+             * that are behind them and wait here for their turn. */
+            acked->in_next = MIN(in, acked->decided);
         }
         if (out < acked->recover && out < acked->owned) {
             /* The next hole after a timeout. */

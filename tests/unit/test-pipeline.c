@@ -238,6 +238,39 @@ START_TEST(test_behind_window)
 }
 END_TEST
 
+/* Of the bytes of an answer that nobody looks at some come late.  The client
+ * acknowledges them at once with the next answer, which waited behind them:
+ * it is looked at then. */
+START_TEST(test_acknowledged_at_once)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n";
+    static const char next[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    const uint32_t n = (uint32_t) strlen(request);
+    const uint32_t acked = 1001 + 2 * n;
+    const uint32_t body = 5001 + (uint32_t) strlen(head);
+    struct driver *d = make_driver();
+
+    driver_connect_of(d, 7);
+    driver_tcp(d, 7, PP_TO_SERVER, 1001, 5001, PP_TCP_ACK, request);
+    driver_tcp(d, 7, PP_TO_SERVER, 1001 + n, 5001, PP_TCP_ACK, request);
+    driver_tcp(d, 7, PP_FROM_SERVER, 5001, acked, PP_TCP_ACK, head);
+    driver_tcp(d, 7, PP_FROM_SERVER, body + 5, acked, PP_TCP_ACK,
+               "abcdefghij");
+    driver_tcp(d, 7, PP_FROM_SERVER, body + 15, acked, PP_TCP_ACK, "klmno");
+    driver_tcp(d, 7, PP_FROM_SERVER, body + 20, acked, PP_TCP_ACK, next);
+    driver_tcp(d, 7, PP_FROM_SERVER, body, acked, PP_TCP_ACK, "vwxyz");
+    ck_assert_uint_eq(d->n_out, 7);
+    driver_pass_time(d, 1);
+    ck_assert_uint_gt(d->counters->held_bytes, 0);
+    driver_tcp(d, 7, PP_TO_SERVER, acked, body + 20 + (uint32_t) strlen(next),
+               PP_TCP_ACK, NULL);
+    driver_pass_time(d, 1);
+    ck_assert_uint_eq(d->counters->held_bytes, 0);
+    driver_destroy(d);
+}
+END_TEST
+
 /* A SYN that comes late, or that somebody made up, on a connection that was
  * there before: the server's answer tells, and the connection goes on. */
 START_TEST(test_late_syn)
@@ -305,6 +338,7 @@ main(void)
     tcase_add_test(tcase, test_behind_fin);
     tcase_add_test(tcase, test_overlaps_held);
     tcase_add_test(tcase, test_behind_window);
+    tcase_add_test(tcase, test_acknowledged_at_once);
     tcase_add_test(tcase, test_late_syn);
     tcase_add_test(tcase, test_two_syns);
     tcase_add_test(tcase, test_one_sided);
