@@ -573,7 +573,7 @@ class Run:
 
     def as_dict(self):
         return {
-            "fault": self.name, "datapath": "netdev",
+            "fault": self.name, "datapath": pphost.DATAPATH,
             "connections": len(self.conns) + len(self.prober.probes),
             "broken": len(self.broken()),
             "stopped_ms": round(1000 * max(self.stopped.values())),

@@ -27,6 +27,10 @@ import time
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 
+# Bridges' datapath_type: "netdev", in userspace, or "system", the kernel's,
+# of which each network namespace has its own.
+DATAPATH = os.environ.get("PP_DATAPATH", "netdev")
+
 
 class Failed(Exception):
     """A command failed, or something did not come about in time."""
@@ -143,7 +147,8 @@ def _setns(fd):
 class PrivateOvs:
     """A private ovsdb-server and ovs-vswitchd, stock binaries.
 
-    'tso': with userspace-tso-enable.  'prefix': of names of namespaces and
+    'tso': devices leave checksums and segments to others; in userspace that is
+    with userspace-tso-enable.  'prefix': of names of namespaces and
     interfaces, so that runs side by side do not meet; at most four letters.
     """
 
@@ -180,7 +185,7 @@ class PrivateOvs:
             run(["ovsdb-tool", "create", db, SCHEMA])
         self.start_ovsdb()
         self.vsctl("--no-wait", "init")
-        if self.tso:
+        if self.tso and DATAPATH == "netdev":
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                        "other_config:userspace-tso-enable=true")
         self.start_vswitchd()
@@ -209,10 +214,12 @@ class PrivateOvs:
             up = float(f.read().split()[0])
         if up < 11:
             time.sleep(11 - up)
-        self.vswitchd = self._daemon(
-            ["ovs-vswitchd", "unix:" + self.db_sock, "--pidfile",
-             "--log-file", "-vconsole:off", "--no-chdir",
-             "--disable-system", "--disable-system-route"], "ovs-vswitchd")
+        argv = ["ovs-vswitchd", "unix:" + self.db_sock, "--pidfile",
+                "--log-file", "-vconsole:off", "--no-chdir",
+                "--disable-system-route"]
+        if DATAPATH == "netdev":
+            argv.append("--disable-system")
+        self.vswitchd = self._daemon(argv, "ovs-vswitchd")
         wait_for("ovs-vswitchd answers", lambda: self.appctl(
             "version", check=False).returncode == 0)
 
@@ -247,6 +254,9 @@ class PrivateOvs:
             if os.path.exists("/sys/class/net/" + bridge):
                 run(["ip", "link", "del", bridge], check=False)
         self.bridges = []
+        if DATAPATH == "system" and self.vswitchd is not None:
+            # The kernel's datapath outlives it otherwise.
+            self.appctl("exit", "--cleanup", check=False)
         self.end(self.vswitchd)
         self.end(self.ovsdb)
         if self.own_dir:
@@ -326,7 +336,7 @@ class PrivateOvs:
     def add_bridge(self, name):
         name = self.name(name)
         self.vsctl("add-br", name, "--", "set", "Bridge", name,
-                   "datapath_type=netdev")
+                   "datapath_type=" + DATAPATH)
         self.bridges.append(name)
         return name
 

@@ -3,7 +3,8 @@
 """Runs the system tests: each class in a process and on a network stack of its
 own (private.py), several at a time, since most wait more than they work.
 
-    run.py [-j N] [--except MODULE] [-k TEXT] [MODULE[.CLASS]...]
+    run.py [-j N] [--except MODULE] [-k TEXT] [--json FILE] [--take FOLDER]
+           [MODULE[.CLASS]...]
 
 Prints a line for each test and ends with "N passed, N failed"."""
 
@@ -119,8 +120,10 @@ def be_child(work):
 class Runner:
     """Runs children, several at a time, and shows what they tell."""
 
-    def __init__(self, text):
+    def __init__(self, text, take=None):
         self.text = text
+        self.take = take
+        self.results = []
         self.lock = threading.Lock()
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.children = set()
@@ -149,12 +152,12 @@ class Runner:
             failed |= self.tell(name, json.loads(line))
         p.wait()
         reader.join()
+        if p.returncode:
+            self.tell(name, {
+                "test": "", "outcome": "failed", "why": "", "seconds": 0,
+                "title": "the process ended with %d" % p.returncode})
         with self.lock:
             self.children.discard(p)
-            if p.returncode:
-                self.counts["failed"] += 1
-                print("FAILED  %s: the process ended with %d"
-                      % (name, p.returncode))
             if errors[0].strip() and (failed or p.returncode):
                 print("        what %s said besides:" % name)
                 print("        " + errors[0].strip().replace(
@@ -163,6 +166,7 @@ class Runner:
     def tell(self, name, r):
         with self.lock:
             self.counts[r["outcome"]] += 1
+            self.results.append({"class": name, **r})
             print("%-7s %s: %s (%.1f s)" % (
                 {"passed": "ok", "failed": "FAILED"}.get(r["outcome"],
                                                          r["outcome"]),
@@ -182,12 +186,23 @@ class Runner:
                     if not todo:
                         return
                     name = todo.pop(0)
-                self.one(name)
+                if self.is_ours(name):
+                    self.one(name)
         threads = [threading.Thread(target=work) for _ in range(jobs)]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
+
+    def is_ours(self, name):
+        """Of all that share a folder, the one that makes an entry for 'name'
+        first does it."""
+        try:
+            if self.take:
+                os.mkdir(os.path.join(self.take, name))
+            return True
+        except FileExistsError:
+            return False
 
     def stop(self):
         """Each child ends what it started."""
@@ -213,6 +228,11 @@ def main():
                         default=[], metavar="MODULE")
     parser.add_argument("-k", default="", metavar="TEXT",
                         help="only tests with TEXT in their name or title")
+    parser.add_argument("--json", metavar="FILE",
+                        help="write all results to FILE")
+    parser.add_argument("--take", metavar="FOLDER",
+                        help="shared with others that run the same: each "
+                        "class is run by one of them")
     parser.add_argument("--class", dest="one", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", metavar="MODULE[.CLASS]")
     args = parser.parse_args()
@@ -228,10 +248,13 @@ def main():
         if module not in args.excluded:
             names += [module] if "." in module else classes_of(module)
 
-    runner = Runner(args.k)
+    runner = Runner(args.k, args.take)
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(sig, runner.stop_on)
     runner.run(names, args.j)
+    if args.json:
+        with open(args.json, "w") as f:
+            json.dump(runner.results, f, indent=2)
     c = runner.counts
     print("%d passed, %d failed%s" % (
         c["passed"], c["failed"],
