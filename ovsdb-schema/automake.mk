@@ -4,6 +4,7 @@
 # it, both made by Open vSwitch's own tools.
 
 dist_pkgdata_DATA += ovsdb-schema/patchpoint.ovsschema
+dist_pkgdata_SCRIPTS += ovsdb-schema/ovs-patchpoint-db
 EXTRA_DIST += \
 	ovsdb-schema/patchpoint-idl.ann \
 	ovsdb-schema/patchpoint.xml

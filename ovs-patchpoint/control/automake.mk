@@ -10,6 +10,14 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-control.h \
 	ovs-patchpoint/control/pp-cuts.c \
 	ovs-patchpoint/control/pp-cuts.h \
+	ovs-patchpoint/control/pp-db.c \
+	ovs-patchpoint/control/pp-db.h \
+	ovs-patchpoint/control/pp-db-attach.c \
+	ovs-patchpoint/control/pp-db-hits.c \
+	ovs-patchpoint/control/pp-db-patch.c \
+	ovs-patchpoint/control/pp-db-policy.c \
+	ovs-patchpoint/control/pp-db-private.h \
+	ovs-patchpoint/control/pp-db-write.c \
 	ovs-patchpoint/control/pp-discovery.c \
 	ovs-patchpoint/control/pp-discovery.h \
 	ovs-patchpoint/control/pp-drain.c \
@@ -20,12 +28,16 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-engine-proc.h \
 	ovs-patchpoint/control/pp-events.c \
 	ovs-patchpoint/control/pp-events.h \
+	ovs-patchpoint/control/pp-facts.c \
+	ovs-patchpoint/control/pp-facts.h \
 	ovs-patchpoint/control/pp-flows.c \
 	ovs-patchpoint/control/pp-flows.h \
 	ovs-patchpoint/control/pp-hits.c \
 	ovs-patchpoint/control/pp-hits.h \
 	ovs-patchpoint/control/pp-learn.c \
 	ovs-patchpoint/control/pp-learn.h \
+	ovs-patchpoint/control/pp-named.c \
+	ovs-patchpoint/control/pp-named.h \
 	ovs-patchpoint/control/pp-ofconn.c \
 	ovs-patchpoint/control/pp-ofconn.h \
 	ovs-patchpoint/control/pp-oftable.c \

@@ -32,6 +32,7 @@
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-db.h"
 #include "pp-discovery.h"
 #include "pp-drain.h"
 #include "pp-engine-proc.h"
@@ -71,12 +72,16 @@ VLOG_DEFINE_THIS_MODULE(ovs_patchpointd);
 #define LOCK_MS 5000
 
 static char *db_remote;
+static char *pp_db_remote;      /* NULL: the same server. */
+static char *pp_db_file;
+static char *pp_db_helper;
 static char *engine_path;
 static char *engine_user;
 static char *events_file;
 static char *unixctl_path;
 static bool no_events;
 static unsigned int event_values = PP_EVENT_VALUES;
+static bool no_pp_db;
 static struct pp_control ctl;
 static struct pp_exit ex;
 static int exit_pipe[2];        /* Readable once a signal has asked. */
@@ -123,6 +128,7 @@ update(void)
         ctl.txn = NULL;
     }
 
+    pp_db_run(&ctl);
     pp_pins_run(&ctl);
     for (int i = 0; i < 3 && ctl.dirty; i++) {
         ctl.dirty = false;
@@ -147,6 +153,7 @@ update(void)
     pp_learn_run(&ctl);
     pp_events_run(&ctl);
     pp_status_run(&ctl);
+    pp_db_write(&ctl);
     pp_discovery_forget(&ctl);
 }
 
@@ -241,7 +248,8 @@ run(struct unixctl_server *unixctl)
             said_waiting = true;
         }
 
-        if (ctl.exiting && (is_all_gone() || !ctl.ovs)) {
+        if (ctl.exiting && (!ctl.ovs
+                            || (is_all_gone() && pp_db_is_done()))) {
             if (!loop.committing_txn) {
                 break;
             }
@@ -284,6 +292,7 @@ run(struct unixctl_server *unixctl)
         pp_ofconn_wait(&ctl);
         pp_pins_wait();
         pp_events_wait();
+        pp_db_wait();
         if (!ctl.exiting) {
             pp_watch_wait();
         }
@@ -306,6 +315,17 @@ run(struct unixctl_server *unixctl)
     ovsdb_idl_loop_destroy(&loop);
     ctl.idl = NULL;
     return code;
+}
+
+static void
+start_pp_db(void)
+{
+    char *folder = dir_name(pp_db_file);
+    char *cache = xasprintf("%s/patchpoint.policies", folder);
+
+    pp_db_start(pp_db_remote, db_remote, pp_db_file, pp_db_helper, cache);
+    free(cache);
+    free(folder);
 }
 
 int
@@ -351,6 +371,9 @@ main(int argc, char *argv[])
     ctl.idl = ovsdb_idl_create(db_remote, &ovsrec_idl_class, false, true);
     pp_discovery_register(ctl.idl);
     ovsdb_idl_set_lock(ctl.idl, LOCK_NAME);
+    if (!no_pp_db) {
+        start_pp_db();
+    }
 
     daemonize_complete();
     catch_signals();
@@ -359,6 +382,7 @@ main(int argc, char *argv[])
     code = run(unixctl);
 
     pp_events_flush(&ctl);
+    pp_db_stop();
     pp_discovery_destroy(&ctl);
     pp_engine_destroy(ctl.engine, ex.restart);
     pp_pins_close();
@@ -382,6 +406,9 @@ main(int argc, char *argv[])
     free(engine_user);
     free(events_file);
     free(db_remote);
+    free(pp_db_remote);
+    free(pp_db_file);
+    free(pp_db_helper);
     free(unixctl_path);
     service_stop();
     exit(code);
@@ -421,13 +448,21 @@ usage(void)
            "                       (default: %d)\n"
            "  --max-cut-through=N  connections that leave the engine, at most "
            "(default: %d)\n"
+           "  --patchpoint-db=DB   the PatchPoint database (default: in the "
+           "server that\n"
+           "                       DATABASE names, to which it is added)\n"
+           "  --patchpoint-db-file=FILE  its file there (default:\n"
+           "                       %s/patchpoint.db)\n"
+           "  --patchpoint-db-helper=PROGRAM  adds it (default:\n"
+           "                       %s)\n"
+           "  --no-patchpoint-db   use none\n"
            "\nOther options:\n"
            "  --unixctl=SOCKET     override default control socket name\n"
            "  -h, --help           display this help message\n"
            "  -V, --version        display version information\n",
            PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
            ovs_logdir(), PP_EVENTS_RATE, PP_IPC_VALUE_MAX, PP_EVENT_VALUES,
-           PP_CUTS_DEFAULT);
+           PP_CUTS_DEFAULT, ovs_dbdir(), PP_PKGDATADIR "/ovs-patchpoint-db");
     exit(EXIT_SUCCESS);
 }
 
@@ -465,6 +500,12 @@ default_options(void)
     if (!events_file) {
         events_file = xasprintf("%s/ovs-patchpoint-events.jsonl",
                                 ovs_logdir());
+    }
+    if (!pp_db_file) {
+        pp_db_file = xasprintf("%s/patchpoint.db", ovs_dbdir());
+    }
+    if (!pp_db_helper) {
+        pp_db_helper = xstrdup(PP_PKGDATADIR "/ovs-patchpoint-db");
     }
 }
 
@@ -513,6 +554,10 @@ parse_options(int argc, char *argv[])
         OPT_EVENT_RATE,
         OPT_EVENT_VALUES,
         OPT_MAX_CUT_THROUGH,
+        OPT_PATCHPOINT_DB,
+        OPT_PATCHPOINT_DB_FILE,
+        OPT_PATCHPOINT_DB_HELPER,
+        OPT_NO_PATCHPOINT_DB,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
@@ -530,6 +575,12 @@ parse_options(int argc, char *argv[])
         {"event-rate", required_argument, NULL, OPT_EVENT_RATE},
         {"event-values", required_argument, NULL, OPT_EVENT_VALUES},
         {"max-cut-through", required_argument, NULL, OPT_MAX_CUT_THROUGH},
+        {"patchpoint-db", required_argument, NULL, OPT_PATCHPOINT_DB},
+        {"patchpoint-db-file", required_argument, NULL,
+         OPT_PATCHPOINT_DB_FILE},
+        {"patchpoint-db-helper", required_argument, NULL,
+         OPT_PATCHPOINT_DB_HELPER},
+        {"no-patchpoint-db", no_argument, NULL, OPT_NO_PATCHPOINT_DB},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
@@ -585,6 +636,21 @@ parse_options(int argc, char *argv[])
         case OPT_EVENT_VALUES:
             event_values = parse_number("event-values", optarg,
                                         PP_IPC_VALUE_MAX, "none");
+            break;
+        case OPT_PATCHPOINT_DB:
+            free(pp_db_remote);
+            pp_db_remote = xstrdup(optarg);
+            break;
+        case OPT_PATCHPOINT_DB_FILE:
+            free(pp_db_file);
+            pp_db_file = xstrdup(optarg);
+            break;
+        case OPT_PATCHPOINT_DB_HELPER:
+            free(pp_db_helper);
+            pp_db_helper = xstrdup(optarg);
+            break;
+        case OPT_NO_PATCHPOINT_DB:
+            no_pp_db = true;
             break;
         case OPT_UNIXCTL:
             free(unixctl_path);

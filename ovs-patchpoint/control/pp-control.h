@@ -51,6 +51,7 @@ struct pp_vetted;
 #define PP_KEY_PARAMETERS "patchpoint-parameters"
 #define PP_KEY_MAC "patchpoint-mac"     /* Learned. */
 #define PP_KEY_STATUS "patchpoint-status"
+#define PP_KEY_HOST "patchpoint-host"   /* In the PatchPoint database. */
 #define PP_KEY_TAP "patchpoint-tap"     /* Marks a port of ours. */
 
 /* An Interface. */
@@ -78,6 +79,8 @@ struct pp_iface {
     bool learning;              /* For want of 'mac' alone (pp-learn.h). */
     bool is_auto;
     uint32_t server_id;         /* Stable; with a policy only. */
+    const char *asked;          /* What asks for its patches, and... */
+    const char *asked_where;    /* ...where that is; NULL: nothing. */
 
     /* By pp_slots_run(). */
     uint16_t slot;              /* Of frames without a tag... */

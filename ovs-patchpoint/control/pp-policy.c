@@ -3,9 +3,10 @@
 /* Policy: what is to be done for each VM.
  *
  * In: the keys in external_ids (Interface, then Bridge, then Open_vSwitch;
- * for each key the most specific row that has it wins), the pool of patches,
- * the table of proxies.  Out: a struct pp_policy for each interface that is to
- * be protected, shared by all with the same wishes, or words on why not.
+ * for each key the most specific row that has it wins), named policies, the
+ * pool of patches, the table of proxies.  Out: a struct pp_policy for each
+ * interface that is to be protected, shared by all with the same wishes, or
+ * words on why not.
  *
  * What is wrong changes nothing: the interface keeps what was in force, its
  * status says what is wrong and in which row, and the log says it once.
@@ -28,7 +29,9 @@
 #include "patch/pp-param.h"
 #include "patch/pp-pool.h"
 #include "pp-control.h"
+#include "pp-facts.h"
 #include "pp-learn.h"
+#include "pp-named.h"
 #include "registry.h"
 #include "smap.h"
 #include "util.h"
@@ -39,12 +42,19 @@ VLOG_DEFINE_THIS_MODULE(pp_policy);
 /* Where the value of a key comes from. */
 struct key_value {
     const char *value;
-    const char *where;          /* "Interface web", … */
+    const char *where;          /* "Interface web", "Policy web-tier", … */
 };
 
 /* What the keys of one interface come to, as text. */
 struct wishes {
     struct key_value policy, mode, fail, ports, parameters;
+    const char *words;          /* 'policy' without names of policies. */
+};
+
+/* Where keys are looked for. */
+struct source {
+    const struct smap *keys;
+    const char *where;
 };
 
 /* What is remembered of an interface. */
@@ -54,7 +64,9 @@ struct memory {
     uint32_t server_id;
     bool seen;
     char *logged;               /* Error that was logged last. */
-    /* Last values that made sense; 'policy' NULL: none were in force. */
+    char *asked, *asked_where;  /* For the interface's. */
+    /* Last values that made sense; 'policy' NULL: none were in force.  In
+     * 'policy' there is no name of a policy: these may go. */
     char *policy, *mode, *fail, *ports, *parameters;
 };
 
@@ -84,7 +96,7 @@ static void
 memory_set_wishes(struct memory *m, const struct wishes *w)
 {
     /* 'w' may be made of what is freed here. */
-    char *policy = w ? nullable_xstrdup(w->policy.value) : NULL;
+    char *policy = w ? nullable_xstrdup(w->words) : NULL;
     char *mode = w ? nullable_xstrdup(w->mode.value) : NULL;
     char *fail = w ? nullable_xstrdup(w->fail.value) : NULL;
     char *ports = w ? nullable_xstrdup(w->ports.value) : NULL;
@@ -102,12 +114,33 @@ memory_set_wishes(struct memory *m, const struct wishes *w)
     m->parameters = parameters;
 }
 
+/* What is asked for now, sound or not, under the name of the policy if one
+ * selected the interface. */
+static void
+memory_set_asked(struct memory *m, const struct wishes *w)
+{
+    const char *asked = w->policy.value, *where = w->policy.where;
+
+    if (where && !strncmp(where, "Policy ", 7)) {
+        asked = where + 7;
+    }
+    if (!nullable_string_is_equal(m->asked, asked)
+        || !nullable_string_is_equal(m->asked_where, where)) {
+        free(m->asked);
+        free(m->asked_where);
+        m->asked = nullable_xstrdup(asked);
+        m->asked_where = nullable_xstrdup(where);
+    }
+}
+
 static void
 memory_destroy(struct memory *m)
 {
     hmap_remove(&memories, &m->hmap_node);
     memory_set_wishes(m, NULL);
     free(m->logged);
+    free(m->asked);
+    free(m->asked_where);
     free(m);
 }
 
@@ -144,23 +177,24 @@ unused_number(void)
 }
 
 static struct key_value
-lookup(const struct pp_control *ctl, const struct pp_iface *iface,
-       const char *key, char **where)
+lookup(const struct source sources[], size_t n, const char *key)
 {
-    const struct ovsrec_bridge *br = iface->bridge->row;
-    const char *value = smap_get(&iface->row->external_ids, key);
+    for (size_t i = 0; i < n; i++) {
+        const char *value = smap_get(sources[i].keys, key);
 
-    free(*where);
-    if (value) {
-        *where = xasprintf("Interface %s", iface->name);
-    } else if ((value = smap_get(&br->external_ids, key)) != NULL) {
-        *where = xasprintf("Bridge %s", br->name);
-    } else if ((value = smap_get(&ctl->ovs->external_ids, key)) != NULL) {
-        *where = xstrdup("Open_vSwitch");
-    } else {
-        *where = NULL;
+        if (value) {
+            return (struct key_value) { value, sources[i].where };
+        }
     }
-    return (struct key_value) { value, *where };
+    return (struct key_value) { NULL, NULL };
+}
+
+/* The column of Policy that says what 'key' says in external_ids. */
+static const char *
+column_of(const char *key)
+{
+    return (!strcmp(key, PP_KEY_POLICY) ? "patches"
+            : key + strlen("patchpoint-"));
 }
 
 static char * OVS_PRINTF_FORMAT(3, 4)
@@ -170,8 +204,13 @@ key_error(const char *key, const struct key_value *kv, const char *format,
     struct ds ds = DS_EMPTY_INITIALIZER;
     va_list args;
 
-    ds_put_format(&ds, "%s=%s in external_ids of %s: ", key, kv->value,
-                  kv->where);
+    if (!strncmp(kv->where, "Policy ", 7)) {
+        ds_put_format(&ds, "%s=%s in %s: ", column_of(key), kv->value,
+                      kv->where);
+    } else {
+        ds_put_format(&ds, "%s=%s in external_ids of %s: ", key, kv->value,
+                      kv->where);
+    }
     va_start(args, format);
     ds_put_format_valist(&ds, format, args);
     va_end(args);
@@ -428,7 +467,7 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
 
     like.patches = xcalloc(pp_pool_bitmap_words(ctl->pool),
                            sizeof *like.patches);
-    if (!pp_pool_select(ctl->pool, w->policy.value, like.patches, is_auto,
+    if (!pp_pool_select(ctl->pool, w->words, like.patches, is_auto,
                         &why)) {
         error = key_error(PP_KEY_POLICY, &w->policy, "%s", why);
         free(why);
@@ -544,7 +583,7 @@ resolve_remembered(const struct pp_control *ctl, const struct memory *m,
     struct wishes w = {
         .policy = { m->policy, "" }, .mode = { m->mode, "" },
         .fail = { m->fail, "" }, .ports = { m->ports, "" },
-        .parameters = { m->parameters, "" },
+        .parameters = { m->parameters, "" }, .words = m->policy,
     };
     struct pp_policy *policy;
     bool is_auto = false;
@@ -560,7 +599,7 @@ resolve_remembered(const struct pp_control *ctl, const struct memory *m,
         char *parameters = known_parameters(ctl, m->parameters);
 
         free(error);
-        w.policy.value = *known ? known : "none";
+        w.words = w.policy.value = *known ? known : "none";
         w.parameters.value = parameters;
         error = resolve(ctl, &w, &policy, why_not, &is_auto);
         free(known);
@@ -591,23 +630,86 @@ note_error(struct pp_iface *iface, struct memory *m, char *error)
     }
 }
 
+/* Finds what is asked for 'iface', and where: in its own keys; in the named
+ * policy that selects it, if it has no policy of its own; in the keys of its
+ * bridge; in those of Open_vSwitch.  What a policy says that is named in one
+ * of these counts right behind the keys there.  Returns 'w->words', to be
+ * freed. */
+static char *
+collect(const struct pp_control *ctl, const struct pp_iface *iface,
+        const char *iface_where, const char *bridge_where, struct wishes *w)
+{
+    const struct source places[] = {
+        { &iface->row->external_ids, iface_where },
+        { NULL, NULL },
+        { &iface->bridge->row->external_ids, bridge_where },
+        { &ctl->ovs->external_ids, "Open_vSwitch" },
+    };
+    const struct pp_named *selected = NULL, **named = NULL;
+    struct source *sources;
+    size_t n_named = 0, n = 0;
+    char *words = NULL;
+    bool found = false;
+
+    if (!smap_get(places[0].keys, PP_KEY_POLICY)) {
+        selected = pp_facts_select(iface);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(places) && !words && !selected; i++) {
+        const char *text = (places[i].keys
+                            ? smap_get(places[i].keys, PP_KEY_POLICY) : NULL);
+
+        if (text) {
+            words = pp_named_expand(text, &named, &n_named);
+        }
+    }
+
+    sources = xmalloc((ARRAY_SIZE(places) + n_named) * sizeof *sources);
+    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+        if (places[i].keys) {
+            sources[n++] = places[i];
+        } else if (selected) {
+            sources[n++] = (struct source) { &selected->keys,
+                                             selected->where };
+        }
+        if (!found && words && places[i].keys
+            && smap_get(places[i].keys, PP_KEY_POLICY)) {
+            found = true;
+            for (size_t j = 0; j < n_named; j++) {
+                sources[n++] = (struct source) { &named[j]->keys,
+                                                 named[j]->where };
+            }
+        }
+    }
+    w->policy = lookup(sources, n, PP_KEY_POLICY);
+    w->mode = lookup(sources, n, PP_KEY_MODE);
+    w->fail = lookup(sources, n, PP_KEY_FAIL);
+    w->ports = lookup(sources, n, PP_KEY_PORTS);
+    w->parameters = lookup(sources, n, PP_KEY_PARAMETERS);
+    if (!words) {
+        words = nullable_xstrdup(w->policy.value);
+    }
+    w->words = words;
+    free(sources);
+    free(named);
+    return words;
+}
+
 static void
 iface_run(const struct pp_control *ctl, struct pp_iface *iface)
 {
-    char *where[5] = { NULL, NULL, NULL, NULL, NULL };
+    char *iface_where = xasprintf("Interface %s", iface->name);
+    char *bridge_where = xasprintf("Bridge %s", iface->bridge->name);
     struct memory *m = memory_get(&iface->uuid);
-    struct wishes w = {
-        .policy = lookup(ctl, iface, PP_KEY_POLICY, &where[0]),
-        .mode = lookup(ctl, iface, PP_KEY_MODE, &where[1]),
-        .fail = lookup(ctl, iface, PP_KEY_FAIL, &where[2]),
-        .ports = lookup(ctl, iface, PP_KEY_PORTS, &where[3]),
-        .parameters = lookup(ctl, iface, PP_KEY_PARAMETERS, &where[4]),
-    };
     struct pp_policy *policy = NULL;
-    char *error = NULL;
+    char *error = NULL, *words;
+    struct wishes w;
 
+    words = collect(ctl, iface, iface_where, bridge_where, &w);
     m->seen = true;
     iface->server_id = m->server_id;
+    memory_set_asked(m, &w);
+    iface->asked = m->asked;
+    iface->asked_where = m->asked_where;
     if (!w.policy.value) {
         memory_set_wishes(m, NULL);
     } else {
@@ -634,9 +736,9 @@ iface_run(const struct pp_control *ctl, struct pp_iface *iface)
         iface->policy = policy;
         iface->bridge->n_protected++;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
-        free(where[i]);
-    }
+    free(words);
+    free(iface_where);
+    free(bridge_where);
 }
 
 static bool
@@ -755,16 +857,17 @@ pp_policy_next(const struct pp_policy *after)
     return best;
 }
 
-char *
-pp_policy_check_keys(struct pp_control *ctl, const struct smap *ids,
-                     const char *where)
+static char *
+check(const struct pp_control *ctl, const struct source *source,
+      const char *words)
 {
     struct wishes w = {
-        .policy = { smap_get(ids, PP_KEY_POLICY), where },
-        .mode = { smap_get(ids, PP_KEY_MODE), where },
-        .fail = { smap_get(ids, PP_KEY_FAIL), where },
-        .ports = { smap_get(ids, PP_KEY_PORTS), where },
-        .parameters = { smap_get(ids, PP_KEY_PARAMETERS), where },
+        .policy = lookup(source, 1, PP_KEY_POLICY),
+        .mode = lookup(source, 1, PP_KEY_MODE),
+        .fail = lookup(source, 1, PP_KEY_FAIL),
+        .ports = lookup(source, 1, PP_KEY_PORTS),
+        .parameters = lookup(source, 1, PP_KEY_PARAMETERS),
+        .words = words ? words : "none",
     };
     struct pp_policy *policy;
     const char *why_not;
@@ -774,10 +877,33 @@ pp_policy_check_keys(struct pp_control *ctl, const struct smap *ids,
         && !w.parameters.value) {
         return NULL;
     }
-    if (!w.policy.value) {
-        w.policy.value = "none";
-    }
     return resolve(ctl, &w, &policy, &why_not, &is_auto);
+}
+
+char *
+pp_policy_check_keys(struct pp_control *ctl, const struct smap *ids,
+                     const char *where)
+{
+    const char *text = smap_get(ids, PP_KEY_POLICY);
+    struct source source = { ids, where };
+    const struct pp_named **named = NULL;
+    char *words, *error;
+    size_t n;
+
+    words = text ? pp_named_expand(text, &named, &n) : NULL;
+    error = check(ctl, &source, words);
+    free(words);
+    free(named);
+    return error;
+}
+
+char *
+pp_policy_check_named(const struct pp_control *ctl,
+                      const struct pp_named *named)
+{
+    struct source source = { &named->keys, named->where };
+
+    return check(ctl, &source, smap_get(&named->keys, PP_KEY_POLICY));
 }
 
 void

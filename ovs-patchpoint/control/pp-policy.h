@@ -15,6 +15,7 @@
 #include "patch/pp-program.h"
 
 struct pp_control;
+struct pp_named;
 struct pp_param_choice;
 struct smap;
 
@@ -63,6 +64,10 @@ const struct pp_policy *pp_policy_next(const struct pp_policy *);
  * own, for their status; NULL: nothing. */
 char *pp_policy_check_keys(struct pp_control *, const struct smap *ids,
                            const char *where);
+
+/* The same for a named policy, whose patches are not to be names of others. */
+char *pp_policy_check_named(const struct pp_control *,
+                            const struct pp_named *);
 
 /* Sets 'patchset', memory for pp_patchset_size(), to what 'policy' says. */
 void pp_policy_fill_set(const struct pp_policy *, const struct pp_program *,

@@ -24,6 +24,7 @@
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-db.h"
 #include "pp-engine-proc.h"
 #include "pp-hits.h"
 #include "pp-events.h"
@@ -224,6 +225,8 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
                   ctl->pool_error ? ", some refused (patch/list)" : "");
     ds_put_cstr(&ds, "limits: ");
     pp_bounds_format(&ds);
+    ds_put_cstr(&ds, "\ndatabase: ");
+    pp_db_format(&ds);
     ds_put_char(&ds, '\n');
     PP_FOR_EACH_POLICY (policy) {
         ds_put_format(&ds, "policy %u: %"PRIuSIZE" patches, %s, fail %s, ",

@@ -25,6 +25,8 @@ import tempfile
 import time
 
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+DB_HELPER = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                         "../../ovsdb-schema/ovs-patchpoint-db")
 SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 # Bridges' datapath_type: "netdev", in userspace, or "system", the kernel's,
@@ -396,11 +398,15 @@ class PrivateOvs:
 
     # Our daemon.
 
-    def start_control(self, program, engine, patches=(), args=(), wait=True):
-        """Starts ovs-patchpointd against this Open vSwitch."""
+    def start_control(self, program, engine, patches=(), args=(), wait=True,
+                      db=False):
+        """Starts ovs-patchpointd against this Open vSwitch.  'db': with the
+        PatchPoint database, in the same server."""
         argv = [program, "unix:" + self.db_sock, "--engine=" + engine,
                 "--pidfile", "--log-file", "-vconsole:off", "--no-chdir"]
         argv += ["--patches=" + p for p in patches]
+        argv += ["--patchpoint-db-helper=" + os.path.normpath(DB_HELPER)
+                 if db else "--no-patchpoint-db"]
         self.control = self._daemon(argv + list(args), "ovs-patchpointd")
         if wait:
             wait_for("ovs-patchpointd answers", lambda: (

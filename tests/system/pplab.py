@@ -63,12 +63,12 @@ class Lab(PrivateOvs):
 
     # Our daemon.
 
-    def start_daemon(self, patches=(PATCHES,), args=(), wait=True):
+    def start_daemon(self, patches=(PATCHES,), args=(), wait=True, db=False):
         # The engine's own user comes with the package; any other that owns
         # nothing will do.
         return self.start_control(DAEMON, ENGINE, patches,
                                   ["--engine-user=nobody"] + list(args),
-                                  wait=wait)
+                                  wait=wait, db=db)
 
     def daemon(self, *command, check=True):
         """What ovs-patchpointd answers to an ovs-appctl command."""

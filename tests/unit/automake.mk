@@ -16,6 +16,7 @@ UNIT_SUITES = \
 	tests/unit/test-ldap \
 	tests/unit/test-ldap-fields \
 	tests/unit/test-ledger \
+	tests/unit/test-named \
 	tests/unit/test-packet \
 	tests/unit/test-param \
 	tests/unit/test-patch \

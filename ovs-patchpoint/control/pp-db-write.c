@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The inventory, to the PatchPoint database: this host, its servers, and what
+ * became of policies.  (Patches: pp-db-patch.c.)
+ *
+ * In: the model of the virtual network and all that is known of it.  Out: rows
+ * of Host, Server and Policy.  Rows are compared with what the database has
+ * and only what differs is sent, so that it does not matter why one was
+ * written before, or whether that succeeded.  What has changed is written
+ * after a second at the earliest; mere counters of the engine less often.
+ *
+ * Runs in control's main loop.  Owns the times. */
+
+#include <config.h>
+
+#include "pp-db.h"
+
+#include <stdlib.h>
+
+#include "engine/pp-ipc.h"
+#include "lib/vswitch-idl.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "packets.h"
+#include "patch/pp-pool.h"
+#include "pp-control.h"
+#include "pp-db-private.h"
+#include "pp-engine-proc.h"
+#include "pp-named.h"
+#include "pp-policy.h"
+#include "pp-status.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(pp_db_write);
+
+/* All in ms. */
+#define WRITE_MS 1000           /* Between writes. */
+#define URGENT_MS 50            /* The same, when somebody waits. */
+#define STATISTICS_MS 5000
+#define SIGN_OF_LIFE_MS 60000
+#define STOP_MS 1500            /* How long the way out waits. */
+
+/* Servers that are made at once: more would take long. */
+#define INSERTS_MAX 500
+
+/* What was looked at when it was written last. */
+struct seen {
+    unsigned int ovs_seqno, pp_seqno;
+    const struct pp_pool *pool;
+    enum pp_engine_state engine;
+    bool in_force;
+};
+
+static struct seen seen;
+static bool pending = true;     /* Something is to be written. */
+static bool urgent;
+static long long int last_write, last_statistics, last_life;
+static uint64_t statistics_hash;
+static int64_t started;
+static long long int stop_since;
+static bool stop_written, stop_done;
+static bool said_other;
+
+static void
+set_optional(const struct pprec_server *row,
+             void (*set)(const struct pprec_server *, const char *),
+             const char *value)
+{
+    set(row, value && *value ? value : NULL);
+}
+
+/* 'is_new': the row is one that is being made. */
+static void
+put_hits(const struct pprec_server *row, uint32_t server_id, bool is_new)
+{
+    int64_t last;
+    const struct shash *counts = pp_db_hits_get(server_id,
+                                                is_new ? NULL : row, &last);
+    size_t n = counts ? shash_count(counts) : 0, i = 0;
+    const char **keys = xmalloc(MAX(1, n) * sizeof *keys);
+    int64_t *values = xmalloc(MAX(1, n) * sizeof *values);
+    const struct shash_node *node;
+
+    if (n) {
+        SHASH_FOR_EACH (node, counts) {
+            const struct pp_db_count *count = node->data;
+
+            keys[i] = node->name;
+            values[i++] = (int64_t) (count->base + count->now);
+        }
+    }
+    pprec_server_set_hits(row, keys, values, n);
+    pprec_server_set_last_hit(row, &last, last != 0);
+    free(keys);
+    free(values);
+}
+
+/* Puts a status into its word and its reason. */
+static void
+put_status(const struct pprec_server *row, const char *old, const char *text)
+{
+    size_t len = strcspn(text, ": ");
+    char *word = len ? xmemdup0(text, len) : xstrdup("unprotected");
+    const char *reason = text + len + strspn(text + len, ": ");
+
+    if (!old || strcmp(old, word)) {
+        int64_t now = time_wall_msec();
+
+        pprec_server_set_status_since(row, &now, 1);
+    }
+    pprec_server_set_status(row, word);
+    set_optional(row, pprec_server_set_status_reason, reason);
+    free(word);
+}
+
+static void
+put_policy(const struct pprec_server *row, const struct pp_iface *iface)
+{
+    static const char *const modes[] = {
+        [PP_MODE_OFF] = "off", [PP_MODE_MONITOR] = "monitor",
+        [PP_MODE_ENFORCE] = "enforce",
+    };
+    const struct pp_policy *policy = iface->policy;
+
+    set_optional(row, pprec_server_set_policy, iface->asked);
+    set_optional(row, pprec_server_set_policy_from, iface->asked_where);
+    pprec_server_set_mode(row, policy ? modes[policy->mode] : NULL);
+    pprec_server_set_fail(row, !policy ? NULL
+                          : policy->fail == PP_FAIL_CLOSED ? "closed"
+                          : "open");
+    pprec_server_set_n_patches(row, policy ? (int64_t) policy->n_patches : 0);
+}
+
+/* Returns its status. */
+static char *
+put_server(const struct pp_control *ctl, const struct pp_iface *iface,
+           const struct pprec_server *row, const char *old_status)
+{
+    const struct smap *ids = &iface->row->external_ids;
+    int64_t vlan = iface->port->n_tag ? iface->port->tag[0] : 0;
+    struct ds status = DS_EMPTY_INITIALIZER;
+    char mac[ETH_ADDR_STRLEN + 1];
+
+    pprec_server_set_bridge(row, iface->bridge->name);
+    snprintf(mac, sizeof mac, ETH_ADDR_FMT, ETH_ADDR_ARGS(iface->mac));
+    pprec_server_set_mac(row, iface->has_mac ? mac : NULL);
+    pprec_server_set_vlan(row, &vlan, vlan != 0);
+    set_optional(row, pprec_server_set_iface_id, smap_get(ids, "iface-id"));
+    set_optional(row, pprec_server_set_vm_id,
+                 smap_get(ids, "vm-id") ? smap_get(ids, "vm-id")
+                 : smap_get(ids, "vm-uuid"));
+    put_policy(row, iface);
+    pp_status_format(ctl, iface, &status);
+    put_status(row, old_status, ds_cstr(&status));
+    return ds_steal_cstr(&status);
+}
+
+/* Counts 'iface' for the named policies that it goes by. */
+static void
+count_policies(const struct pp_iface *iface, struct shash *counts)
+{
+    char *copy, *word, *save = NULL;
+
+    if (!iface->asked) {
+        return;
+    }
+    copy = xstrdup(iface->asked);
+    for (word = strtok_r(copy, ", \t\r\n", &save); word;
+         word = strtok_r(NULL, ", \t\r\n", &save)) {
+        if (pp_named_find(word)) {
+            shash_replace(counts, word, (void *) (
+                (uintptr_t) shash_find_data(counts, word) + 1));
+        }
+    }
+    free(copy);
+}
+
+static void
+put_policies(struct ovsdb_idl *idl, const char *host,
+             const struct shash *counts)
+{
+    const struct pprec_policy *row;
+
+    PPREC_POLICY_FOR_EACH (row, idl) {
+        const char *error = pp_db_policy_error(row->name);
+        char *status = (error ? xasprintf("error: %s; %s", error,
+                                          pp_named_find(row->name)
+                                          ? "what was in force stays in force"
+                                          : "it is not in force")
+                        : xstrdup("ok"));
+        const char *is = smap_get(&row->status, host);
+        int64_t n = (int64_t) (uintptr_t) shash_find_data(counts, row->name);
+        int64_t was = -1;
+
+        for (size_t i = 0; i < row->n_servers; i++) {
+            if (!strcmp(row->key_servers[i], host)) {
+                was = row->value_servers[i];
+            }
+        }
+        if (!is || strcmp(is, status)) {
+            pprec_policy_update_status_setkey(row, host, status);
+        }
+        if (n != was) {
+            pprec_policy_update_servers_setkey(row, host, n);
+        }
+        free(status);
+    }
+}
+
+/* Writes all servers; sets '*waiting' if one of them is still to be
+ * protected, '*n' to how many have a policy.  Returns false if there is more
+ * to do. */
+static bool
+put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
+{
+    struct ovsdb_idl *idl = pp_db_idl();
+    struct shash counts = SHASH_INITIALIZER(&counts);
+    struct shash model = SHASH_INITIALIZER(&model);
+    const struct pprec_server *row;
+    const struct pp_iface *iface;
+    const struct pp_bridge *br;
+    size_t inserted = 0;
+    bool all = true;
+
+    *waiting = false;
+    *n = 0;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (!br->row) {
+            continue;
+        }
+        PP_FOR_EACH_IFACE (iface, br) {
+            if (iface->is_vm) {
+                shash_add_once(&model, iface->name, iface);
+                count_policies(iface, &counts);
+                *n += iface->policy != NULL;
+            }
+        }
+    }
+    PPREC_SERVER_FOR_EACH_SAFE (row, idl) {
+        const char *old = row->status;
+        char *status;
+
+        if (strcmp(row->kind, "interface")
+            || strcmp(row->host, pp_db_host())) {
+            continue;
+        }
+        iface = shash_find_and_delete(&model, row->name);
+        if (!iface) {
+            pprec_server_delete(row);
+            continue;
+        }
+        put_hits(row, iface->server_id, false);
+        status = put_server(ctl, iface, row, old);
+        *waiting |= !strncmp(status, "pending", 7);
+        free(status);
+    }
+
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &model) {
+        char *status;
+
+        if (inserted++ >= INSERTS_MAX) {
+            all = false;
+            break;
+        }
+        if (pp_db_find_server(node->name)) {
+            continue;           /* One behind a VTEP is called that. */
+        }
+        iface = node->data;
+        row = pprec_server_insert(pp_db_txn());
+        pprec_server_set_host(row, pp_db_host());
+        pprec_server_set_name(row, iface->name);
+        pprec_server_set_kind(row, "interface");
+        put_hits(row, iface->server_id, true);
+        status = put_server(ctl, iface, row, NULL);
+        *waiting |= !strncmp(status, "pending", 7);
+        free(status);
+    }
+    if (all) {
+        pp_db_hits_sweep();
+    }
+    put_policies(idl, pp_db_host(), &counts);
+    shash_destroy(&counts);
+    shash_destroy(&model);
+    return all;
+}
+
+static const char *
+engine_name(enum pp_engine_state state)
+{
+    switch (state) {
+    case PP_ENGINE_STOPPED: return "stopped";
+    case PP_ENGINE_WAITING: return "waiting";
+    case PP_ENGINE_STARTING: return "starting";
+    case PP_ENGINE_READY: return "ready";
+    case PP_ENGINE_ENDING: return "ending";
+    }
+    OVS_NOT_REACHED();
+}
+
+static const struct pprec_host *
+first_host(void)
+{
+    const struct pprec_host *row;
+
+    PPREC_HOST_FOR_EACH (row, pp_db_idl()) {
+        if (!strcmp(row->name, pp_db_host())) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* The host's row, made if need be; NULL if it is another host's. */
+static const struct pprec_host *
+get_host(const struct pp_control *ctl)
+{
+    const struct pprec_host *row = first_host();
+    const struct ovsrec_open_vswitch *ovs = ovsrec_open_vswitch_first(
+        ctl->idl);
+    const char *id = ovs ? smap_get(&ovs->external_ids, "system-id") : NULL;
+
+    if (!row) {
+        row = pprec_host_insert(pp_db_txn());
+        pprec_host_set_name(row, pp_db_host());
+    } else if (row->system_id && id && strcmp(row->system_id, id)) {
+        if (!said_other) {
+            VLOG_ERR("the PatchPoint database has a host called %s whose "
+                     "system-id is %s, and this one's is %s: nothing is "
+                     "written there.  If that host is no more, run: "
+                     "ovs-patchpointctl host-del %s; else give this one a "
+                     "name of its own: ovs-vsctl set Open_vSwitch . "
+                     "external_ids:" PP_KEY_HOST "=NAME", pp_db_host(),
+                     row->system_id, id, pp_db_host());
+            said_other = true;
+        }
+        return NULL;
+    }
+    said_other = false;
+    if (id) {
+        pprec_host_set_system_id(row, id);
+    }
+    return row;
+}
+
+static void
+put_host(const struct pp_control *ctl, const struct pprec_host *row,
+         size_t n_servers)
+{
+    const char *problem = ctl->pool_error;
+    char *first = (problem ? xmemdup0(problem, strcspn(problem, "\n"))
+                   : nullable_xstrdup(pp_engine_error(ctl->engine)));
+
+    if (!started) {
+        started = time_wall_msec();
+    }
+    pprec_host_set_version(row, PACKAGE_VERSION);
+    pprec_host_set_status(row, "running");
+    pprec_host_set_engine(row, engine_name(pp_engine_state(ctl->engine)));
+    pprec_host_set_problem(row, first);
+    pprec_host_set_started(row, &started, 1);
+    pprec_host_set_n_servers(row, (int64_t) n_servers);
+    pprec_host_set_n_patches(row, (int64_t) ctl->pool->n);
+    free(first);
+}
+
+/* Writes the engine's counters, if they have changed. */
+static void
+put_statistics(const struct pp_control *ctl, const struct pprec_host *row)
+{
+    const struct pp_counters *c = pp_engine_counters(ctl->engine);
+    static const struct {
+        const char *name;
+        size_t offset;
+    } all[] = {
+        { "conns", offsetof(struct pp_counters, conns) },
+        { "half_open", offsetof(struct pp_counters, half_open) },
+        { "held_bytes", offsetof(struct pp_counters, held_bytes) },
+        { "memory", offsetof(struct pp_counters, memory) },
+#define PP_COUNTER(NAME, DOC) { #NAME, offsetof(struct pp_counters, NAME) },
+        PP_COUNTERS
+#undef PP_COUNTER
+    };
+    const char *keys[ARRAY_SIZE(all)];
+    int64_t values[ARRAY_SIZE(all)];
+    uint64_t hash = 1;
+    int64_t now;
+    size_t n = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        uint64_t value;
+
+        memcpy(&value, (const char *) c + all[i].offset, sizeof value);
+        if (value) {
+            keys[n] = all[i].name;
+            values[n++] = (int64_t) value;
+        }
+        hash = (hash ^ value) * UINT64_C(0x100000001b3);
+    }
+    last_statistics = time_msec();
+    if (hash == statistics_hash
+        && time_msec() - last_life < SIGN_OF_LIFE_MS) {
+        return;
+    }
+    statistics_hash = hash;
+    last_life = time_msec();
+    now = time_wall_msec();
+    pprec_host_set_statistics(row, keys, values, n);
+    pprec_host_set_last_seen(row, &now, 1);
+}
+
+/* Nobody looks after this host's servers any more. */
+static void
+put_stopped(void)
+{
+    const struct pprec_host *host = first_host();
+    const struct pprec_server *row;
+
+    if (!host || said_other) {
+        return;
+    }
+    pprec_host_set_status(host, "stopped");
+    pprec_host_set_engine(host, "stopped");
+    PPREC_SERVER_FOR_EACH (row, pp_db_idl()) {
+        if (!strcmp(row->kind, "interface")
+            && strcmp(row->status, "unprotected")) {
+            put_status(row, row->status,
+                       "uninspected: ovs-patchpointd was stopped");
+        }
+    }
+}
+
+static void
+write_stopped(void)
+{
+    if (!stop_since) {
+        stop_since = time_msec();
+    }
+    if (pp_db_txn()) {
+        if (stop_written) {
+            stop_done = true;   /* The transaction is over. */
+        } else {
+            put_stopped();
+            stop_written = true;
+        }
+    }
+}
+
+bool
+pp_db_is_done(void)
+{
+    return (!pp_db_host() || stop_done || (stop_since && time_msec()
+                                           >= stop_since + STOP_MS));
+}
+
+/* Is there something new? */
+static void
+look(const struct pp_control *ctl)
+{
+    const struct seen now = {
+        .ovs_seqno = ovsdb_idl_get_seqno(ctl->idl),
+        .pp_seqno = ovsdb_idl_get_seqno(pp_db_idl()),
+        .pool = ctl->pool,
+        .engine = pp_engine_state(ctl->engine),
+        .in_force = pp_engine_in_force(ctl->engine),
+    };
+
+    if (now.ovs_seqno != seen.ovs_seqno || now.pp_seqno != seen.pp_seqno
+        || now.pool != seen.pool || now.engine != seen.engine
+        || now.in_force != seen.in_force) {
+        seen = now;
+        pending = true;
+    }
+    pending |= pp_db_hits_run();
+}
+
+void
+pp_db_write(const struct pp_control *ctl)
+{
+    const struct pprec_patchpoint *global;
+    const struct pprec_host *host;
+    long long int now = time_msec();
+    int64_t next_cfg;
+    bool waiting, all;
+    size_t n;
+
+    if (!pp_db_idl() || !pp_db_host()) {
+        return;
+    }
+    if (ctl->exiting) {
+        write_stopped();
+        return;
+    }
+    look(ctl);
+    if (!pp_db_txn()) {
+        return;
+    }
+    global = pprec_patchpoint_first(pp_db_idl());
+    host = first_host();
+    next_cfg = global ? global->next_cfg : 0;
+    urgent = !host || host->cur_cfg != next_cfg;
+
+    if (now - last_write >= (urgent ? URGENT_MS : WRITE_MS)
+        && (pending || urgent)) {
+        host = get_host(ctl);
+        last_write = now;
+        pending = false;
+        if (!host) {
+            return;
+        }
+        all = put_servers(ctl, &waiting, &n);
+        all &= pp_db_patch_write(ctl);
+        put_host(ctl, host, n);
+        if (!waiting && !ctl->dirty && all) {
+            pprec_host_set_cur_cfg(host, next_cfg);
+        }
+        if (!all) {
+            pending = true;
+            last_write = now - WRITE_MS + URGENT_MS;
+        }
+    }
+    if (host && !said_other && now - last_statistics >= STATISTICS_MS) {
+        put_statistics(ctl, host);
+    }
+}
+
+void
+pp_db_write_again(void)
+{
+    pending = true;
+}
+
+void
+pp_db_write_wait(void)
+{
+    if (stop_since) {
+        poll_timer_wait_until(stop_since + STOP_MS);
+        return;
+    }
+    if (pending || urgent) {
+        poll_timer_wait_until(last_write + (urgent ? URGENT_MS : WRITE_MS));
+    }
+    poll_timer_wait_until(last_statistics + STATISTICS_MS);
+}
