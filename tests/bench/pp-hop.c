@@ -227,10 +227,6 @@ main(int argc, char *argv[])
         { "socket", required_argument, NULL, 's' },
         { "counters", required_argument, NULL, 'c' },
         { "tap", required_argument, NULL, 't' },
-        { "user", required_argument, NULL, 'u' },
-        { "event-values", required_argument, NULL, 'u' },
-        { "log-fd", optional_argument, NULL, 'u' },
-        { "verbose", optional_argument, NULL, 'v' },
         { NULL, 0, NULL, 0 },
     };
     struct pp_ipc_hello hello = {
@@ -242,6 +238,7 @@ main(int argc, char *argv[])
         taps[i] = -1;
     }
     signal(SIGPIPE, SIG_IGN);
+    opterr = 0;                 /* The engine's other options are not ours. */
     while ((c = getopt_long(argc, argv, "v::", options, NULL)) != -1) {
         switch (c) {
         case 's':
@@ -253,11 +250,6 @@ main(int argc, char *argv[])
         case 't':
             taps[0] = open_tap(optarg);
             break;
-        case 'u':
-        case 'v':
-            break;
-        default:
-            return 2;
         }
     }
     if (ipc_fd < 0 && taps[0] < 0) {
