@@ -3,9 +3,9 @@
 /* An engine's process: its start, and the end of one that was left over; see
  * pp-engine-exec.h.
  *
- * In: what pp-engine-proc.c wants started.  Out: a process with two
- * descriptors, and its number in a file.  Runs in control's main loop; owns
- * nothing. */
+ * In: what pp-engine-proc.c wants started.  Out: a process without privileges
+ * and with three descriptors of ours, and its number in a file.  Runs in
+ * control's main loop; owns nothing. */
 
 #include <config.h>
 
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,24 +27,64 @@
 
 VLOG_DEFINE_THIS_MODULE(pp_engine_exec);
 
-/* The descriptors as the engine sees them. */
+/* The descriptors as the engine sees them, from standard error on. */
 #define ENGINE_SOCKET_FD 3
 #define ENGINE_COUNTERS_FD 4
+#define ENGINE_PROGRAM_FD 5
+#define ENGINE_FDS 4
 
-/* In the child.  Only what is safe between fork and exec. */
+/* Exit codes of a child that did not become an engine. */
+#define EXIT_PRIVILEGES 126
+#define EXIT_EXEC 127
+
+/* What follows runs in the child: only what is safe between fork and exec, and
+ * the system calls themselves, since the C library's set*id() are for all
+ * threads of a process. */
+
+static void
+drop_privileges(const struct pp_engine_exec *x)
+{
+    int cap = 0;
+
+    while (!prctl(PR_CAPBSET_DROP, cap, 0, 0, 0)) {
+        cap++;
+    }
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    if (x->uid && (syscall(SYS_setgroups, 0, NULL)
+                   || syscall(SYS_setresgid, x->gid, x->gid, x->gid)
+                   || syscall(SYS_setresuid, x->uid, x->uid, x->uid))) {
+        _exit(EXIT_PRIVILEGES);
+    }
+    /* The capabilities that another user than root may still have are gone
+     * with the exec. */
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
+        _exit(EXIT_PRIVILEGES);
+    }
+}
+
+/* Gives the descriptors the numbers that they are to have, out of the way of
+ * which 'fds' are.  The program is closed by its execution. */
+static void
+arrange(const int fds[ENGINE_FDS])
+{
+    int null = open("/dev/null", O_RDWR);
+
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    for (int i = 0; i < ENGINE_FDS; i++) {
+        dup2(fds[i], STDERR_FILENO + i);
+    }
+    syscall(SYS_close_range, STDERR_FILENO + ENGINE_FDS, ~0u, 0);
+    fcntl(ENGINE_PROGRAM_FD, F_SETFD, FD_CLOEXEC);
+}
+
 static void OVS_NO_RETURN
-run_engine(const struct pp_engine_exec *x, int sock, char *const argv[])
+run_engine(const struct pp_engine_exec *x, const int fds[ENGINE_FDS],
+           char *const argv[])
 {
     sigset_t none;
-    int fds[2];
 
-    /* Out of the way of the numbers they are to have. */
-    fds[0] = fcntl(sock, F_DUPFD, 10);
-    fds[1] = fcntl(x->counters_fd, F_DUPFD, 10);
-    dup2(fds[0], ENGINE_SOCKET_FD);
-    dup2(fds[1], ENGINE_COUNTERS_FD);
-    syscall(SYS_close_range, ENGINE_COUNTERS_FD + 1, ~0u, 0);
-
+    arrange(fds);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     for (int sig = 1; sig < NSIG; sig++) {
@@ -51,33 +92,52 @@ run_engine(const struct pp_engine_exec *x, int sock, char *const argv[])
     }
     /* Not with control's terminal: ^C is for control, which ends us. */
     setsid();
-    execv(x->path, argv);
-    _exit(127);
+    drop_privileges(x);
+    /* By descriptor: its user need not be able to reach the file. */
+    syscall(SYS_execveat, ENGINE_PROGRAM_FD, "", argv, environ,
+            AT_EMPTY_PATH);
+    _exit(EXIT_EXEC);
 }
 
 pid_t
-pp_engine_exec(const struct pp_engine_exec *x, int sock)
+pp_engine_exec(const struct pp_engine_exec *x, int sock, int err)
 {
-    char *argv[6];
-    int n = 0;
+    const int from[] = { err, sock, x->counters_fd,
+                         open(x->path, O_PATH | O_CLOEXEC) };
+    int fds[ENGINE_FDS];
+    char *argv[5];
+    int n = 0, error;
     pid_t pid;
 
+    BUILD_ASSERT_DECL(ARRAY_SIZE(from) == ENGINE_FDS);
     argv[n++] = CONST_CAST(char *, x->path);
     argv[n++] = xasprintf("--socket=%d", ENGINE_SOCKET_FD);
     argv[n++] = xasprintf("--counters=%d", ENGINE_COUNTERS_FD);
     argv[n++] = xasprintf("--event-values=%u", x->event_values);
-    if (x->user) {
-        argv[n++] = xasprintf("--user=%s", x->user);
-    }
     argv[n] = NULL;
 
-    pid = fork();
+    error = 0;
+    for (int i = 0; i < ENGINE_FDS; i++) {
+        fds[i] = fcntl(from[i], F_DUPFD_CLOEXEC, STDERR_FILENO + ENGINE_FDS);
+        error = fds[i] < 0 && !error ? errno : error;
+    }
+    pid = error ? -1 : fork();
     if (!pid) {
-        run_engine(x, sock, argv);
+        run_engine(x, fds, argv);
+    }
+    error = error ? error : errno;
+    for (int i = 0; i < ENGINE_FDS; i++) {
+        if (fds[i] >= 0) {
+            close(fds[i]);
+        }
+    }
+    if (from[3] >= 0) {
+        close(from[3]);
     }
     for (int i = 1; i < n; i++) {
         free(argv[i]);
     }
+    errno = error;
     return pid;
 }
 

@@ -64,13 +64,15 @@ VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
 
 struct pp_engine {
     char *path;
-    char *user;
+    uid_t uid;                  /* Whom it runs as, or 0. */
+    gid_t gid;
     unsigned int event_values;
 
     enum pp_engine_state state;
     pid_t pid;
     int pidfd;                  /* Readable when it has died. */
     int sock;
+    int err;                    /* Its standard error. */
     long long int since;        /* When the state began. */
     long long int started;
     long long int next_start;
@@ -139,6 +141,7 @@ struct pp_engine *
 pp_engine_create(const char *path, const char *user,
                  unsigned int event_values, char **error)
 {
+    const struct passwd *pw = user ? getpwnam(user) : NULL;
     struct pp_engine *e;
 
     *error = NULL;
@@ -148,24 +151,30 @@ pp_engine_create(const char *path, const char *user,
                            ovs_strerror(errno));
         return NULL;
     }
-    if (user && !getpwnam(user)) {
+    if (user && !pw) {
         *error = xasprintf("the engine's user \"%s\" does not exist: make it "
                            "(adduser --system --group %s), or name another "
                            "unprivileged one with --engine-user", user, user);
+        return NULL;
+    } else if (pw && !pw->pw_uid) {
+        *error = xasprintf("the engine does not run as root: name an "
+                           "unprivileged user with --engine-user");
         return NULL;
     }
 
     e = xzalloc(sizeof *e);
     e->path = xstrdup(path);
-    e->user = nullable_xstrdup(user);
+    if (pw) {
+        e->uid = pw->pw_uid;
+        e->gid = pw->pw_gid;
+    }
     e->event_values = event_values;
     e->pid = -1;
-    e->pidfd = e->sock = e->snapshot_fd = -1;
+    e->pidfd = e->sock = e->err = e->snapshot_fd = -1;
     e->backoff = BACKOFF_MIN_MS;
     ds_init(&e->list);
     if (make_counters(e, error)) {
         free(e->path);
-        free(e->user);
         free(e);
         return NULL;
     }
@@ -177,10 +186,10 @@ engine_start(struct pp_control *ctl)
 {
     struct pp_engine *e = ctl->engine;
     const struct pp_engine_exec exec = {
-        .path = e->path, .user = e->user, .counters_fd = e->counters_fd,
-        .event_values = e->event_values,
+        .path = e->path, .uid = e->uid, .gid = e->gid,
+        .counters_fd = e->counters_fd, .event_values = e->event_values,
     };
-    int socks[2];
+    int socks[2], err[2], error;
     pid_t pid;
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -189,14 +198,25 @@ engine_start(struct pp_control *ctl)
                                      ovs_strerror(errno)));
         return;
     }
-    pid = pp_engine_exec(&exec, socks[1]);
-    close(socks[1]);
-    if (pid < 0) {
+    if (pipe2(err, O_CLOEXEC | O_NONBLOCK)) {
         close(socks[0]);
-        engine_failed(ctl, xasprintf("cannot fork: %s",
+        close(socks[1]);
+        engine_failed(ctl, xasprintf("cannot make a pipe: %s",
                                      ovs_strerror(errno)));
         return;
     }
+    pid = pp_engine_exec(&exec, socks[1], err[1]);
+    error = errno;
+    close(socks[1]);
+    close(err[1]);
+    if (pid < 0) {
+        close(socks[0]);
+        close(err[0]);
+        engine_failed(ctl, xasprintf("%s: cannot be started: %s", e->path,
+                                     ovs_strerror(error)));
+        return;
+    }
+    e->err = err[0];
     e->pid = pid;
     e->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
     e->sock = socks[0];
@@ -207,6 +227,41 @@ engine_start(struct pp_control *ctl)
     e->want_out = e->has_ledger = false;
     set_state(e, PP_ENGINE_STARTING);
     VLOG_DBG("started %s, pid %d", e->path, (int) pid);
+}
+
+/* Printable ASCII only, and no longer than 'n'. */
+static char *
+clean_text(const char *s, size_t n)
+{
+    char *clean = xmemdup0(s, strnlen(s, n));
+
+    for (char *p = clean; *p; p++) {
+        if (!isprint((unsigned char) *p)) {
+            *p = '?';
+        }
+    }
+    return clean;
+}
+
+/* What it wrote to its standard error, such as a failed assertion. */
+static void
+log_last_words(struct pp_engine *e)
+{
+    char text[4096], *save_ptr = NULL;
+    ssize_t n = e->err >= 0 ? read(e->err, text, sizeof text - 1) : -1;
+
+    text[MAX(n, 0)] = '\0';
+    for (char *line = strtok_r(text, "\n", &save_ptr); line;
+         line = strtok_r(NULL, "\n", &save_ptr)) {
+        char *words = clean_text(line, sizeof text);
+
+        VLOG_ERR("engine: %s", words);
+        free(words);
+    }
+    if (e->err >= 0) {
+        close(e->err);
+        e->err = -1;
+    }
 }
 
 /* Forgets the process, which has ended. */
@@ -222,6 +277,7 @@ engine_clear(struct pp_control *ctl)
     if (e->sock >= 0) {
         close(e->sock);
     }
+    log_last_words(e);
     e->pidfd = e->sock = -1;
     e->pid = -1;
     e->sent_serial = e->acked_serial = 0;
@@ -413,20 +469,6 @@ pp_engine_detach(struct pp_control *ctl, uint32_t bridge, const char *tap)
 
     ovs_strlcpy(msg.name, tap, sizeof msg.name);
     engine_send(ctl->engine, &msg, sizeof msg, -1);
-}
-
-/* Printable ASCII only, and no longer than 'n'. */
-static char *
-clean_text(const char *s, size_t n)
-{
-    char *clean = xmemdup0(s, strnlen(s, n));
-
-    for (char *p = clean; *p; p++) {
-        if (!isprint((unsigned char) *p)) {
-            *p = '?';
-        }
-    }
-    return clean;
 }
 
 static void
@@ -655,6 +697,8 @@ engine_reap(struct pp_control *ctl)
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
         s = xasprintf("%s could not be run", e->path);
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) == 126) {
+        s = xasprintf("could not give up its privileges");
     } else if (WIFEXITED(status)) {
         s = xasprintf("exited with status %d", WEXITSTATUS(status));
     } else {
@@ -791,6 +835,9 @@ pp_engine_destroy(struct pp_engine *e, bool keep)
     if (e->pidfd >= 0) {
         close(e->pidfd);
     }
+    if (e->err >= 0) {
+        close(e->err);
+    }
     if (e->snapshot_fd >= 0) {
         close(e->snapshot_fd);
     }
@@ -799,7 +846,6 @@ pp_engine_destroy(struct pp_engine *e, bool keep)
     ds_destroy(&e->list);
     free(e->error);
     free(e->path);
-    free(e->user);
     free(e);
 }
 

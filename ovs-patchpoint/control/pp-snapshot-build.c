@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -193,14 +194,29 @@ build(const struct pp_control *ctl)
     return b;
 }
 
-/* Writes it into a memfd that nobody can change any more. */
+/* The same memory, for reading alone. */
 static int
-seal(const struct ofpbuf *b)
+reopen(int fd)
+{
+    char name[32];
+    int ro;
+
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    ro = open(name, O_RDONLY | O_CLOEXEC);
+    if (ro >= 0) {
+        close(fd);
+    }
+    return ro;
+}
+
+int
+pp_snapshot_seal(const struct ofpbuf *b)
 {
     int fd = memfd_create("ovs-patchpoint-snapshot",
                           MFD_CLOEXEC | MFD_ALLOW_SEALING);
     const char *p = b->data;
     size_t left = b->size;
+    int ro = -1;
 
     while (fd >= 0 && left) {
         ssize_t n = write(fd, p, left);
@@ -213,7 +229,8 @@ seal(const struct ofpbuf *b)
     }
     if (fd < 0 || left
         || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW
-                 | F_SEAL_SEAL)) {
+                 | F_SEAL_SEAL)
+        || (ro = reopen(fd)) < 0) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
         VLOG_ERR_RL(&rl, "cannot make a snapshot of %"PRIu32" bytes: %s; the "
@@ -223,7 +240,7 @@ seal(const struct ofpbuf *b)
         }
         return -1;
     }
-    return fd;
+    return ro;
 }
 
 void
@@ -245,7 +262,7 @@ pp_snapshot_build_run(struct pp_control *ctl)
     last = ofpbuf_clone(b);     /* With serial 0. */
 
     ((struct pp_snapshot *) b->data)->serial = ++serial;
-    fd = seal(b);
+    fd = pp_snapshot_seal(b);
     if (fd >= 0) {
         VLOG_DBG("snapshot %"PRIu64": %"PRIu32" bytes", serial, b->size);
         pp_engine_set_snapshot(ctl->engine, fd, serial,

@@ -19,9 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -214,23 +214,25 @@ static const char *
 map_snapshot(struct engine *e, int fd)
 {
     const int seals = F_SEAL_SHRINK | F_SEAL_WRITE;
-    struct stat st;
+    off_t size;
     const char *error;
     void *data;
 
     if (fcntl(fd, F_GET_SEALS) < 0
         || (fcntl(fd, F_GET_SEALS) & seals) != seals) {
         return "the snapshot is not sealed";
-    } else if (fstat(fd, &st) || st.st_size <= 0) {
+    }
+    size = lseek(fd, 0, SEEK_END);
+    if (size <= 0) {
         return "the snapshot is empty";
     }
-    data = mmap(NULL, (size_t) st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    data = mmap(NULL, (size_t) size, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) {
         return "the snapshot cannot be mapped";
     }
-    error = pp_snapshot_check(data, (size_t) st.st_size);
+    error = pp_snapshot_check(data, (size_t) size);
     if (error) {
-        munmap(data, (size_t) st.st_size);
+        munmap(data, (size_t) size);
         return error;
     }
     pp_pipeline_set_snapshot(e->pipeline, data);
@@ -239,7 +241,7 @@ map_snapshot(struct engine *e, int fd)
         munmap(e->snapshot, e->snapshot_size);
     }
     e->snapshot = data;
-    e->snapshot_size = (size_t) st.st_size;
+    e->snapshot_size = (size_t) size;
     return NULL;
 }
 
@@ -262,11 +264,10 @@ take_ledger(struct engine *e, int fd)
 {
     uint64_t restored = e->counters->ledger_restored;
     uint64_t lost = e->counters->ledger_lost;
-    struct stat st;
     void *p;
 
-    if (e->ledger || fd < 0 || fstat(fd, &st)
-        || st.st_size < (off_t) sizeof *e->ledger) {
+    if (e->ledger || fd < 0
+        || lseek(fd, 0, SEEK_END) < (off_t) sizeof *e->ledger) {
         say_log(e, 'E', "this is no ledger");
         return;
     }
@@ -540,12 +541,11 @@ usage(void)
 {
     printf("ovs-patchpoint-engine: the data path of ovs-patchpoint\n"
            "usage: ovs-patchpoint-engine --socket=FD --counters=FD "
-           "[--user=NAME]\n\n"
+           "[OPTION]...\n\n"
            "ovs-patchpointd(8) starts it and hands it its descriptors; there "
            "is no other\nuse for it.\n\n"
            "  --socket=FD     socket to ovs-patchpointd\n"
            "  --counters=FD   memory for counters\n"
-           "  --user=NAME     unprivileged user to become\n"
            "  --event-values=N  bytes of a value in an event, at most\n"
            "  -h, --help      print this and exit\n"
            "  -V, --version   print the version and exit\n");
@@ -570,7 +570,6 @@ main(int argc, char *argv[])
     static const struct option options[] = {
         { "socket", required_argument, NULL, 's' },
         { "counters", required_argument, NULL, 'c' },
-        { "user", required_argument, NULL, 'u' },
         { "event-values", required_argument, NULL, 'e' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'V' },
@@ -581,7 +580,6 @@ main(int argc, char *argv[])
     };
     struct pp_ipc_hello hello = { .version = PP_IPC_VERSION };
     struct engine e = { .sock = -1 };
-    const char *user = NULL;
     const char *error;
     uint32_t basis;
     unsigned int event_values = PP_EVENT_VALUES;
@@ -595,9 +593,6 @@ main(int argc, char *argv[])
             break;
         case 'c':
             counters = parse_fd("counters", optarg);
-            break;
-        case 'u':
-            user = optarg;
             break;
         case 'e':
             if (!str_to_uint(optarg, 10, &event_values)) {
@@ -636,13 +631,11 @@ main(int argc, char *argv[])
     pp_pipeline_set_event_values(e.pipeline, event_values);
     signal(SIGPIPE, SIG_IGN);
 
-    error = pp_sandbox_drop_privileges(user);
-    if (!error) {
-        error = pp_sandbox_enter();
-    }
+    close(counters);            /* The memory is enough. */
+    prctl(PR_SET_NAME, "ovs-patchpoint-engine", 0, 0, 0);
+    error = pp_sandbox_enter();
     if (error) {
-        die(EXIT_FAILURE, "%s%s%s", user ? user : "", user ? ": " : "",
-            error);
+        die(EXIT_FAILURE, "%s", error);
     }
     hello.pid = (uint32_t) getpid();
     say(&e, &hello, sizeof hello, PP_IPC_HELLO);

@@ -7,12 +7,12 @@
  *
  * Control starts the engine as
  *
- *     ovs-patchpoint-engine --socket=FD --counters=FD [--user=NAME]
- *                           [--event-values=N]
+ *     ovs-patchpoint-engine --socket=FD --counters=FD --event-values=N
  *
- * with two descriptors inherited: a SOCK_SEQPACKET socket pair's end, one
- * message a packet, and a memfd of PP_COUNTERS_SIZE bytes (struct
- * pp_counters) that the engine writes and control reads.  The engine takes
+ * with these descriptors inherited: a SOCK_SEQPACKET socket pair's end, one
+ * message a packet, a memfd of PP_COUNTERS_SIZE bytes (struct pp_counters)
+ * that the engine writes and control reads, and, as standard error, a pipe
+ * that control reads when the engine has ended.  The engine takes
  * nothing else from the outside; descriptors that a message carries come as
  * SCM_RIGHTS.
  *
