@@ -50,6 +50,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-policy.h \
 	ovs-patchpoint/control/pp-server-hits.c \
 	ovs-patchpoint/control/pp-server-hits.h \
+	ovs-patchpoint/control/pp-services.c \
+	ovs-patchpoint/control/pp-services.h \
 	ovs-patchpoint/control/pp-slots.c \
 	ovs-patchpoint/control/pp-slots.h \
 	ovs-patchpoint/control/pp-snapshot-build.c \

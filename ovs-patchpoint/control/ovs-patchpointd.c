@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -43,6 +44,7 @@
 #include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-server-hits.h"
+#include "pp-services.h"
 #include "pp-slots.h"
 #include "pp-snapshot-build.h"
 #include "pp-status.h"
@@ -130,6 +132,7 @@ update(void)
 
     pp_db_run(&ctl);
     pp_pins_run(&ctl);
+    pp_services_run(&ctl);
     for (int i = 0; i < 3 && ctl.dirty; i++) {
         ctl.dirty = false;
         pp_discovery_run(&ctl);
@@ -293,6 +296,7 @@ run(struct unixctl_server *unixctl)
         pp_pins_wait();
         pp_events_wait();
         pp_db_wait();
+        pp_services_wait();
         if (!ctl.exiting) {
             pp_watch_wait();
         }
@@ -358,6 +362,7 @@ main(int argc, char *argv[])
         exit(EXIT_CANNOT);
     }
     pp_unixctl_init(&ctl, &ex);
+    pp_services_init(&ctl);
     signal(SIGPIPE, SIG_IGN);
 
     if (!no_events) {
@@ -390,6 +395,7 @@ main(int argc, char *argv[])
     pp_snapshot_build_destroy();
     pp_policy_destroy();
     pp_learn_destroy();
+    pp_services_destroy();
     pp_watch_stop();
     pp_bounds_destroy();
     pp_patches_destroy(&ctl);
@@ -448,6 +454,9 @@ usage(void)
            "                       (default: %d)\n"
            "  --max-cut-through=N  connections that leave the engine, at most "
            "(default: %d)\n"
+           "  --service-timeout=S  seconds after which a service that is not "
+           "seen any\n"
+           "                       more is forgotten; 0: never (default: %d)\n"
            "  --patchpoint-db=DB   the PatchPoint database (default: in the "
            "server that\n"
            "                       DATABASE names, to which it is added)\n"
@@ -462,7 +471,8 @@ usage(void)
            "  -V, --version        display version information\n",
            PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
            ovs_logdir(), PP_EVENTS_RATE, PP_IPC_VALUE_MAX, PP_EVENT_VALUES,
-           PP_CUTS_DEFAULT, ovs_dbdir(), PP_PKGDATADIR "/ovs-patchpoint-db");
+           PP_CUTS_DEFAULT, PP_SERVICE_TIMEOUT, ovs_dbdir(),
+           PP_PKGDATADIR "/ovs-patchpoint-db");
     exit(EXIT_SUCCESS);
 }
 
@@ -554,6 +564,7 @@ parse_options(int argc, char *argv[])
         OPT_EVENT_RATE,
         OPT_EVENT_VALUES,
         OPT_MAX_CUT_THROUGH,
+        OPT_SERVICE_TIMEOUT,
         OPT_PATCHPOINT_DB,
         OPT_PATCHPOINT_DB_FILE,
         OPT_PATCHPOINT_DB_HELPER,
@@ -575,6 +586,7 @@ parse_options(int argc, char *argv[])
         {"event-rate", required_argument, NULL, OPT_EVENT_RATE},
         {"event-values", required_argument, NULL, OPT_EVENT_VALUES},
         {"max-cut-through", required_argument, NULL, OPT_MAX_CUT_THROUGH},
+        {"service-timeout", required_argument, NULL, OPT_SERVICE_TIMEOUT},
         {"patchpoint-db", required_argument, NULL, OPT_PATCHPOINT_DB},
         {"patchpoint-db-file", required_argument, NULL,
          OPT_PATCHPOINT_DB_FILE},
@@ -636,6 +648,10 @@ parse_options(int argc, char *argv[])
         case OPT_EVENT_VALUES:
             event_values = parse_number("event-values", optarg,
                                         PP_IPC_VALUE_MAX, "none");
+            break;
+        case OPT_SERVICE_TIMEOUT:
+            pp_services_set_timeout(parse_number("service-timeout", optarg,
+                                                 INT_MAX, "never"));
             break;
         case OPT_PATCHPOINT_DB:
             free(pp_db_remote);

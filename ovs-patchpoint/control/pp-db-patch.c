@@ -17,6 +17,7 @@
 
 #include "openvswitch/shash.h"
 #include "ovsdb-idl.h"
+#include "patch/pp-affects.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "pp-control.h"

@@ -41,6 +41,7 @@
 #include "pp-engine-exec.h"
 #include "pp-events.h"
 #include "pp-pins.h"
+#include "pp-services.h"
 #include "pp-tap.h"
 #include "registry.h"
 #include "socket-util.h"
@@ -609,13 +610,13 @@ handle_message(struct pp_control *ctl, const void *data, size_t n)
         return pp_events_handle_missed(ctl, data, n);
     } else if (hdr->type == PP_IPC_CUT) {
         return pp_cuts_handle(ctl, data, n);
+    } else if (hdr->type == PP_IPC_SAID) {
+        return pp_services_handle(ctl, data, n);
     } else if (hdr->type == PP_IPC_PINS) {
         return NULL;            /* pp_pins_run() looks. */
     } else if (hdr->type == PP_IPC_CONN) {
-        if (n != sizeof(struct pp_ipc_conn)) {
-            return "connection row with a bad length";
-        }
-        return handle_conn(ctl, data);
+        return (n == sizeof(struct pp_ipc_conn) ? handle_conn(ctl, data)
+                : "connection row with a bad length");
     } else if (hdr->type == PP_IPC_CONN_END) {
         const struct pp_ipc_conn_list *end = data;
 

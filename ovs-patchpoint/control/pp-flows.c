@@ -23,6 +23,7 @@
 #include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-proxy.h"
+#include "pp-services.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
 #include "svec.h"
@@ -56,6 +57,10 @@ port_name(uint16_t ofport, char buf[8])
     snprintf(buf, 8, "%u", ofport);
     return buf;
 }
+
+/* PP_TABLE_DISCOVER, in a text. */
+#define DISCOVER "206"
+BUILD_ASSERT_DECL(PP_TABLE_DISCOVER == 206);
 
 #define FLOW "cookie=0x%"PRIx64","
 
@@ -111,11 +116,15 @@ put_classify(const struct pp_bridge *br, struct svec *flows)
             PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
             reg, PP_TABLE_INGRESS);
         if (iface->ofport) {
+            bool heard = iface->policy && !pp_services_is_muted(
+                iface->server_id);
+
             put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED
                 ",in_port=%s actions=load:%#x->NXM_NX_REG12[],"
-                "resubmit(,%d)",
+                "%sresubmit(,%d)",
                 PP_COOKIE, PP_PRIO_FROM_VM, port_name(iface->ofport, buf),
-                reg, PP_TABLE_INGRESS);
+                reg, heard ? "resubmit(,"DISCOVER")," : "",
+                PP_TABLE_INGRESS);
         }
     }
 }
@@ -293,6 +302,38 @@ put_fixed(const struct pp_bridge *br, struct svec *flows)
         ",resubmit(,0)", PP_COOKIE, PP_TABLE_GO_ON);
 }
 
+/* Tables 206 and 207. */
+static void
+put_discovery(struct svec *flows)
+{
+    for (int v6 = 0; v6 < 2; v6++) {
+        put(flows, FLOW"table=%d,priority=10,tcp%s,tcp_flags=+syn+ack "
+            "actions=resubmit(,%d)", PP_COOKIE, PP_TABLE_DISCOVER,
+            v6 ? "6" : "", PP_TABLE_LISTENS);
+    }
+    /* With priority 0 this would be a table-miss flow, to which other rules
+     * apply. */
+    put(flows, FLOW"table=%d,priority=1 "
+        "actions=controller(id=%u,max_len=128,userdata=%02x)",
+        PP_COOKIE, PP_TABLE_LISTENS, PP_CONTROLLER_ID, PP_FRAME_LISTENS);
+}
+
+char *
+pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    char buf[8];
+
+    ds_put_format(&ds, FLOW"table=%d,priority=10,hard_timeout=%d,%s,"
+                  "in_port=%s",
+                  PP_COOKIE_LISTENS, PP_TABLE_LISTENS, PP_DISCOVERY_PAUSE,
+                  IN6_IS_ADDR_V4MAPPED(&service->ip) ? "tcp" : "tcp6",
+                  port_name(ofport, buf));
+    pp_flows_put_end(&ds, "src", service);
+    ds_put_cstr(&ds, " actions=drop");
+    return ds_steal_cstr(&ds);
+}
+
 static void
 put_groups(const struct pp_bridge *br, struct svec *groups)
 {
@@ -342,6 +383,7 @@ pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
     put_tagged(regs, flows);
     pp_pins_put_flows(br, flows);
     put_fixed(br, flows);
+    put_discovery(flows);
     put_groups(br, groups);
     /* Of connections that are alike the same ones (engine/pp-alike.h). */
     svec_sort_unique(flows);

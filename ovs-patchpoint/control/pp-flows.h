@@ -19,6 +19,11 @@
  *   table 203 return: the slot says which port and VLAN to restore.
  *   table 204 bypass: what cannot be inspected now, where it may pass.
  *   table 205 go on: back to table 0, with the guard set.
+ *   table 206 discover: frames with SYN and ACK from a VM pass through here on
+ *             their way from table 0 to 200.
+ *   table 207 listens: of the first of them in a while of an address and port,
+ *             control gets a copy, and adds a flow (with a cookie of its own)
+ *             that those which follow end at.
  *
  * Registers, 0 outside of these tables but for the guard:
  *
@@ -52,11 +57,16 @@ struct svec;
 #define PP_TABLE_RETURN 203
 #define PP_TABLE_BYPASS 204
 #define PP_TABLE_GO_ON 205
+#define PP_TABLE_DISCOVER 206
+#define PP_TABLE_LISTENS 207
 #define PP_TABLE_FIRST PP_TABLE_INGRESS
-#define PP_TABLE_LAST PP_TABLE_GO_ON
+#define PP_TABLE_LAST PP_TABLE_LISTENS
 
 /* "PatchPoi"; all our flows have it and none else does. */
 #define PP_COOKIE UINT64_C(0x5061746368506f69)
+
+/* That of flows that control adds to table 207. */
+#define PP_COOKIE_LISTENS UINT64_C(0x5061746368506f6c)
 
 /* Groups: an id that says "PP". */
 #define PP_GROUP_BYPASS 0x50500001u     /* Always alive. */
@@ -73,6 +83,7 @@ struct svec;
  * userdata that says what for; none: they have no slot. */
 #define PP_CONTROLLER_ID 0x5050
 #define PP_FRAME_TO_LEARN 0x4c          /* By pp-learn.h. */
+#define PP_FRAME_LISTENS 0x53           /* By pp-services.h. */
 
 /* Table 0: frames from a VM, by its port. */
 #define PP_PRIO_FROM_VM 65501
@@ -90,6 +101,10 @@ uint32_t pp_flows_policy_reg(const struct pp_policy *);
 /* Appends to a match that 'which' end, "src" or "dst", is 'addr'. */
 void pp_flows_put_end(struct ds *, const char *which,
                       const struct pp_ipc_addr *addr);
+
+/* The flow, to be freed, by which control hears no more for a while of what
+ * listens at 'service' on 'ofport'. */
+char *pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service);
 
 /* Writes the flows and the groups that 'br' should have, as ovs-ofctl takes
  * them, sorted. */

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #include "dirs.h"
+#include "dp-packet.h"
 #include "flow.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
@@ -46,6 +47,7 @@
 #include "pp-flows.h"
 #include "pp-learn.h"
 #include "pp-oftable.h"
+#include "pp-services.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
 #include "socket-util.h"
@@ -274,6 +276,7 @@ start(struct pp_ofconn *oc, struct pp_bridge *br)
     send_monitor(oc);
     send_async_setup(oc);
     pp_cuts_connected(br);
+    pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
     send_dump(oc);
 }
 
@@ -415,6 +418,9 @@ send_difference(struct pp_ofconn *oc)
             send_msg(oc, pp_oflow_encode(have_f[i], OFPFC_DELETE_STRICT,
                                          oc->protocol));
             n_deleted++;
+            if (have_f[i]->table == PP_TABLE_LISTENS) {
+                pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
+            }
         }
     }
     for (size_t i = n_have_g; i-- > 0; ) {
@@ -581,10 +587,38 @@ handle_monitor(struct pp_ofconn *oc, struct pp_bridge *br,
     ofpbuf_uninit(&ofpacts);
 }
 
+/* A frame with SYN and ACK, of the VM on 'port'. */
+static void
+handle_listens(struct pp_control *ctl, const struct pp_bridge *br,
+               uint16_t port, const struct ofputil_packet_in *pin)
+{
+    const struct pp_iface *iface;
+    struct pp_ipc_addr service;
+    struct dp_packet packet;
+    struct flow flow;
+
+    dp_packet_use_const(&packet, pin->packet, pin->packet_len);
+    flow_extract(&packet, &flow);
+    service = (struct pp_ipc_addr) {
+        .ip = (flow.dl_type == htons(ETH_TYPE_IPV6) ? flow.ipv6_src
+               : in6_addr_mapped_ipv4(flow.nw_src)),
+        .port = ntohs(flow.tp_src),
+    };
+    PP_FOR_EACH_IFACE (iface, br) {
+        if (iface->ofport == port && iface->is_vm
+            && pp_services_listens(ctl, iface, &service)) {
+            char *text = pp_flows_listens(port, &service);
+
+            pp_ofconn_add_flow(br->ofconn, text);
+            free(text);
+        }
+    }
+}
+
 /* Returns true when that changes what is known of the bridge. */
 static bool
-handle_packet_in(struct pp_ofconn *oc, struct pp_bridge *br,
-                 const struct ofp_header *oh)
+handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
+                 struct pp_bridge *br, const struct ofp_header *oh)
 {
     struct ofputil_packet_in pin;
     const struct eth_header *eth;
@@ -601,6 +635,10 @@ handle_packet_in(struct pp_ofconn *oc, struct pp_bridge *br,
         return false;
     }
     eth = pin.packet;
+    if (pin.userdata_len && pin.userdata[0] == PP_FRAME_LISTENS) {
+        handle_listens(ctl, br, in_port, &pin);
+        return false;
+    }
     if (pin.userdata_len && pin.userdata[0] == PP_FRAME_TO_LEARN) {
         return pp_learn_frame(br, in_port, eth->eth_src);
     }
@@ -701,7 +739,7 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
     } else if (type == OFPTYPE_FLOW_REMOVED) {
         handle_flow_removed(br, oh);
     } else if (type == OFPTYPE_PACKET_IN) {
-        ctl->dirty |= handle_packet_in(oc, br, oh);
+        ctl->dirty |= handle_packet_in(ctl, oc, br, oh);
     } else if (type == OFPTYPE_ERROR) {
         handle_error(oc, br, oh);
         ctl->dirty = true;
@@ -861,7 +899,7 @@ void
 pp_ofconn_delete_flows(struct pp_ofconn *oc, uint64_t cookie, uint64_t mask)
 {
     struct ofputil_flow_mod fm = {
-        .table_id = PP_TABLE_POLICY,
+        .table_id = 0xff,
         .cookie = htonll(cookie),
         .cookie_mask = htonll(mask),
         .new_cookie = OVS_BE64_MAX,

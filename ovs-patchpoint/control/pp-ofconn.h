@@ -38,8 +38,7 @@ bool pp_ofconn_is_up(const struct pp_ofconn *);
 /* Adds 'flow', as ovs-ofctl takes it.  Returns the message's xid. */
 ovs_be32 pp_ofconn_add_flow(struct pp_ofconn *, const char *flow);
 
-/* Deletes the flows of the policy table with 'cookie' in the bits of
- * 'mask'. */
+/* Deletes the flows with 'cookie' in the bits of 'mask'. */
 void pp_ofconn_delete_flows(struct pp_ofconn *, uint64_t cookie,
                             uint64_t mask);
 

@@ -26,6 +26,7 @@
 #include "pp-engine-proc.h"
 #include "pp-hits.h"
 #include "pp-policy.h"
+#include "pp-services.h"
 #include "registry.h"
 #include "util.h"
 
@@ -149,6 +150,7 @@ pp_patches_reload(struct pp_control *ctl)
     free(error);
     pp_cuts_patches_changed();
     pp_policy_pool_changed();
+    pp_services_pool_changed(ctl);
     drop(ctl);
     ctl->pool = pool;
     ctl->program = program;

@@ -32,6 +32,7 @@
 #include "pp-facts.h"
 #include "pp-learn.h"
 #include "pp-named.h"
+#include "pp-services.h"
 #include "registry.h"
 #include "smap.h"
 #include "util.h"
@@ -145,11 +146,20 @@ memory_destroy(struct memory *m)
 }
 
 static void
+free_service_patches(struct pp_service services[], size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(services[i].patches);
+    }
+}
+
+static void
 policy_destroy(struct pp_policy *policy)
 {
     hmap_remove(&policies, &policy->hmap_node);
     free(policy->key);
     free(policy->patches);
+    free_service_patches(policy->services, policy->n_services);
     free(policy->services);
     free(policy->params);
     free(policy);
@@ -389,7 +399,11 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
     for (size_t i = 0; i < like->n_services; i++) {
         const struct pp_service *s = &like->services[i];
 
-        ds_put_format(&key, " %u/%u/%u", s->transport, s->port, s->proxy);
+        ds_put_format(&key, " %u/%u/%u%s", s->transport, s->port, s->proxy,
+                      s->guessed ? "?" : "");
+        if (s->patches) {
+            ds_put_hex(&key, s->patches, words * sizeof *s->patches);
+        }
     }
     ds_put_char(&key, ' ');
     ds_put_hex(&key, like->patches, words * sizeof *like->patches);
@@ -414,6 +428,13 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
     policy->patches = xmemdup(like->patches, words * sizeof *like->patches);
     policy->services = xmemdup(like->services, MAX(1, like->n_services)
                                * sizeof *like->services);
+    for (size_t i = 0; i < policy->n_services; i++) {
+        struct pp_service *s = &policy->services[i];
+
+        if (s->patches) {
+            s->patches = xmemdup(s->patches, words * sizeof *s->patches);
+        }
+    }
     policy->params = xmemdup(like->params, MAX(1, like->n_params)
                              * sizeof *like->params);
     hmap_insert(&policies, &policy->hmap_node, hash);
@@ -445,16 +466,42 @@ parse_parameters(const struct pp_control *ctl, const struct key_value *kv,
     return NULL;
 }
 
-/* Works 'w' out.  Returns NULL, with '*policyp' the policy or NULL and
- * '*why_not' saying why there is none; or what is wrong. */
+/* Adds to 'like' what the services of 'server' call for.  Each service then
+ * has its own patches: those that are asked for in any case, and its own. */
+static void
+add_discovered(const struct pp_control *ctl, uint32_t server,
+               const struct pp_service *ports, size_t n_ports, uint64_t named,
+               struct pp_policy *like)
+{
+    size_t words = pp_pool_bitmap_words(ctl->pool);
+    uint64_t *always = xmemdup(like->patches, words * sizeof *always);
+
+    for (size_t i = 0; i < like->n_services; i++) {
+        like->services[i].patches = xcalloc(words, sizeof *always);
+    }
+    pp_services_select(ctl, server, ports, n_ports, named, like->services,
+                       &like->n_services, PP_SERVICES_MAX);
+    for (size_t i = 0; i < like->n_services; i++) {
+        for (size_t j = 0; j < words; j++) {
+            like->patches[j] |= like->services[i].patches[j];
+            like->services[i].patches[j] |= always[j];
+        }
+    }
+    free(always);
+}
+
+/* Works 'w' of 'server' out.  Returns NULL, with '*policyp' the policy or NULL
+ * and '*why_not' saying why there is none; or what is wrong. */
 static char *
-resolve(const struct pp_control *ctl, const struct wishes *w,
+resolve(const struct pp_control *ctl, const struct wishes *w, uint32_t server,
         struct pp_policy **policyp, const char **why_not, bool *is_auto)
 {
     struct pp_service services[PP_SERVICES_MAX + 64];
+    struct pp_service ports[PP_SERVICES_MAX];
     struct pp_policy like = { .services = services };
     uint64_t named, proxies;
     char *error, *why = NULL;
+    size_t n_ports;
 
     *policyp = NULL;
     *why_not = NULL;
@@ -473,14 +520,8 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
         free(why);
         goto out;
     }
-    if (*is_auto) {
-        /* Until services are discovered. */
-        pp_pool_select_word(ctl->pool, "all", like.patches);
-    }
-    error = parse_parameters(ctl, &w->parameters, &like);
-    if (error) {
-        goto out;
-    }
+    n_ports = like.n_services;
+    memcpy(ports, services, n_ports * sizeof *ports);
     proxies = proxies_of(ctl, like.patches, &like.n_patches);
 
     /* A patch without a port for its proxy is of no use, nor is a port
@@ -510,13 +551,21 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
     if (error) {
         goto out;
     }
+    if (*is_auto) {
+        add_discovered(ctl, server, ports, n_ports, named, &like);
+        proxies_of(ctl, like.patches, &like.n_patches);
+    }
+    error = parse_parameters(ctl, &w->parameters, &like);
+    if (error) {
+        goto out;
+    }
 
     if (like.mode == PP_MODE_OFF) {
         *why_not = PP_KEY_MODE " is off";
-    } else if (!like.n_patches) {
+    } else if (!like.n_patches && !*is_auto) {
         *why_not = (ctl->pool->n ? PP_KEY_POLICY " asks for no patches"
                     : "no patches are loaded");
-    } else if (!like.n_services) {
+    } else if (!like.n_services && !*is_auto) {
         *why_not = PP_KEY_PORTS " leaves no port to protect";
     } else {
         *policyp = policy_intern(ctl, &like);
@@ -527,6 +576,7 @@ resolve(const struct pp_control *ctl, const struct wishes *w,
     }
 
 out:
+    free_service_patches(services, like.n_services);
     free(like.patches);
     free(like.params);
     return error;
@@ -593,7 +643,7 @@ resolve_remembered(const struct pp_control *ctl, const struct memory *m,
         *why_not = "nothing was in force before";
         return NULL;
     }
-    error = resolve(ctl, &w, &policy, why_not, &is_auto);
+    error = resolve(ctl, &w, m->server_id, &policy, why_not, &is_auto);
     if (error) {
         char *known = known_words(ctl, m->policy);
         char *parameters = known_parameters(ctl, m->parameters);
@@ -601,7 +651,7 @@ resolve_remembered(const struct pp_control *ctl, const struct memory *m,
         free(error);
         w.words = w.policy.value = *known ? known : "none";
         w.parameters.value = parameters;
-        error = resolve(ctl, &w, &policy, why_not, &is_auto);
+        error = resolve(ctl, &w, m->server_id, &policy, why_not, &is_auto);
         free(known);
         free(parameters);
         if (error) {
@@ -713,7 +763,8 @@ iface_run(const struct pp_control *ctl, struct pp_iface *iface)
     if (!w.policy.value) {
         memory_set_wishes(m, NULL);
     } else {
-        error = resolve(ctl, &w, &policy, &iface->why_not, &iface->is_auto);
+        error = resolve(ctl, &w, m->server_id, &policy, &iface->why_not,
+                        &iface->is_auto);
         if (!error) {
             memory_set_wishes(m, &w);
         } else {
@@ -877,7 +928,7 @@ check(const struct pp_control *ctl, const struct source *source,
         && !w.parameters.value) {
         return NULL;
     }
-    return resolve(ctl, &w, &policy, &why_not, &is_auto);
+    return resolve(ctl, &w, 0, &policy, &why_not, &is_auto);
 }
 
 char *
@@ -908,11 +959,12 @@ pp_policy_check_named(const struct pp_control *ctl,
 
 void
 pp_policy_fill_set(const struct pp_policy *policy,
-                   const struct pp_program *program, struct pp_patchset *set)
+                   const struct pp_program *program, const uint64_t *patches,
+                   struct pp_patchset *set)
 {
     pp_patchset_init(set, program);
     for (uint32_t i = 0; i < pp_program_n_patches(program); i++) {
-        if (pp_bitmap_get(policy->patches, i)) {
+        if (pp_bitmap_get(patches, i)) {
             pp_patchset_set(set, program, i, policy->mode);
         }
     }

@@ -24,6 +24,11 @@ struct pp_service {
     uint16_t port;
     uint8_t proxy;              /* Index into pp_proxies[]. */
     uint8_t transport;          /* enum pp_transport. */
+    bool guessed;               /* Nobody said and nothing has shown yet that
+                                 * the proxy's protocol is spoken there: what
+                                 * is not understood passes. */
+    uint64_t *patches;          /* Bitmap over the pool; NULL: those of the
+                                 * policy. */
 };
 
 /* More on one VM is refused. */
@@ -69,8 +74,10 @@ char *pp_policy_check_keys(struct pp_control *, const struct smap *ids,
 char *pp_policy_check_named(const struct pp_control *,
                             const struct pp_named *);
 
-/* Sets 'patchset', memory for pp_patchset_size(), to what 'policy' says. */
+/* Sets 'patchset', memory for pp_patchset_size(), to what 'policy' says of the
+ * patches of the bitmap 'patches'. */
 void pp_policy_fill_set(const struct pp_policy *, const struct pp_program *,
+                        const uint64_t *patches,
                         struct pp_patchset *patchset);
 
 void pp_policy_destroy(void);

@@ -43,11 +43,15 @@ align(struct ofpbuf *b)
     ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
 }
 
-/* Adds the service rows of 'policy' to 'b'; returns how many. */
+/* Adds the service rows of 'policy' to 'b'.  Its sets of patches, of
+ * 'set_size' bytes each, will stand from 'patchset' on: its own, and then
+ * those of services that have one of their own.  Returns where they end. */
 static uint32_t
 put_services(struct ofpbuf *b, const struct pp_policy *policy,
-             uint32_t patchset)
+             uint32_t patchset, uint32_t set_size)
 {
+    uint32_t next = patchset + set_size;
+
     for (size_t i = 0; i < policy->n_services; i++) {
         const struct pp_service *s = &policy->services[i];
         struct pp_snap_service *row = ofpbuf_put_zeros(b, sizeof *row);
@@ -55,11 +59,29 @@ put_services(struct ofpbuf *b, const struct pp_policy *policy,
         row->port = s->port;
         row->transport = s->transport;
         row->proxy = s->proxy;
-        row->fail = (uint8_t) policy->fail;
+        row->fail = (uint8_t) (s->guessed ? PP_FAIL_OPEN : policy->fail);
         row->patchset = patchset;
         row->policy = policy->number;
+        if (s->patches) {
+            row->patchset = next;
+            next += set_size;
+        }
     }
-    return (uint32_t) policy->n_services;
+    return next;
+}
+
+/* Adds what 'policy' says of 'patches' to 'b', in 'set_size' bytes. */
+static void
+put_set(struct ofpbuf *b, const struct pp_control *ctl,
+        const struct pp_policy *policy, const uint64_t *patches,
+        uint32_t set_size)
+{
+    /* Aligned wherever the buffer is. */
+    void *set = xzalloc(set_size);
+
+    pp_policy_fill_set(policy, ctl->program, patches, set);
+    ofpbuf_put(b, set, set_size);
+    free(set);
 }
 
 static void
@@ -119,7 +141,8 @@ find_services(const struct pp_policy *policy)
 static struct ofpbuf *
 build(const struct pp_control *ctl)
 {
-    size_t set_size = pp_patchset_size(ctl->program);
+    uint32_t set_size
+        = (uint32_t) ROUND_UP(pp_patchset_size(ctl->program), 8);
     struct ofpbuf *b = ofpbuf_new(65536);
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
@@ -129,7 +152,7 @@ build(const struct pp_control *ctl)
     const struct pp_policy *policy;
     struct pp_bridge *br;
     struct pp_iface *iface;
-    uint32_t n_policies = 0, patchset;
+    uint32_t patchset;
 
     ofpbuf_put_zeros(b, sizeof snap);
     align(b);
@@ -158,20 +181,19 @@ build(const struct pp_control *ctl)
     patchset = ROUND_UP(snap.services.off + snap.services.n
                         * (uint32_t) sizeof(struct pp_snap_service), 8);
     PP_FOR_EACH_POLICY (policy) {
-        put_services(b, policy, patchset
-                     + n_policies++ * (uint32_t) ROUND_UP(set_size, 8));
+        patchset = put_services(b, policy, patchset, set_size);
     }
     align(b);
 
     snap.sets.off = b->size;
     PP_FOR_EACH_POLICY (policy) {
-        void *set = ofpbuf_put_zeros(b, ROUND_UP(set_size, 8));
-        /* Aligned wherever the buffer is. */
-        struct pp_patchset *copy = xzalloc(set_size);
-
-        pp_policy_fill_set(policy, ctl->program, copy);
-        memcpy(set, copy, set_size);
-        free(copy);
+        put_set(b, ctl, policy, policy->patches, set_size);
+        for (size_t i = 0; i < policy->n_services; i++) {
+            if (policy->services[i].patches) {
+                put_set(b, ctl, policy, policy->services[i].patches,
+                        set_size);
+            }
+        }
     }
     snap.sets.n = b->size - snap.sets.off;
 

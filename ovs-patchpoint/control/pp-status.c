@@ -104,6 +104,11 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
             ds_put_format(ds, "uninspected: %s", iface->why_not);
         }
     } else if (!format_hindrance(ctl, iface, ds)) {
+        if (iface->is_auto && !iface->policy->n_services) {
+            ds_put_cstr(ds, "pending: auto: no service has been seen yet; the "
+                        "next connection to one shows it");
+            return;
+        }
         if (iface->policy->mode == PP_MODE_MONITOR) {
             ds_put_cstr(ds, "monitored: hits are reported, nothing is "
                         "corrected");
@@ -115,8 +120,9 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
                           "its traffic)", ETH_ADDR_ARGS(iface->mac));
         }
         if (iface->is_auto) {
-            ds_put_cstr(ds, " (auto: by all patches, as services are not "
-                        "discovered yet)");
+            ds_put_format(ds, " (auto: %"PRIuSIZE" services, %"PRIuSIZE
+                          " patches)", iface->policy->n_services,
+                          iface->policy->n_patches);
         }
     }
 }

@@ -189,6 +189,15 @@ send_event(void *e_, const struct pp_ipc_event *event)
 }
 
 static bool
+send_said(void *e_, const struct pp_ipc_said *said)
+{
+    struct engine *e = e_;
+    struct pp_ipc_said msg = *said;
+
+    return say(e, &msg, sizeof msg, PP_IPC_SAID);
+}
+
+static bool
 send_cuts(void *e_, const struct pp_ipc_cut *rows, uint32_t n)
 {
     struct engine *e = e_;
@@ -576,7 +585,8 @@ main(int argc, char *argv[])
         { NULL, 0, NULL, 0 },
     };
     static const struct pp_pipeline_ops ops = {
-        .write = write_frame, .event = send_event, .cut = send_cuts,
+        .write = write_frame, .event = send_event, .said = send_said,
+        .cut = send_cuts,
     };
     struct pp_ipc_hello hello = { .version = PP_IPC_VERSION };
     struct engine e = { .sock = -1 };

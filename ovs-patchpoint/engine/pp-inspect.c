@@ -15,6 +15,7 @@
 
 #include "engine/pp-correct.h"
 #include "engine/pp-eval.h"
+#include "engine/pp-hearing.h"
 #include "engine/pp-ipc.h"
 #include "engine/pp-match.h"
 #include "engine/pp-state.h"
@@ -35,6 +36,7 @@
 
 struct pp_inspector {
     void (*report)(void *aux, void *conn_aux, const struct pp_hit_report *);
+    void (*said)(void *aux, void *conn_aux, const char *text);
     void *aux;
     struct pp_counters *counters;
     struct pp_counters *own_counters;
@@ -103,6 +105,13 @@ pp_inspector_destroy(struct pp_inspector *ins)
         free(ins->conn);
         free(ins);
     }
+}
+
+void
+pp_inspector_set_said(struct pp_inspector *ins,
+                      void (*said)(void *, void *, const char *))
+{
+    ins->said = said;
 }
 
 void
@@ -719,6 +728,12 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
         struct pp_parse r = proxy->parse(in->conn, ins->scratch[slot], dir,
                                          wants, view, &msg);
 
+        if (r.said && ins->said) {
+            char text[PP_SAID_MAX];
+
+            pp_hearing_text(view, r.banner, text);
+            ins->said(ins->aux, conn_aux, text);
+        }
         switch (r.status) {
         case PP_PARSE_MESSAGE:
             if (dir == PP_FROM_SERVER) {

@@ -75,6 +75,12 @@ struct pp_inspector;
 struct pp_inspector *pp_inspector_create(
     void (*report)(void *aux, void *conn_aux, const struct pp_hit_report *));
 void pp_inspector_destroy(struct pp_inspector *);
+
+/* Whom to tell what a server says of itself: 'text' as in struct pp_ipc_said.
+ * Without one, nobody. */
+void pp_inspector_set_said(struct pp_inspector *,
+                           void (*said)(void *aux, void *conn_aux,
+                                        const char *text));
 void pp_inspector_set_aux(struct pp_inspector *, void *aux);
 
 /* The counters that it counts in; a struct pp_counters of pp-ipc.h.  Until

@@ -26,7 +26,7 @@
 
 #include "pp-snapshot.h"
 
-#define PP_IPC_VERSION 4
+#define PP_IPC_VERSION 5
 #define PP_IPC_MAX 4096         /* Longest message, in bytes. */
 
 enum pp_ipc_type {
@@ -51,6 +51,7 @@ enum pp_ipc_type {
     PP_IPC_LOG,                 /* A line of log: 1 byte level, then text. */
     PP_IPC_CUT,                 /* struct pp_ipc_cuts. */
     PP_IPC_MISSED,              /* struct pp_ipc_missed. */
+    PP_IPC_SAID,                /* struct pp_ipc_said. */
 };
 
 struct pp_ipc_hdr {
@@ -218,6 +219,18 @@ struct pp_ipc_missed {
     struct pp_ipc_missed_row rows[PP_IPC_MISSED_MAX];
 };
 
+/* A server has said on the wire what it is, or has spoken without saying it.
+ * Told when it is another word than last time, and again now and then. */
+struct pp_ipc_said {
+    struct pp_ipc_hdr hdr;
+    uint32_t server;
+    uint32_t proxy;             /* Whose protocol it speaks: index into
+                                 * pp_proxies[]. */
+    struct pp_ipc_addr service;
+    char text[256];             /* Its own words, hostile: printable ASCII,
+                                 * other bytes as \\xNN, NUL at the end. */
+};
+
 /* Counters.  One line each: name, and what it counts.  'pp_counters' has
  * them in this order, so has stats/show. */
 #define PP_COUNTERS                                                         \
@@ -293,6 +306,7 @@ struct pp_ipc_missed {
     PP_COUNTER(proxy_too_much, "closed: messages too large to be looked at") \
     PP_COUNTER(proxy_opaque, "connections rightly not followed")            \
     PP_COUNTER(proxy_eof, "messages cut off by the sender's FIN")           \
+    PP_COUNTER(proxy_said, "words of servers on what they are, told")       \
     /* match */                                                             \
     PP_COUNTER(match_hits, "conditions that held")                          \
     PP_COUNTER(match_monitor_hits, "of them in monitor mode")               \

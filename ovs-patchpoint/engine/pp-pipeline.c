@@ -14,6 +14,7 @@
 
 #include "engine/pp-cut.h"
 #include "engine/pp-flow.h"
+#include "engine/pp-hearing.h"
 #include "engine/pp-inspect.h"
 #include "engine/pp-ledger.h"
 #include "engine/pp-reassembly.h"
@@ -36,6 +37,7 @@ struct pp_pipeline {
     struct pp_ledger ledger;
     struct pp_cut cut;
     struct pp_stream_udp udp;
+    struct pp_hearing hearing;
     struct pp_inspector *inspector;
 };
 
@@ -83,6 +85,27 @@ pp_pipeline_set_event_values(struct pp_pipeline *pl, unsigned int n)
     pp_inspector_set_event_values(pl->inspector, n);
 }
 
+/* The server of a connection has said what it is. */
+static void
+said(void *pl_, void *conn_, const char *text)
+{
+    struct pp_pipeline *pl = pl_;
+    const struct pp_conn *conn = conn_;
+    struct pp_ipc_addr client;
+    struct pp_ipc_said word = {
+        .server = conn->head.key.server,
+        .proxy = pp_proxy_index(conn->head.proxy),
+    };
+
+    fill_ends(&client, &word.service, conn);
+    ovs_strlcpy(word.text, text, sizeof word.text);
+    if (pp_hearing_is_news(&pl->hearing, &word, pl->stream.now)
+        && pl->ops.said(pl->aux, &word)) {
+        pp_hearing_told(&pl->hearing, &word, pl->stream.now);
+        pl->counters->proxy_said++;
+    }
+}
+
 static const struct pp_snap_server *
 server_of(void *pl_, const struct pp_conn *conn)
 {
@@ -111,6 +134,10 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pp_stream_udp_init(&pl->udp, &pl->output, counters);
     pl->inspector = pp_inspector_create(report);
     pp_inspector_set_aux(pl->inspector, pl);
+    if (ops->said) {
+        pp_hearing_init(&pl->hearing, basis);
+        pp_inspector_set_said(pl->inspector, said);
+    }
     pl->flow.inspector = pl->inspector;
     pp_inspector_set_counters(pl->inspector, counters);
     return pl;

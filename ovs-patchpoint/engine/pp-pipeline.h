@@ -29,6 +29,10 @@ struct pp_pipeline_ops {
     /* A condition held.  'event' is complete but for its header. */
     void (*event)(void *aux, const struct pp_ipc_event *event);
 
+    /* A server said what it is.  'said' is complete but for its header.
+     * False if control does not get to know.  NULL: nobody asks. */
+    bool (*said)(void *aux, const struct pp_ipc_said *said);
+
     /* What is to be done in the switch for 'n' connections.  False if control
      * does not get to know.  NULL: no connection is cut through. */
     bool (*cut)(void *aux, const struct pp_ipc_cut *, uint32_t n);

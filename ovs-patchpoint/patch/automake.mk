@@ -4,6 +4,8 @@
 
 noinst_LIBRARIES += ovs-patchpoint/patch/libpp-patch.a
 ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
+	ovs-patchpoint/patch/pp-affects.c \
+	ovs-patchpoint/patch/pp-affects.h \
 	ovs-patchpoint/patch/pp-build-private.h \
 	ovs-patchpoint/patch/pp-build.c \
 	ovs-patchpoint/patch/pp-bytes.c \

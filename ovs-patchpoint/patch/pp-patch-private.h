@@ -58,6 +58,9 @@ struct pp_expr *pp_loader_expr(struct pp_loader *, const struct pp_rule *,
                                const struct pp_yaml *node, const char *what,
                                enum pp_expr_form);
 
+/* Reads 'affects'. */
+void pp_loader_affects(struct pp_loader *);
+
 /* Reads the correction of 'rule'. */
 void pp_loader_correct(struct pp_loader *, struct pp_rule *,
                        struct pp_yaml *node);

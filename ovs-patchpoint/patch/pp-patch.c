@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "openvswitch/dynamic-string.h"
+#include "patch/pp-affects.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-func.h"
 #include "patch/pp-patch-private.h"
@@ -409,40 +410,6 @@ take_id(struct pp_loader *ld)
 }
 
 static void
-take_affects(struct pp_loader *ld)
-{
-    struct pp_yaml *list = pp_loader_need(ld, ld->root, "affects",
-                                          "the patch");
-    struct pp_patch *patch = ld->patch;
-
-    if (!list || !pp_loader_is(ld, list, PP_YAML_LIST, "'affects'")) {
-        return;
-    }
-    if (!list->n_items) {
-        pp_loader_error(ld, list, "'affects' is empty: which product is it?");
-    }
-    patch->affects = xcalloc(list->n_items + 1, sizeof *patch->affects);
-    for (size_t i = 0; i < list->n_items; i++) {
-        struct pp_yaml *map = list->items[i];
-        struct pp_affects *a = &patch->affects[patch->n_affects++];
-
-        if (pp_loader_is(ld, map, PP_YAML_MAP, "an item of 'affects'")) {
-            a->product = pp_loader_text(
-                ld, pp_loader_need(ld, map, "product", "'affects'"),
-                "'product'");
-            a->versions = pp_loader_text(
-                ld, pp_loader_need(ld, map, "versions", "'affects'"),
-                "'versions'");
-            if (a->product && a->product[strcspn(a->product, ", \t\n*?[")]) {
-                pp_loader_error(ld, map, "a product is one word, such as "
-                                "npm/st: no blanks, commas or wildcards");
-            }
-            pp_loader_unused(ld, map, "'affects'", "product, versions");
-        }
-    }
-}
-
-static void
 take_severity(struct pp_loader *ld)
 {
     struct pp_yaml *node = pp_loader_need(ld, ld->root, "severity",
@@ -495,7 +462,7 @@ take_patch(struct pp_loader *ld)
                                                 "the patch"), "'title'");
     patch->vendor = pp_loader_text(ld, pp_loader_need(ld, root, "vendor",
                                                  "the patch"), "'vendor'");
-    take_affects(ld);
+    pp_loader_affects(ld);
     take_severity(ld);
     take_proxy(ld);
     same = pp_yaml_get(root, "same-as-vendor");
@@ -661,10 +628,6 @@ pp_patch_destroy(struct pp_patch *patch)
     for (size_t i = 0; i < patch->n_vectors; i++) {
         vector_destroy(&patch->vectors[i]);
     }
-    for (size_t i = 0; i < patch->n_affects; i++) {
-        free(patch->affects[i].product);
-        free(patch->affects[i].versions);
-    }
     for (size_t i = 0; i < patch->n_states; i++) {
         free(patch->states[i].name);
     }
@@ -672,7 +635,7 @@ pp_patch_destroy(struct pp_patch *patch)
     pp_params_destroy(patch->params, patch->n_params);
     free(patch->rules);
     free(patch->vectors);
-    free(patch->affects);
+    pp_affects_destroy(patch->affects, patch->n_affects);
     free(patch->id);
     free(patch->file);
     free(patch->title);

@@ -16,6 +16,7 @@
 #include "pp-proxy.h"
 #include "pp-value.h"
 
+struct pp_affects;
 struct pp_expr;
 struct pp_param;
 struct pp_param_choice;
@@ -29,11 +30,6 @@ struct pp_param_choice;
 #define PP_PATCH_TURNS_MAX 200              /* In one vector. */
 #define PP_PATCH_ID_MAX 64                  /* Bytes in an id. */
 #define PP_PATCH_STATES_MAX 8               /* Values kept of a connection. */
-
-struct pp_affects {
-    char *product;              /* "npm/st", "debian/puma". */
-    char *versions;             /* "< 0.2.5"; for people. */
-};
 
 enum pp_correct_kind {
     PP_CORRECT_REJECT,          /* The protocol's own error. */

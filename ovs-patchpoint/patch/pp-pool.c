@@ -8,6 +8,7 @@
 
 #include <config.h>
 
+#include "patch/pp-affects.h"
 #include "patch/pp-pool.h"
 
 #include <dirent.h>
@@ -232,6 +233,90 @@ pp_pool_select_word(const struct pp_pool *pool, const char *word,
         }
     }
     return n;
+}
+
+/* What 'said' shows of a service of 'proxy'. */
+static enum pp_shown
+shown_by(const struct pp_pool *pool, const struct pp_proxy *proxy,
+         const char *said)
+{
+    const char *product, *version;
+    size_t len, n;
+
+    if (!said || !*said) {
+        return said ? PP_SHOWN_NOTHING : PP_SHOWN_NOT_YET;
+    }
+    for (size_t i = 0; i < pool->n; i++) {
+        if (pool->patches[i]->proxy == proxy
+            && pp_affects_knows(pool->patches[i], said)) {
+            return PP_SHOWN_KNOWN;
+        }
+    }
+    return (pp_said_guess(said, &product, &len, &version, &n)
+            ? PP_SHOWN_OTHER : PP_SHOWN_UNCLEAR);
+}
+
+size_t
+pp_pool_select_said(const struct pp_pool *pool, const struct pp_proxy *proxy,
+                    const char *said, uint64_t *bitmap)
+{
+    enum pp_shown shown = shown_by(pool, proxy, said);
+    size_t n = 0;
+
+    for (size_t i = 0; i < pool->n; i++) {
+        const struct pp_patch *patch = pool->patches[i];
+
+        if (patch->proxy == proxy && pp_affects_fits(patch, said, shown)) {
+            pp_bitmap_set(bitmap, i);
+            n++;
+        }
+    }
+    return n;
+}
+
+/* Does 'a' say more closely what the product is than 'b'? */
+static bool
+is_better_name(const struct pp_affects *a, const struct pp_affects *b)
+{
+    size_t n = strlen(a->banner), m = strlen(b->banner);
+
+    return n > m || (n == m && strlen(a->product) < strlen(b->product));
+}
+
+bool
+pp_pool_name_product(const struct pp_pool *pool,
+                     const struct pp_proxy *proxy, const char *said,
+                     char **product, char **version)
+{
+    const struct pp_affects *best = NULL;
+    const char *name = NULL, *best_version = NULL, *v;
+    size_t len = 0, best_n = 0, n;
+
+    for (size_t i = 0; i < pool->n; i++) {
+        const struct pp_patch *patch = pool->patches[i];
+
+        for (size_t j = 0; patch->proxy == proxy && j < patch->n_affects;
+             j++) {
+            const struct pp_affects *a = &patch->affects[j];
+
+            if (a->banner && pp_said_find(said, a->banner, &v, &n)
+                && (!best || is_better_name(a, best))) {
+                best = a;
+                name = a->product;
+                len = strlen(name);
+                best_version = v;
+                best_n = n;
+            }
+        }
+    }
+    if (!best
+        && !pp_said_guess(said, &name, &len, &best_version, &best_n)) {
+        *product = *version = NULL;
+        return false;
+    }
+    *product = xmemdup0(name, len);
+    *version = xmemdup0(best_version, best_n);
+    return true;
 }
 
 bool

@@ -81,6 +81,19 @@ pp_bitmap_set(uint64_t *bitmap, size_t i)
 size_t pp_pool_select_word(const struct pp_pool *, const char *word,
                            uint64_t *bitmap);
 
+/* Adds to 'bitmap' the patches that are for a service of 'proxy' that said
+ * 'said', as pp-affects.h has it; NULL: nothing yet.  Returns how many patches
+ * that is. */
+size_t pp_pool_select_said(const struct pp_pool *, const struct pp_proxy *,
+                           const char *said, uint64_t *bitmap);
+
+/* Sets '*product' to the product that said 'said', as 'affects' names it or
+ * else as it calls itself, and '*version' to its version, which may be empty;
+ * both are to be freed.  What the pool knows comes first, then what looks like
+ * a name with a version.  False, and neither set, where there is nothing. */
+bool pp_pool_name_product(const struct pp_pool *, const struct pp_proxy *,
+                          const char *said, char **product, char **version);
+
 /* Resolves a policy expression: words as above, "none" or "auto", separated
  * by commas or white space.  Adds the patches to 'bitmap'; sets '*is_auto'
  * when "auto" was among the words (what that means is for the caller to know;

@@ -21,6 +21,7 @@
 #include "tool/pp-explain.h"
 #include "tool/pp-replay.h"
 #include "tool/pp-template.h"
+#include "patch/pp-affects.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-param.h"

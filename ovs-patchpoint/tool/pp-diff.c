@@ -16,6 +16,7 @@
 
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "patch/pp-affects.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-param.h"
 #include "patch/pp-patch.h"
@@ -374,8 +375,8 @@ affects_text(const struct pp_patch *patch)
     struct ds s = DS_EMPTY_INITIALIZER;
 
     for (size_t i = 0; i < patch->n_affects; i++) {
-        ds_put_format(&s, "%s%s %s", i ? ", " : "", patch->affects[i].product,
-                      patch->affects[i].versions);
+        ds_put_cstr(&s, i ? ", " : "");
+        pp_affects_format(&patch->affects[i], &s);
     }
     return ds_steal_cstr(&s);
 }

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/json.h"
+#include "patch/pp-affects.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-expr.h"
 #include "patch/pp-param.h"
@@ -171,8 +173,11 @@ pp_explain(const struct pp_patch *p)
     printf("  file      %s\n  vendor    %s\n  severity  %.1f\n", p->file,
            p->vendor, p->severity);
     for (size_t i = 0; i < p->n_affects; i++) {
-        printf("  affects   %s %s\n", p->affects[i].product,
-               p->affects[i].versions);
+        struct ds s = DS_EMPTY_INITIALIZER;
+
+        pp_affects_format(&p->affects[i], &s);
+        printf("  affects   %s\n", ds_cstr(&s));
+        ds_destroy(&s);
     }
     for (size_t i = 0; i < p->n_params; i++) {
         explain_param(&p->params[i]);
@@ -298,6 +303,9 @@ pp_explain_json(const struct pp_patch *patch, bool full)
 
         put_text(product, "product", patch->affects[i].product);
         put_text(product, "versions", patch->affects[i].versions);
+        if (patch->affects[i].banner) {
+            put_text(product, "banner", patch->affects[i].banner);
+        }
         json_array_add(affects, product);
     }
     json_object_put(object, "affects", affects);

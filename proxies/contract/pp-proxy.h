@@ -105,6 +105,9 @@ enum pp_parse_status {
                          * upgrade).  'reason' says why. */
 };
 
+/* Pieces of text by which a server says what product it is. */
+#define PP_BANNER_PIECES 3
+
 struct pp_parse {
     enum pp_parse_status status;
     uint32_t start, end;        /* PP_PARSE_MESSAGE. */
@@ -116,6 +119,12 @@ struct pp_parse {
     uint16_t reason;            /* PP_PARSE_BAD, PP_PARSE_TOO_MUCH,
                                  * PP_PARSE_OPAQUE: index into the proxy's
                                  * 'reasons'. */
+    bool said;                  /* From the server, with any status, once a
+                                 * connection: it has spoken the protocol, and
+                                 * where it says its product and version, it
+                                 * does so in these pieces of the view.  All
+                                 * empty: it does not say. */
+    struct pp_span banner[PP_BANNER_PIECES];
 };
 
 /* Who speaks to whom.  Addresses are IPv6 ones, those of IPv4 as

@@ -205,6 +205,8 @@ struct pp_parse
 pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
 {
     struct pp_reader r = pp_reader_init(view->base, view->len);
+    struct pp_span banner = { 0, 0 };   /* The greeting's first line. */
+    bool said = false;
 
     if (!view->len) {
         return (struct pp_parse) { .status = PP_PARSE_MORE };
@@ -214,11 +216,26 @@ pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
             .status = PP_PARSE_OPAQUE, .reason = conn->opaque_reason,
         };
     }
+    if (conn->n_due && conn->due[0] == PP_FTP_V_GREETING && !conn->column
+        && !conn->in_reply) {
+        size_t lf = pp_reader_find(&r, '\n');
+
+        if (lf == SIZE_MAX && view->len < PP_FTP_GREETING_MAX && !view->eof) {
+            return (struct pp_parse) { .status = PP_PARSE_MORE };
+        }
+        lf = lf == SIZE_MAX ? view->len : lf;
+        said = lf >= 4 && !memcmp(view->base, "220", 3);
+        if (said) {
+            banner = (struct pp_span) { .off = 4, .len = (uint32_t) lf - 4 };
+        }
+        r.end = lf < view->len ? lf + 1 : lf;   /* A line at a time. */
+    }
     /* Behind the reply to AUTH there are no more until the client goes on. */
     while (pp_reader_left(&r) && conn->to != EXPECT_PIPELINED) {
         take(conn, pp_reader_u8(&r));
     }
     return (struct pp_parse) {
-        .status = PP_PARSE_SKIP, .count = view->len,
+        .status = PP_PARSE_SKIP, .count = r.end,
+        .said = said, .banner = { banner },
     };
 }

@@ -40,6 +40,8 @@
                                          * one waits. */
 #define PP_FTP_USER_MAX 64              /* Bytes of a user name that are kept;
                                          * of a longer one its start is. */
+#define PP_FTP_GREETING_MAX 512         /* Bytes of the greeting's first line;
+                                         * the rest of it is not read. */
 
 /* Leniencies: what some servers accept although the RFCs do not.  Each has a
  * field that shows it, a paragraph in ovs-patchpoint-ftp(7), and a vector of

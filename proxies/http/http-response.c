@@ -13,6 +13,8 @@
 
 #include "pp-http.h"
 
+#include <string.h>
+
 /* One call of parse(). */
 struct from_call {
     struct pp_http_conn *conn;
@@ -21,6 +23,8 @@ struct from_call {
     struct pp_reader text;
     uint32_t wants;
     uint64_t pos;               /* What is before it is skipped. */
+    bool said;                  /* 'banner' is to be told. */
+    struct pp_span banner[PP_BANNER_PIECES];
     struct pp_parse stop;
 };
 
@@ -152,6 +156,26 @@ response_head(struct pp_http_conn *conn, const struct pp_http_msg *msg)
     }
 }
 
+/* What the first response says of the software that it comes from (RFC 9110
+ * 10.2.4, 7.6.3): the origin server, what runs in it, a proxy before it. */
+static void
+find_banner(struct from_call *call, const struct pp_http_fields *fields)
+{
+    static const char *const names[PP_BANNER_PIECES] = {
+        "server", "x-powered-by", "via",
+    };
+
+    call->said = call->conn->said = true;
+    for (uint32_t i = 0; i < fields->n; i++) {
+        for (int j = 0; j < PP_BANNER_PIECES; j++) {
+            if (!call->banner[j].len
+                && pp_http_equals(&call->text, fields->f[i].name, names[j])) {
+                call->banner[j] = fields->f[i].value;
+            }
+        }
+    }
+}
+
 /* EXPECT_RESPONSE. */
 static bool
 step_response(struct from_call *call)
@@ -180,6 +204,9 @@ step_response(struct from_call *call)
         return true;
     }
     msg->status = response_status(&call->text, &msg->head);
+    if (!conn->said && msg->status >= 200) {
+        find_banner(call, &msg->head.fields);
+    }
     if (call->wants & UINT32_C(1) << PP_HTTP_E_RESPONSE) {
         call->stop = (struct pp_parse) {
             .status = PP_PARSE_MESSAGE,
@@ -323,6 +350,8 @@ pp_http_parse_from(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
             .status = PP_PARSE_SKIP, .count = call.pos,
         };
     }
+    call.stop.said = call.said;
+    memcpy(call.stop.banner, call.banner, sizeof call.banner);
     return call.stop;
 }
 

@@ -329,6 +329,7 @@ struct pp_http_conn {
                                  * before the next chunk's header. */
     bool begun;                 /* Part of the first response was seen. */
     bool replied;               /* The client was sent a byte, by whomever. */
+    bool said;                  /* A response's head was seen. */
     bool no_reply;              /* None can be put in any more. */
     bool last_response;         /* The server closes behind this one. */
     bool opaque;                /* A tunnel, or another protocol. */

@@ -15,6 +15,8 @@
 
 #include "pp-ldap.h"
 
+#include <string.h>
+
 /* Result codes: the bind goes on. */
 #define SASL_BIND_IN_PROGRESS 14
 
@@ -26,6 +28,8 @@ struct from_call {
     struct pp_ldap_conn *conn;
     struct pp_reader text;
     uint64_t pos;               /* What is before it is let go. */
+    bool said;                  /* 'banner' is to be told. */
+    struct pp_span banner[PP_BANNER_PIECES];
     enum pp_parse_status stop;
 };
 
@@ -126,6 +130,99 @@ read_code(struct from_call *call, const struct pp_ldap_prefix *prefix)
            || pp_ber_end(&prefix->outer) <= call->text.end;
 }
 
+/* True if the content of 'e' is 'word', which is in lower case; case
+ * ignored. */
+static bool
+content_is(const struct pp_reader *text, const struct pp_ber *e,
+           const char *word)
+{
+    size_t n = strlen(word);
+
+    if (e->len != n) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        int c = pp_reader_peek(text, e->content + i);
+
+        if ((c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c) != word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Reads the next element of 'r' and moves behind it; '*in' becomes a reader of
+ * its content.  False: there is none, or none that is all there. */
+static bool
+next_element(struct pp_reader *r, struct pp_ber *e, struct pp_reader *in)
+{
+    if (pp_ber_header(r, e) != PP_BER_FOUND || e->len > pp_reader_left(r)) {
+        return false;
+    }
+    *in = pp_reader_sub(r, (size_t) e->len);
+    return true;
+}
+
+/* The values 'values' of attribute 'type' of the root DSE: those that say
+ * whose it is (RFC 3045; OpenLDAP says it by the object class). */
+static void
+root_dse_attribute(struct from_call *call, const struct pp_ber *type,
+                   struct pp_reader *values)
+{
+    static const char *const types[PP_BANNER_PIECES] = {
+        "vendorname", "vendorversion", "objectclass",
+    };
+    struct pp_reader in;
+    struct pp_ber e;
+
+    for (int i = 0; i < PP_BANNER_PIECES; i++) {
+        if (!content_is(&call->text, type, types[i])) {
+            continue;
+        }
+        while (!call->banner[i].len && next_element(values, &e, &in)) {
+            if (!content_is(&call->text, &e, "top")) {
+                call->banner[i] = (struct pp_span) {
+                    .off = e.content, .len = (uint32_t) e.len,
+                };
+            }
+        }
+    }
+}
+
+/* Is 'prefix' a search's result with the root DSE (RFC 4512 5.1), that is to
+ * be read?  Then that is done.  False: more bytes are needed. */
+static bool
+read_root_dse(struct from_call *call, const struct pp_ldap_prefix *prefix)
+{
+    struct pp_reader entry = call->text, name, all, one, in, values;
+    uint64_t end = pp_ber_end(&prefix->op);
+    struct pp_ber e, type;
+
+    if (call->conn->said || prefix->op.tag != PP_LDAP_T_SEARCH_ENTRY
+        || prefix->outer.len > PP_LDAP_ROOT_DSE_MAX) {
+        return true;
+    }
+    if (pp_ber_end(&prefix->outer) > call->text.end) {
+        /* Its name, which is empty, comes first. */
+        return pp_reader_peek(&call->text, prefix->op.content + 1) > 0;
+    }
+    entry.pos = prefix->op.content;
+    entry.end = (size_t) (end < pp_ber_end(&prefix->outer) ? end
+                          : pp_ber_end(&prefix->outer));
+    if (entry.pos > entry.end || !next_element(&entry, &e, &name) || e.len
+        || !next_element(&entry, &e, &all)) {
+        return true;
+    }
+    call->said = call->conn->said = true;
+    while (next_element(&all, &e, &one)) {
+        if (next_element(&one, &type, &in)
+            && next_element(&one, &e, &values)) {
+            root_dse_attribute(call, &type, &values);
+        }
+    }
+    return true;
+}
+
 /* EXPECT_RESPONSE.  False: it stops here. */
 static bool
 step_response(struct from_call *call)
@@ -147,7 +244,8 @@ step_response(struct from_call *call)
     found = pp_ldap_prefix(&call->text, (uint32_t) call->pos, &prefix);
     if (found == PP_LDAP_MORE
         || (found == PP_LDAP_FOUND && prefix.whole
-            && !read_code(call, &prefix))) {
+            && (!read_code(call, &prefix)
+                || !read_root_dse(call, &prefix)))) {
         return false;
     }
     if (found != PP_LDAP_FOUND || !prefix.whole) {
@@ -211,7 +309,8 @@ pp_ldap_parse_from(struct pp_ldap_conn *conn, const struct pp_view *view)
     if (call.pos) {
         /* First what passes; what stopped it will be found again. */
         return (struct pp_parse) {
-            .status = PP_PARSE_SKIP, .count = call.pos,
+            .status = PP_PARSE_SKIP, .count = call.pos, .said = call.said,
+            .banner = { call.banner[0], call.banner[1], call.banner[2] },
         };
     }
     return (struct pp_parse) {

@@ -60,6 +60,9 @@
 /* Requests without a reply that are kept in mind. */
 #define PP_LDAP_PENDING_MAX 16
 
+/* Bytes of a root DSE that is read. */
+#define PP_LDAP_ROOT_DSE_MAX (16 * 1024)
+
 /* Bytes kept of the name that a connection is bound to. */
 #define PP_LDAP_NAME_MAX 96
 
@@ -110,6 +113,7 @@ enum pp_ldap_tag {
     PP_LDAP_T_BIND_RESPONSE = 0x61,
     PP_LDAP_T_UNBIND = 0x42,
     PP_LDAP_T_SEARCH = 0x63,
+    PP_LDAP_T_SEARCH_ENTRY = 0x64,
     PP_LDAP_T_SEARCH_DONE = 0x65,
     PP_LDAP_T_MODIFY = 0x66,
     PP_LDAP_T_MODIFY_RESPONSE = 0x67,
@@ -293,6 +297,7 @@ struct pp_ldap_conn {
     bool swallow;               /* What is left of this message must not
                                  * reach the server. */
     bool from_begun;            /* Part of a response was seen. */
+    bool said;                  /* The root DSE was seen. */
     bool layer_asked;           /* The last bind's mechanism may put a layer
                                  * between (RFC 4513 5.2.1). */
     bool layer;                 /* It succeeded. */

@@ -271,6 +271,7 @@ pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
 {
     struct pp_reader text = pp_reader_init(view->base, view->len);
     struct pp_reader r = text;
+    bool said = false;          /* The greeting's first line. */
     size_t lf, end;
 
     if (conn->to >= EXPECT_PLAINTEXT && view->len) {
@@ -283,6 +284,8 @@ pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
     lf = pp_reader_find(&r, '\n');
     end = lf == SIZE_MAX ? text.end : lf + 1;
     if (conn->from == EXPECT_REPLY) {
+        said = (!conn->in_reply && conn->n_owed
+                && owed(conn, 0) == PP_SMTP_GREETING);
         if (lf == SIZE_MAX && end < PP_SMTP_REPLY_LINE_MAX) {
             conn->from_scan = (uint32_t) end;
             return (struct pp_parse) { .status = PP_PARSE_MORE };
@@ -299,5 +302,10 @@ pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
     }
     conn->from = lf == SIZE_MAX ? EXPECT_REPLY_REST : EXPECT_REPLY;
     conn->from_scan = 0;
-    return (struct pp_parse) { .status = PP_PARSE_SKIP, .count = end };
+    return (struct pp_parse) {
+        .status = PP_PARSE_SKIP, .count = end,
+        .said = said,
+        .banner = { said && end > 4 ? pp_smtp_span(4, end)
+                    : pp_smtp_span(0, 0) },
+    };
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """aiosmtpd's server with STARTTLS; says what each message was, to the byte; of
-one longer than 1 MiB, its checksum."""
+one longer than 1 MiB, its checksum.  $IDENT is how it calls itself, if not as
+it does by itself."""
 
 import asyncio
 import hashlib
@@ -44,7 +45,8 @@ async def main(host, port, certificate):
     handler = Handler()
     server = await asyncio.get_running_loop().create_server(
         lambda: Server(handler, hostname="mx.test", tls_context=tls,
-                       data_size_limit=64 << 20, enable_SMTPUTF8=True),
+                       data_size_limit=64 << 20, enable_SMTPUTF8=True,
+                       ident=os.environ.get("IDENT")),
         host, port)
     log({"event": "listening"})
     await server.serve_forever()

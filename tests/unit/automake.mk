@@ -23,6 +23,7 @@ UNIT_SUITES = \
 	tests/unit/test-pipeline \
 	tests/unit/test-reassembly \
 	tests/unit/test-sandbox \
+	tests/unit/test-services \
 	tests/unit/test-small-room \
 	tests/unit/test-smtp \
 	tests/unit/test-state \

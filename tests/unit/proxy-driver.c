@@ -137,6 +137,25 @@ take_skip(struct test_conn *conn, struct side *side, bool server)
     }
 }
 
+static void
+note_said(struct test_conn *conn, const struct pp_view *view,
+          const struct pp_parse *parse)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < PP_BANNER_PIECES; i++) {
+        struct pp_span s = parse->banner[i];
+
+        ck_assert_uint_le((size_t) s.off + s.len, view->len);
+        ck_assert_uint_lt(n + s.len + 2, sizeof conn->said);
+        memcpy(conn->said + n, view->base + s.off, s.len);
+        n += s.len;
+        conn->said[n++] = '|';
+    }
+    conn->said[n] = '\0';
+    conn->n_said++;
+}
+
 /* Takes one parse() of 'dir'.  False when it got no further. */
 static bool
 conn_step(struct test_conn *conn, enum pp_dir dir)
@@ -162,6 +181,10 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
     }
     view = (struct pp_view) { .base = copy, .len = len, .eof = side->eof };
     parse = proxy->parse(conn->state, scratch, dir, conn->wants, &view, &msg);
+    if (parse.said) {
+        ck_assert_int_eq(dir, PP_FROM_SERVER);
+        note_said(conn, &view, &parse);
+    }
     switch (parse.status) {
     case PP_PARSE_MESSAGE:
         if (dir == PP_TO_SERVER) {

@@ -34,6 +34,9 @@ struct test_conn {
     uint64_t skipped;
     bool swallowed;
     enum pp_outcome outcome[32];        /* Of the units, in their order. */
+    char said[512];             /* What the server said it is: its pieces, a
+                                 * '|' behind each... */
+    unsigned int n_said;        /* ...and how often. */
     unsigned int n_units;
 
     /* Called for each unit; may edit, ask for fields and so on. */
