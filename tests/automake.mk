@@ -14,4 +14,4 @@ include tests/fuzz/automake.mk
 include tests/bench/automake.mk
 
 # Run by hand or by "quickstart": a folder stands for all that is in it.
-EXTRA_DIST += tests/bench tests/fidelity tests/system
+EXTRA_DIST += tests/bench tests/fidelity tests/suites tests/system
