@@ -341,10 +341,8 @@ pp_engine_replace(struct pp_control *ctl, char *why)
     }
 }
 
-/* Sends a message, with descriptor 'fd' unless it is -1.  Returns 0 or an
- * errno value; EAGAIN: no room now. */
-static int
-engine_send(struct pp_engine *e, const void *data, size_t len, int fd)
+int
+pp_engine_send(struct pp_engine *e, const void *data, size_t len, int fd)
 {
     union {
         struct cmsghdr align;
@@ -397,7 +395,7 @@ send_snapshot(struct pp_engine *e)
     };
 
     if (e->snapshot_fd >= 0 && e->sent_serial != e->serial
-        && !engine_send(e, &msg, sizeof msg, e->snapshot_fd)) {
+        && !pp_engine_send(e, &msg, sizeof msg, e->snapshot_fd)) {
         e->sent_serial = e->serial;
     }
 }
@@ -410,7 +408,7 @@ send_ledger(struct pp_engine *e)
     int fd = pp_pins_fd();
 
     if (!e->has_ledger
-        && (fd < 0 || !engine_send(e, &hdr, sizeof hdr, fd))) {
+        && (fd < 0 || !pp_engine_send(e, &hdr, sizeof hdr, fd))) {
         e->has_ledger = true;
     }
 }
@@ -441,7 +439,7 @@ send_taps(struct pp_control *ctl)
             continue;
         }
         ovs_strlcpy(msg.name, tap->name, sizeof msg.name);
-        error = engine_send(e, &msg, sizeof msg, fd);
+        error = pp_engine_send(e, &msg, sizeof msg, fd);
         close(fd);
         if (!error) {
             tap->attached = true;
@@ -458,7 +456,7 @@ pp_engine_send_uncut(struct pp_engine *e, struct pp_ipc_uncut *msg)
 
     msg->hdr = (struct pp_ipc_hdr) { PP_IPC_UNCUT, (uint32_t) len };
     return (e->state != PP_ENGINE_READY
-            || engine_send(e, msg, len, -1) != EAGAIN);
+            || pp_engine_send(e, msg, len, -1) != EAGAIN);
 }
 
 void
@@ -469,7 +467,7 @@ pp_engine_detach(struct pp_control *ctl, uint32_t bridge, const char *tap)
     };
 
     ovs_strlcpy(msg.name, tap, sizeof msg.name);
-    engine_send(ctl->engine, &msg, sizeof msg, -1);
+    pp_engine_send(ctl->engine, &msg, sizeof msg, -1);
 }
 
 static void
@@ -781,7 +779,7 @@ pp_engine_run(struct pp_control *ctl)
         if (!wanted) {
             struct pp_ipc_hdr hdr = { PP_IPC_EXIT, sizeof hdr };
 
-            engine_send(e, &hdr, sizeof hdr, -1);
+            pp_engine_send(e, &hdr, sizeof hdr, -1);
             set_state(e, PP_ENGINE_ENDING);
         } else if (e->state == PP_ENGINE_READY) {
             e->want_out = false;
@@ -905,7 +903,7 @@ pp_engine_list_conns(struct pp_control *ctl, struct unixctl_conn *conn)
         unixctl_command_reply_error(conn, "another conn/list is under way");
         return;
     }
-    error = engine_send(e, &msg, sizeof msg, -1);
+    error = pp_engine_send(e, &msg, sizeof msg, -1);
     if (error) {
         unixctl_command_reply_error(conn, ovs_strerror(error));
         return;

@@ -6,6 +6,7 @@
 /* The engine as a process: started, watched, talked to. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "engine/pp-ipc.h"
@@ -49,6 +50,10 @@ bool pp_engine_holds_flows(const struct pp_engine *);
 /* Tells the engine which connections are cut through no more.  False if there
  * is no room for that now. */
 bool pp_engine_send_uncut(struct pp_engine *, struct pp_ipc_uncut *);
+
+/* Sends the engine a message, with descriptor 'fd' unless it is -1.  Returns 0
+ * or an errno value; ENOTCONN: there is none; EAGAIN: no room now. */
+int pp_engine_send(struct pp_engine *, const void *msg, size_t len, int fd);
 
 /* Ends the engine, if there is one, and starts another.  Takes over 'why'. */
 void pp_engine_replace(struct pp_control *, char *why);

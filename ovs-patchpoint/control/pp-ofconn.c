@@ -97,6 +97,8 @@ struct pp_ofconn {
     ovs_be32 barrier_xid;
     bool confirmed;             /* 'installed' as of the last barrier. */
 
+    bool around;                /* Frames may go around the engine, which has
+                                 * been told: flows are missing. */
     bool alarm;                 /* Somebody touched ours: look again. */
     long long int alarm_since;
     unsigned int n_lost;        /* Flows deleted or changed since then. */
@@ -707,6 +709,20 @@ handle_barrier(struct pp_ofconn *oc)
     }
 }
 
+/* The engine has to know that frames may have gone around it before the first
+ * one comes that would have it go on as if none had: before flows are put
+ * back.  Once they are, it is told that this is over. */
+static void
+tell_around(struct pp_control *ctl, struct pp_ofconn *oc, bool around)
+{
+    if (around || oc->around) {
+        struct pp_ipc_hdr hdr = { PP_IPC_AROUND, sizeof hdr };
+
+        pp_engine_send(ctl->engine, &hdr, sizeof hdr, -1);
+    }
+    oc->around = around;
+}
+
 static void
 handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
            const struct ofpbuf *msg)
@@ -732,6 +748,7 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
     } else if (type == OFPTYPE_BARRIER_REPLY) {
         if (oc->barrier_pending && oh->xid == oc->barrier_xid) {
             handle_barrier(oc);
+            tell_around(ctl, oc, false);
             ctl->dirty = true;
         } else {
             ctl->dirty |= pp_cuts_barrier(br, oh->xid);
@@ -766,6 +783,7 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         || oc->seqno != rconn_get_connection_seqno(oc->rconn)) {
         oc->seqno = rconn_get_connection_seqno(oc->rconn);
         start(oc, br);
+        tell_around(ctl, oc, true);
     }
 
     for (int i = 0; i < 200; i++) {
@@ -791,6 +809,9 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
     }
     if ((oc->alarm || time_msec() >= oc->next_check)
         && time_msec() >= oc->next_try && !oc->barrier_pending) {
+        if (oc->alarm) {
+            tell_around(ctl, oc, true);
+        }
         send_dump(oc);
         return;
     }

@@ -48,6 +48,7 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-snapshot.h \
 	ovs-patchpoint/engine/pp-state.c \
 	ovs-patchpoint/engine/pp-state.h \
+	ovs-patchpoint/engine/pp-stream-around.c \
 	ovs-patchpoint/engine/pp-stream-close.c \
 	ovs-patchpoint/engine/pp-stream-keep.c \
 	ovs-patchpoint/engine/pp-stream-private.h \

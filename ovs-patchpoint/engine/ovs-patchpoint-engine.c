@@ -325,6 +325,8 @@ take_tap(struct engine *e, const struct pp_ipc_tap *msg, int fd)
                 ovs_strerror(errno));
         return false;
     }
+    /* Until now there was nobody behind it. */
+    pp_pipeline_went_around(e->pipeline);
     e->taps[msg->bridge].fd = fd;
     memcpy(e->taps[msg->bridge].name, msg->name, PP_NAME_LEN);
     e->taps[msg->bridge].name[PP_NAME_LEN - 1] = '\0';
@@ -377,6 +379,8 @@ handle(struct engine *e, const void *msg, size_t len, int fd)
         list_conns(e, msg);
     } else if (hdr->type == PP_IPC_UNCUT) {
         take_uncut(e, msg, len);
+    } else if (hdr->type == PP_IPC_AROUND) {
+        pp_pipeline_went_around(e->pipeline);
     } else if (hdr->type == PP_IPC_EXIT) {
         e->exiting = true;
     } else {
@@ -530,14 +534,16 @@ run(struct engine *e)
         poll(fds, n, (int) MIN(deadline > now ? deadline - now : 0,
                                BEAT_MS));
         set_time(e);
-        for (nfds_t i = 1; i < n; i++) {
-            if (fds[i].revents) {
-                run_tap(e, bridges[i]);
-            }
-        }
+        /* Control's word first: what it says was so before the frames that
+         * came behind it. */
         if (fds[0].revents && e->sock >= 0) {
             while (receive(e)) {
                 continue;
+            }
+        }
+        for (nfds_t i = 1; i < n; i++) {
+            if (fds[i].revents && e->taps[bridges[i]].fd == fds[i].fd) {
+                run_tap(e, bridges[i]);
             }
         }
     }

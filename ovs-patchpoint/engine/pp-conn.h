@@ -100,6 +100,8 @@ struct pp_half {
     bool cut : 1;               /* What still comes in is taken away, and the
                                  * out stream ends with the engine's FIN. */
     bool dead : 1;              /* RST: the sender is gone. */
+    bool guarded : 1;           /* The sender has got a timestamp that is
+                                 * shifted. */
 
     struct pp_edit_list edits;
     struct pp_keep *keep, *keep_last;
@@ -139,6 +141,7 @@ struct pp_conn {
     uint64_t hold_ack_at;       /* Deadlines of one kind each; 0: none. */
     uint64_t rto_at;
     uint64_t close_at;
+    uint64_t ask_at;
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
     uint32_t other_isn;
@@ -183,6 +186,17 @@ struct pp_conn {
                                  * since then. */
     bool has_ts;                /* Timestamps (RFC 7323) are in use. */
     bool signed_;               /* TCP-MD5 or TCP-AO: cannot be edited. */
+    uint16_t epoch;             /* struct pp_stream's as of which the server
+                                 * is in step. */
+    uint8_t n_again;            /* So often the client has sent again what is
+                                 * behind a gap. */
+    bool doubtful;              /* With edits, frames may have gone around. */
+    bool asks;                  /* To-server bytes wait until it says so. */
+    bool shifted;               /* Timestamps leave later than they came:
+                                 * frames that go around the engine are
+                                 * old. */
+    bool around;                /* Bytes went around the engine... */
+    bool out_of_step;           /* ...where they must not have. */
     bool loose;                 /* Does without the engine: all passes as it
                                  * comes, and 'half' is what it was then. */
     struct pp_half half[2];     /* By enum pp_dir. */

@@ -39,6 +39,8 @@ enum pp_ipc_type {
     PP_IPC_CONN_LIST,           /* struct pp_ipc_conn_list. */
     PP_IPC_EXIT,                /* Finish and exit with 0. */
     PP_IPC_UNCUT,               /* struct pp_ipc_uncut. */
+    PP_IPC_AROUND,              /* Until now frames may have gone around the
+                                 * engine. */
 
     /* Engine to control. */
     PP_IPC_HELLO = 64,          /* struct pp_ipc_hello: sandboxed, ready. */
@@ -292,6 +294,8 @@ struct pp_ipc_said {
     PP_COUNTER(stream_rto, "retransmissions on the engine's own timer")     \
     PP_COUNTER(stream_gave_up, "connections given up after timeouts")       \
     PP_COUNTER(stream_rst_ignored, "RSTs that did not fit the connection")  \
+    PP_COUNTER(stream_around, "connections of which bytes went around us")  \
+    PP_COUNTER(stream_out_of_step, "connections reset: ends out of step")   \
     PP_COUNTER(ledger_restored, "connections taken over from an engine")    \
     PP_COUNTER(ledger_lost, "connections that could not be taken over")     \
     PP_COUNTER(ledger_full, "connections for which the ledger had no room") \

@@ -48,7 +48,7 @@ struct body {
     uint8_t state;
     uint8_t has_ts;
     uint8_t signed_;
-    uint8_t pad;
+    uint8_t shifted;
     struct half_record half[2];
     uint32_t n_blocks;
     uint16_t blocks[BLOCKS_MAX];
@@ -221,9 +221,7 @@ put_pending(struct pp_ledger *ledger, struct body *body,
 static bool
 is_pinned(const struct pp_conn *conn)
 {
-    return (conn->state == PP_CONN_CLOSING
-            || !pp_edit_list_is_clean(&conn->half[0].edits)
-            || !pp_edit_list_is_clean(&conn->half[1].edits));
+    return conn->state == PP_CONN_CLOSING || pp_stream_is_edited(conn);
 }
 
 static bool
@@ -333,6 +331,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
     body->state = conn->state;
     body->has_ts = conn->has_ts;
     body->signed_ = conn->signed_;
+    body->shifted = conn->shifted;
     for (int dir = 0; dir < 2; dir++) {
         put_half(ledger, body, &conn->half[dir], dir);
     }
@@ -509,7 +508,9 @@ take_record(struct pp_stream *st, struct pp_conn *conn,
     conn->state = body->state;
     conn->has_ts = body->has_ts;
     conn->signed_ = body->signed_;
+    conn->shifted = body->shifted;
     conn->restored = true;
+    conn->epoch = st->epoch;
     if (conn->state == PP_CONN_CLOSING) {
         conn->close_at = st->now + PP_CLOSE_MS;
     }

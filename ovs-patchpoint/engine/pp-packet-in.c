@@ -558,6 +558,13 @@ pp_packet_set_tsval(struct pp_packet *pkt, uint32_t tsval)
     pkt->tsval = tsval;
 }
 
+void
+pp_packet_set_tsecr(struct pp_packet *pkt, uint32_t tsecr)
+{
+    set_be32(pkt, pkt->ts + 4u, tsecr);
+    pkt->tsecr = tsecr;
+}
+
 /* Data that the sender calls urgent would not stand in the stream that the
  * application reads (RFC 6093 3): as ordinary data, it does. */
 void

@@ -149,6 +149,7 @@ void pp_packet_set_seq(struct pp_packet *, uint32_t seq);
 void pp_packet_set_ack(struct pp_packet *, uint32_t ack);
 void pp_packet_set_window(struct pp_packet *, uint16_t window);
 void pp_packet_set_tsval(struct pp_packet *, uint32_t tsval);   /* If 'ts'. */
+void pp_packet_set_tsecr(struct pp_packet *, uint32_t tsecr);   /* If 'ts'. */
 void pp_packet_clear_urgent(struct pp_packet *);
 /* Says of a packet without a checksum that is longer than its receiver, which
  * announced 'mss' (0: not known), can take that it is still to be cut. */

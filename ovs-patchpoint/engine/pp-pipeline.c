@@ -248,6 +248,10 @@ decide(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir)
                 step.kind = PP_STEP_MORE;
                 break;
             }
+            if (pp_stream_must_ask(&pl->stream, conn)) {
+                step.kind = PP_STEP_MORE;
+                break;
+            }
         }
         if (!ruled || conn->signed_ || conn->restored) {
             /* No policy any more; signed segments, which are never edited;
@@ -307,11 +311,23 @@ make_room(struct pp_pipeline *pl)
     }
 }
 
+/* Bytes of 'conn' went around the engine. */
+static void
+lose(struct pp_pipeline *pl, struct pp_conn *conn)
+{
+    enum pp_fail fail = PP_FAIL_OPEN;
+    struct pp_rules rules;
+
+    rules_of(pl, conn, &rules, &fail);
+    pp_stream_lose(&pl->stream, conn, fail);
+}
+
 static void
 run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
          struct pp_packet *pkt)
 {
     struct pp_held *held = NULL;
+    bool fresh, asked = conn->asks;
 
     if (conn->restarted) {
         pp_inspect_end(pl->inspector, &conn->inspect);
@@ -322,7 +338,10 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         pp_flow_used(&pl->flow, conn, pl->stream.now);
         return;
     }
-    if (pp_stream_in(&pl->stream, conn, dir, pkt)) {
+    fresh = pp_stream_in(&pl->stream, conn, dir, pkt);
+    if (pp_stream_has_lost(conn)) {
+        lose(pl, conn);
+    } else if (fresh) {
         inspect(pl, conn, dir);
     }
     while (pp_stream_next(&pl->stream, pkt, &held)) {
@@ -332,6 +351,12 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
     if (conn->full && pp_stream_has_room(&pl->stream, conn)) {
         conn->full = false;
         decide(pl, conn, PP_TO_SERVER);
+    }
+    if (asked && !conn->asks) {
+        decide(pl, conn, PP_TO_SERVER);
+    }
+    if (pp_stream_has_lost(conn)) {
+        lose(pl, conn);
     }
     pp_stream_done(&pl->stream, conn);
     pp_cut_done(conn);
@@ -497,7 +522,7 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
     }
     switch (result) {
     case PP_FLOW_CONN:
-        if (pp_stream_is_of_another(conn, dir, pkt)
+        if (pp_stream_is_of_another(&pl->stream, conn, dir, pkt)
             && (service = pp_flow_service(&pl->flow, conn)) != NULL) {
             run_midstream(pl, pkt, datagram, service);
         } else {
@@ -580,6 +605,12 @@ bool
 pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *pl)
 {
     return pl->ops.cut && pp_cut_has_to_ask(&pl->cut);
+}
+
+void
+pp_pipeline_went_around(struct pp_pipeline *pl)
+{
+    pp_stream_went_around(&pl->stream);
 }
 
 void

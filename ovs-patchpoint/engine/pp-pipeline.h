@@ -88,6 +88,9 @@ bool pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *);
 /* Control says that there is nothing in the switch for 'id' (pp_ipc_cut). */
 void pp_pipeline_uncut(struct pp_pipeline *, uint64_t id);
 
+/* Until now frames may have gone around the engine. */
+void pp_pipeline_went_around(struct pp_pipeline *);
+
 /* Calls 'row' for up to 'max' connections.  Returns how many there are. */
 uint32_t pp_pipeline_list(const struct pp_pipeline *, uint32_t max,
                           void (*row)(void *aux, struct pp_ipc_conn *),

@@ -71,9 +71,12 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     st->counters->flow_reused++;
     pp_stream_conn_destroy(st, conn);
     memset(conn->half, 0, sizeof conn->half);
-    conn->hold_ack_at = conn->rto_at = conn->close_at = 0;
+    conn->hold_ack_at = conn->rto_at = conn->close_at = conn->ask_at = 0;
     conn->to_server_waits = conn->has_ts = conn->signed_ = false;
     conn->met = conn->other_syn = conn->loose = conn->another = false;
+    conn->shifted = conn->asks = conn->doubtful = false;
+    conn->around = conn->out_of_step = false;
+    conn->n_again = 0;
     conn->fins = conn->cut_frames = 0;
     pp_stream_conn_init(conn);
     to->has_isn = true;
@@ -202,6 +205,9 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             conn->state = PP_CONN_INSPECTED;
         }
     }
+    if (conn->state == PP_CONN_OPENING) {
+        conn->epoch = st->epoch;
+    }
     pp_packet_out(pkt, st->out, st->counters);
 }
 
@@ -230,12 +236,26 @@ pp_stream_meet(struct pp_conn *conn, const struct pp_packet *pkt)
 }
 
 bool
-pp_stream_is_of_another(struct pp_conn *conn, enum pp_dir dir,
-                        const struct pp_packet *pkt)
+pp_stream_is_of_another(const struct pp_stream *st, struct pp_conn *conn,
+                        enum pp_dir dir, const struct pp_packet *pkt)
 {
     const struct pp_half *to = &conn->half[PP_TO_SERVER];
 
-    if (conn->state != PP_CONN_OPENING || pkt->flags & PP_TCP_SYN) {
+    if (pkt->flags & PP_TCP_SYN) {
+        return false;
+    } else if (conn->epoch != st->epoch
+               && (conn->state == PP_CONN_OPENING
+                   || (conn->state == PP_CONN_CLOSED
+                       && !pp_stream_is_edited(conn)))) {
+        /* Its beginning, or that of the next one, may have gone around the
+         * engine. */
+        return true;
+    } else if (dir == PP_FROM_SERVER && conn->pending_syn
+               && pkt->ack == conn->pending_isn + 1
+               && conn->pending_isn != to->isn && pp_stream_is_edited(conn)) {
+        /* Of the next one; the answer to its SYN comes later. */
+        return true;
+    } else if (conn->state != PP_CONN_OPENING) {
         return false;
     }
     if (dir == PP_FROM_SERVER && to->has_isn && pkt->ack != to->isn + 1
@@ -376,6 +396,8 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
     st->pkt = NULL;
     st->fresh.n = 0;
     conn->state = PP_CONN_CLOSING;
+    conn->asks = false;
+    pp_stream_shift(conn);
     conn->hold_ack_at = 0;
     conn->close_at = st->now + PP_CLOSE_MS;
     if (reset) {

@@ -136,6 +136,9 @@ pp_stream_edit(struct pp_stream *st, struct pp_half *half, uint64_t in,
 {
     uint32_t before = half->edits.allocated;
 
+    if (removed != inserted) {
+        pp_stream_shift(conn_of(half));
+    }
     pp_edit_list_add(&half->edits, in, removed, inserted);
     if (half->edits.allocated != before) {
         account_edits(st, half, before);

@@ -96,6 +96,7 @@ void pp_stream_take_ack(struct pp_stream *, struct pp_conn *, enum pp_dir,
                         const struct pp_packet *);
 uint64_t pp_stream_furthest(const struct pp_conn *, enum pp_dir);
 void pp_stream_give_up(struct pp_stream *, struct pp_conn *);
+void pp_stream_set_deadline(struct pp_stream *, struct pp_conn *);
 void pp_stream_acknowledge(struct pp_conn *, enum pp_dir);
 
 /* Keeping: pp-stream-keep.c. */
@@ -117,6 +118,32 @@ void pp_stream_edit(struct pp_stream *, struct pp_half *, uint64_t in,
 void pp_stream_prune(struct pp_stream *, struct pp_half *,
                      uint64_t acked_out);
 bool pp_may_hold(const struct pp_stream *, const struct pp_half *, size_t);
+
+/* Frames that go around the engine: pp-stream-around.c. */
+
+/* From now on timestamps are shifted. */
+void pp_stream_shift(struct pp_conn *);
+uint32_t pp_stream_shifted(const struct pp_conn *, uint32_t tsval);
+void pp_stream_learn_guard(struct pp_conn *, enum pp_dir,
+                           const struct pp_packet *);
+void pp_stream_shift_packet(const struct pp_conn *, enum pp_dir,
+                            struct pp_packet *);
+bool pp_stream_take_foreign_ack(struct pp_stream *, struct pp_conn *,
+                                enum pp_dir, const struct pp_packet *,
+                                uint64_t out);
+void pp_stream_take_foreign_sack(struct pp_stream *, struct pp_conn *,
+                                 enum pp_dir, const struct pp_packet *);
+void pp_stream_take_word(struct pp_stream *, struct pp_conn *,
+                         const struct pp_packet *);
+/* Frames may have gone around the engine: does the client acknowledge more
+ * than came in order? */
+void pp_stream_take_gap(struct pp_conn *);
+/* The client sends again what is behind a gap. */
+void pp_stream_take_again(struct pp_stream *, struct pp_conn *);
+/* After frames may have gone around: sets 'out_of_step' where that may have
+ * done harm. */
+void pp_stream_check_epoch(struct pp_stream *, struct pp_conn *);
+void pp_stream_ask(struct pp_stream *, struct pp_conn *);
 
 /* Closing: pp-stream-close.c. */
 void pp_stream_cut(struct pp_stream *, struct pp_conn *, bool reset);

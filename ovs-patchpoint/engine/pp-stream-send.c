@@ -178,6 +178,7 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         out = MIN(out, place(half));
     }
     mapped = map_ack(conn, dir, pkt);
+    pp_stream_shift_packet(conn, dir, pkt);
     if (pp_seq(half, out) != pkt->seq) {
         pp_packet_set_seq(pkt, pp_seq(half, out));
         mapped = true;
@@ -282,7 +283,7 @@ send_segment(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         .seq = pp_seq(half, out),
         .flags = flags | PP_TCP_ACK,
         .has_ts = conn->has_ts,
-        .tsval = half->tsval,
+        .tsval = pp_stream_shifted(conn, half->tsval),
         .tsecr = acked->tsval,
         .payload = payload,
         .payload_len = (uint32_t) len,
@@ -448,13 +449,23 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
     struct pp_half *acked = &conn->half[!dir];
     unsigned int shift = window_shift(conn, &conn->half[dir]);
     uint64_t out, in;
+    bool word = false;
 
     if (!(pkt->flags & PP_TCP_ACK) || !acked->has_isn) {
         return;
     }
+    if (conn->epoch != st->epoch && dir == PP_FROM_SERVER) {
+        word = true;
+    }
     out = pp_offset(acked, pkt->ack, acked->sent);
-    if (pp_before_start(out) || out > acked->sent) {
+    if (pp_before_start(out)
+        || (out > acked->sent
+            && !pp_stream_take_foreign_ack(st, conn, dir, pkt, out))) {
         return;
+    }
+    pp_stream_take_foreign_sack(st, conn, dir, pkt);
+    if (word) {
+        pp_stream_take_word(st, conn, pkt);
     }
     acked->edge = MAX(acked->edge, out + ((uint64_t) pkt->window << shift));
     if (acked->edge <= acked->acked) {
@@ -489,6 +500,9 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
     if (acked->sent < acked->end && acked->keep_last) {
         pp_stream_emit(st, conn, !dir, acked->sent, acked->end);
     }
+    if (dir == PP_TO_SERVER && conn->epoch != st->epoch) {
+        pp_stream_take_gap(conn);
+    }
 }
 
 /* Timers. */
@@ -503,14 +517,15 @@ delivers(const struct pp_half *half, const struct pp_half *other)
                     && half->acked <= half->out_fin)));
 }
 
-static void
-set_deadline(struct pp_stream *st, struct pp_conn *conn)
+void
+pp_stream_set_deadline(struct pp_stream *st, struct pp_conn *conn)
 {
     uint64_t deadline = UINT64_MAX;
 
     deadline = conn->hold_ack_at ? MIN(deadline, conn->hold_ack_at) : deadline;
     deadline = conn->rto_at ? MIN(deadline, conn->rto_at) : deadline;
     deadline = conn->close_at ? MIN(deadline, conn->close_at) : deadline;
+    deadline = conn->ask_at ? MIN(deadline, conn->ask_at) : deadline;
     pp_timers_set(&st->timers, &conn->timer,
                   deadline == UINT64_MAX ? 0 : deadline);
 }
@@ -565,13 +580,16 @@ pp_stream_done(struct pp_stream *st, struct pp_conn *conn)
     if (pp_stream_conn_is_over(conn)) {
         conn->close_at = 0;
     }
+    if (!conn->asks) {
+        conn->ask_at = 0;
+    }
     if (!delivers(to, from) && !delivers(from, to)) {
         conn->rto_at = 0;
         to->n_rto = from->n_rto = 0;
     } else if (!conn->rto_at) {
         conn->rto_at = st->now + PP_RTO_MIN_MS;
     }
-    set_deadline(st, conn);
+    pp_stream_set_deadline(st, conn);
     pp_ledger_update(st->ledger, st, conn);
 }
 
@@ -593,7 +611,10 @@ retransmit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     st->counters->stream_rto++;
     half->recover = MAX(half->recover, half->sent);
     half->n_rto++;
-    if (from >= half->edge && from != half->out_fin) {
+    if (conn->out_of_step || (dir == PP_TO_SERVER && pp_stream_is_edited(conn)
+                              && pp_stream_must_ask(st, conn))) {
+        pp_stream_probe(st, conn, dir);
+    } else if (from >= half->edge && from != half->out_fin) {
         /* Its window is closed: it is asked for it (RFC 9293 3.8.6.1), with no
          * byte, which would be in the way of acknowledgements. */
         pp_stream_probe(st, conn, dir);
@@ -671,9 +692,12 @@ pp_stream_run_timers(struct pp_stream *st)
                 < conn->half[PP_TO_SERVER].in_next) {
                 /* Not yet: bytes before are the sender's to deliver. */
                 conn->hold_ack_at = st->now + PP_HOLD_ACK_MS;
-                set_deadline(st, conn);
+                pp_stream_set_deadline(st, conn);
                 continue;
             }
+        }
+        if (conn->ask_at && conn->ask_at <= st->now) {
+            pp_stream_ask(st, conn);
         }
         if (conn->rto_at && conn->rto_at <= st->now) {
             run_rto(st, conn);

@@ -147,6 +147,11 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     uint64_t from, to;
 
     st->counters->stream_retransmit++;
+    if (dir == PP_TO_SERVER && pp_stream_is_edited(conn)
+        && pp_stream_must_ask(st, conn)) {
+        /* Its sender sends it again. */
+        return;
+    }
     if (pp_before_start(in)) {
         /* A probe before the first byte (RFC 9293 3.8.4). */
         pp_stream_pass(st, conn, dir, pkt, in);
@@ -190,7 +195,7 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     struct pp_half *half = &conn->half[dir];
     uint64_t end = in + pp_packet_seg_len(pkt);
     bool observed = dir == PP_FROM_SERVER;
-    bool far;
+    bool far, again;
 
     st->counters->stream_out_of_order++;
     if (end <= half->decided) {
@@ -216,6 +221,7 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         }
         return;
     }
+    again = in < half->high;
     half->high = MAX(half->high, end);
     pp_held_add(st, half, &half->early, pkt, in, observed);
     if (observed) {
@@ -227,6 +233,9 @@ take_early(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         /* What the receiver would say, had it got the frame: so that the
          * sender fills the gap. */
         pp_stream_send_ack(st, conn, dir);
+        if (again || conn->epoch != st->epoch) {
+            pp_stream_take_again(st, conn);
+        }
     }
 }
 
@@ -317,6 +326,8 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     half->high = MAX(half->high, end);
     if (dir == PP_FROM_SERVER) {
         half->unkept = MAX(half->unkept, end);
+    } else {
+        conn->n_again = 0;
     }
     if (dir == PP_FROM_SERVER && !st->passed) {
         if (pp_edit_list_touches(&half->edits, in, end) || st->rebuild) {
@@ -412,11 +423,16 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     if (!conn->met && dir == PP_TO_SERVER) {
         pp_stream_meet(conn, pkt);
     }
+    pp_stream_check_epoch(st, conn);
+    if (conn->out_of_step) {
+        return false;
+    }
     bool fit = fits(conn, dir, pkt, 0);
 
     if (fit) {
         learn(half, pkt);
         half->dead = false;
+        pp_stream_learn_guard(conn, dir, pkt);
     }
     if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
         && fits(conn, dir, pkt, OLD_MAX)) {
@@ -431,6 +447,9 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_packet_clear_urgent(pkt);
     }
     pp_stream_take_ack(st, conn, dir, pkt);
+    if (conn->out_of_step) {
+        return false;
+    }
     if (!pkt->payload_len && !(pkt->flags & PP_TCP_FIN)) {
         pp_stream_pass(st, conn, dir, pkt,
                        pp_offset(half, pkt->seq, half->in_next));

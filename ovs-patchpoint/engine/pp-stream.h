@@ -62,6 +62,9 @@ struct pp_stream {
                                  * first. */
     struct pp_timers timers;
     struct pp_ledger *ledger;   /* Or NULL. */
+    uint16_t epoch;             /* Changes when frames may have gone around
+                                 * the engine... */
+    uint64_t epoch_at;          /* ...the last time then. */
 
     /* The packet at hand. */
     struct pp_conn *conn;
@@ -88,8 +91,8 @@ void pp_stream_conn_destroy(struct pp_stream *, struct pp_conn *);
  * that 'conn' has begun to follow: of one from before, which nobody follows,
  * and which goes on if the SYN came late or was made up.  Until the server
  * answers that SYN, what comes may belong there. */
-bool pp_stream_is_of_another(struct pp_conn *conn, enum pp_dir dir,
-                             const struct pp_packet *pkt);
+bool pp_stream_is_of_another(const struct pp_stream *, struct pp_conn *conn,
+                             enum pp_dir dir, const struct pp_packet *pkt);
 
 /* Handles the numbers of a packet.  True if it brought bytes to be decided;
  * false if nothing is left to be done with it. */
@@ -147,13 +150,35 @@ struct pp_conn *pp_stream_run_timers(struct pp_stream *);
 /* Makes 'conn' the connection at hand, with no packet. */
 void pp_stream_without_packet(struct pp_stream *, struct pp_conn *);
 
-/* True if its ends count differently. */
+/* True if its ends count differently, bytes or time. */
 static inline bool
 pp_stream_is_edited(const struct pp_conn *conn)
 {
-    return (!pp_edit_list_is_clean(&conn->half[0].edits)
+    return (conn->shifted || !pp_edit_list_is_clean(&conn->half[0].edits)
             || !pp_edit_list_is_clean(&conn->half[1].edits));
 }
+
+/* Frames that go around the engine: pp-stream-around.c. */
+
+/* Until now frames may have gone around it. */
+void pp_stream_went_around(struct pp_stream *);
+
+/* True if nothing may be decided about the to-server bytes of 'conn' before
+ * its server has said that nothing went around.  It is asked; what it says
+ * comes as a packet, after which 'conn->asks' is false. */
+bool pp_stream_must_ask(struct pp_stream *, struct pp_conn *conn);
+
+/* True if the packet at hand told that bytes went around the engine.  Nothing
+ * more is to be decided; pp_stream_lose() is due. */
+static inline bool
+pp_stream_has_lost(const struct pp_conn *conn)
+{
+    return conn->around || conn->out_of_step;
+}
+
+/* Goes on where the ends are, with a connection that is not inspected any
+ * more, or resets it: by 'fail', and where the ends count differently. */
+void pp_stream_lose(struct pp_stream *, struct pp_conn *, enum pp_fail fail);
 
 /* True if the engine has closed the connection and both ends know.  It is
  * still to be remembered for a while: the last acknowledgement may get lost,

@@ -51,6 +51,7 @@ tests_unit_libpp_test_a_SOURCES = \
 	tests/unit/proxy-checks.h \
 	tests/unit/proxy-driver.c \
 	tests/unit/proxy-driver.h \
+	tests/unit/stream-around.c \
 	tests/unit/stream-death.c \
 	tests/unit/stream-toy.c \
 	tests/unit/stream-conn.c \

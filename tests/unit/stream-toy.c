@@ -205,6 +205,9 @@ decide(struct world *w, enum pp_dir dir)
     while (pp_stream_view(&w->st, dir, &view)) {
         if (dir == PP_TO_SERVER) {
             check_view(w, &view);
+            if (pp_stream_must_ask(&w->st, w->conn)) {
+                break;
+            }
             toy_step(w, &view, &step);
         } else {
             observe_step(w, &view, &step);
@@ -230,6 +233,41 @@ decide(struct world *w, enum pp_dir dir)
         w->waits = step.kind == PP_STEP_WAIT;
     }
     pp_stream_out(&w->st, dir);
+}
+
+/* Only what may have gone around the stage it may miss. */
+static void
+check_lost(struct world *w)
+{
+    if (w->st.epoch == (uint16_t) w->seed && !w->went_around
+        && !is_stray(w)) {
+        tcp_fail("the stage finds that bytes went around it");
+    }
+    w->went_around = true;
+}
+
+void
+toy_lose(struct world *w)
+{
+    bool edited = pp_stream_is_edited(w->conn);
+
+    if (w->conn->state == PP_CONN_CLOSING) {
+        /* Nothing comes of it. */
+    } else if (w->conn->out_of_step || edited) {
+        tcp_seen.out_of_step++;
+        check_lost(w);
+        set_mode(w, WORLD_ABORTED);
+    } else if (w->conn->state == PP_CONN_INSPECTED) {
+        tcp_seen.went_around++;
+        check_lost(w);
+        if (w->fail == PP_FAIL_OPEN) {
+            toy_pass_unseen(w);
+        } else {
+            set_mode(w, WORLD_ABORTED);
+        }
+    }
+    pp_stream_lose(&w->st, w->conn, w->fail);
+    w->waits = false;
 }
 
 void

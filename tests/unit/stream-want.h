@@ -38,6 +38,9 @@ bool is_wanted(const struct world *w, enum pp_dir dir, uint64_t out,
  * the pipeline does with a real proxy. */
 void toy_inspect(struct world *w, enum pp_dir dir);
 
+/* Bytes went around the stage. */
+void toy_lose(struct world *w);
+
 /* All that the client sends from here on passes unseen. */
 void toy_pass_unseen(struct world *w);
 

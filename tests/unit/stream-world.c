@@ -65,7 +65,12 @@ check_acked(void *w_, struct tcp_end *e, uint64_t ack)
 {
     struct world *w = w_;
 
-    if (w->mode != WORLD_NORMAL || !w->conn) {
+    if (w->mode != WORLD_NORMAL || !w->conn || e->net->stray) {
+        return;
+    }
+    if (e->dir == PP_TO_SERVER && w->went_around
+        && (ack <= w->around_end[PP_TO_SERVER]
+            || has_range(w, e->dir, e->una, ack))) {
         return;
     }
     if (e->dir == PP_TO_SERVER
@@ -92,7 +97,7 @@ stage_has(const struct world *w, struct tcp_range range)
         }
     }
     return (at >= range.r || has_range(w, PP_TO_SERVER, at, range.r)
-            || w->counters->stream_hold_full || w->died);
+            || w->counters->stream_hold_full || w->died || w->went_around);
 }
 
 static void
@@ -192,9 +197,12 @@ check_frame(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
                  w->end[!dir].name, (long long) (out + n),
                  (unsigned long long) want_end(w, dir));
     }
-    if ((int64_t) out < (int64_t) side->acked) {
+    uint64_t had = (w->went_around ? MAX(side->acked, w->end[!dir].in.n)
+                    : side->acked);
+
+    if ((int64_t) out < (int64_t) had) {
         /* What the receiver has already it does not look at. */
-        uint64_t old = MIN(n, side->acked - out);
+        uint64_t old = MIN(n, had - out);
 
         out += old;
         p += old;
@@ -214,11 +222,14 @@ check_tsval(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
 {
     struct world_side *side = &w->side[dir];
 
-    if (!pkt->ts || pkt->flags & PP_TCP_RST) {
+    if (!pkt->ts || pkt->flags & (PP_TCP_RST | PP_TCP_SYN)) {
         return;
     }
     if (side->has_ts && (int32_t) (pkt->tsval - side->tsval) < 0) {
-        if (!w->frame || w->frame->dir != dir || pkt->tsval != w->tsval) {
+        uint32_t shift = w->conn->shifted ? 1u << 30 : 0;
+
+        if (!w->frame || w->frame->dir != dir
+            || pkt->tsval - shift != w->tsval) {
             tcp_fail("a frame that waited leaves for the %s with an old "
                      "timestamp", w->end[!dir].name);
         }
@@ -270,9 +281,17 @@ stage_writes(void *w_, uint32_t bridge OVS_UNUSED, const struct iovec *iov,
               pkt.payload_len,
               (long long) (int32_t) (pkt.ack - w->end[!dir].isn - 1),
               pkt.window);
-    if (!is_stray(w) && w->conn && !w->counters->stream_gave_up) {
+    if (!is_stray(w) && w->conn && !w->counters->stream_gave_up
+        && !w->harmed) {
         check_frame(w, dir, &pkt);
-        check_tsval(w, dir, &pkt);
+        if (!w->went_around) {
+            check_tsval(w, dir, &pkt);
+        }
+    }
+    if (w->around == 3) {
+        /* The switch does not know where it is to go. */
+        TCP_TRACE("%llu: lost", (unsigned long long) w->net.now);
+        return;
     }
     w->net.life = w->frame ? w->frame->life : w->conn_life;
     tcp_net_send(&w->net, false, dir, data, len);
@@ -307,7 +326,7 @@ is_clean(const struct pp_conn *conn)
     for (int dir = 0; dir < 2; dir++) {
         const struct pp_half *half = &conn->half[dir];
 
-        if (!pp_edit_list_is_clean(&half->edits) || half->cut
+        if (pp_stream_is_edited(conn) || half->cut
             || (dir == PP_TO_SERVER && half->pending)
             || !ovs_list_is_empty(&half->held)
             || !ovs_list_is_empty(&half->early)
@@ -372,13 +391,24 @@ static void
 run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
 {
     struct pp_held *held = NULL;
+    bool asked = w->conn->asks;
+    bool fresh = pp_stream_in(&w->st, w->conn, dir, pkt);
 
-    if (pp_stream_in(&w->st, w->conn, dir, pkt)) {
+    if (pp_stream_has_lost(w->conn)) {
+        toy_lose(w);
+    } else if (fresh) {
         toy_inspect(w, dir);
     }
     while (pp_stream_next(&w->st, pkt, &held)) {
         toy_inspect(w, w->st.dir);
         free(held);
+    }
+    if (asked && !w->conn->asks && w->conn->state == PP_CONN_INSPECTED) {
+        tcp_seen.asked++;
+        toy_inspect(w, PP_TO_SERVER);
+    }
+    if (pp_stream_has_lost(w->conn)) {
+        toy_lose(w);
     }
     if (w->conn->restarted) {
         w->conn_life = w->frame->life;
@@ -402,6 +432,9 @@ stage_takes(struct world *w, struct tcp_frame *f)
     struct tcp_frame *copy;
     bool clean, overlaps;
 
+    if (world_goes_around(w, f)) {
+        return;
+    }
     memcpy(&vnet, f->data, sizeof vnet);
     if (pp_packet_in(&pkt, &vnet, f->data + sizeof vnet,
                      f->len - sizeof vnet, w->counters) != PP_PACKET_TCP) {
@@ -421,10 +454,15 @@ stage_takes(struct world *w, struct tcp_frame *f)
         world_new_conn(w);
         w->conn_life = f->life;
     }
-    if (!w->conn || pp_stream_is_of_another(w->conn, dir, &pkt)) {
+    if (!w->conn || pp_stream_is_of_another(&w->st, w->conn, dir, &pkt)) {
         w->frame = f;
+        w->tsval = pkt.tsval;
         if (!is_stray(w)) {
             note_ack(w, dir, &pkt);
+        }
+        if (w->conn && w->went_around) {
+            /* How it began the stage does not know. */
+            toy_pass_unseen(w);
         }
         pp_packet_out(&pkt, &w->output, w->counters);
         w->frame = NULL;
@@ -456,7 +494,7 @@ stage_takes(struct world *w, struct tcp_frame *f)
     }
     memcpy(&before, w->counters, offsetof(struct pp_counters, reasons));
     run_conn(w, dir, &pkt);
-    if (clean && w->conn && is_clean(w->conn)) {
+    if (clean && w->conn && is_clean(w->conn) && !w->went_around) {
         check_left(w, dir, &in, &before, overlaps);
     }
     tcp_seen.strays += is_stray(w);
@@ -474,7 +512,7 @@ end_takes(struct world *w, struct tcp_frame *f)
     memcpy(&vnet, f->data, sizeof vnet);
     pp_packet_in(&pkt, &vnet, f->data + sizeof vnet, f->len - sizeof vnet,
                  &ignore);
-    w->net.stray = f->life != w->net.life;
+    w->net.stray = f->life != w->net.life || f->foreign;
     tcp_end_take(&w->end[!f->dir], &pkt);
 }
 
@@ -525,9 +563,17 @@ check_read(struct world *w, enum pp_dir dir)
     struct world_side *side = &w->side[dir];
     struct tcp_end *e = &w->end[!dir];
 
-    if (e->in.n > side->checked) {
-        if (!is_wanted(w, dir, side->checked, e->in.data + side->checked,
-                       e->in.n - side->checked)) {
+    if (e->in.n > side->checked && !w->harmed) {
+        bool wanted = is_wanted(w, dir, side->checked,
+                                e->in.data + side->checked,
+                                e->in.n - side->checked);
+
+        if (!wanted && w->unguarded) {
+            /* Foreign bytes, and no receiver could tell. */
+            tcp_seen.harmed++;
+            w->harmed = true;
+            set_mode(w, WORLD_ABORTED);
+        } else if (!wanted) {
             tcp_fail("the %s reads at %zu '%.60s', which was not decided so",
                      e->name, side->checked,
                      (const char *) e->in.data + side->checked);
@@ -558,13 +604,22 @@ is_over(const struct world *w)
 {
     const struct tcp_end *c = &w->end[PP_TO_SERVER];
     const struct tcp_end *s = &w->end[PP_FROM_SERVER];
-    bool read = (w->side[0].acked == s->in.n + s->in_fin
-                 && w->side[1].acked == c->in.n + c->in_fin
+    bool read = ((w->went_around
+                  || (w->side[0].acked == s->in.n + s->in_fin
+                      && w->side[1].acked == c->in.n + c->in_fin))
                  && s->in.n == w->side[PP_TO_SERVER].want.n
                  && s->read == s->in.n && c->read == c->in.n);
 
     switch (w->mode) {
     case WORLD_NORMAL:
+        if (w->went_around && tcp_end_is_done(c) && tcp_end_is_done(s)
+            && s->read == s->in.n && c->read == c->in.n
+            && (!w->conn || (!w->conn->half[PP_TO_SERVER].pending
+                             && !w->conn->half[PP_TO_SERVER].held_bytes))
+            && (!c->out_fin || (s->in_fin && c->in_fin))) {
+            /* The stage need not know it. */
+            return true;
+        }
         return (read && tcp_end_is_done(c) && tcp_end_is_done(s)
                 && is_decided(w)
                 && c->in.n == want_end(w, PP_FROM_SERVER)
@@ -598,7 +653,7 @@ check_over(struct world *w)
 {
     struct pp_conn *conn = w->conn;
 
-    if (!conn || w->mode >= WORLD_ABORTED) {
+    if (!conn || w->mode >= WORLD_ABORTED || w->went_around) {
         return;
     }
     for (int dir = 0; dir < 2; dir++) {
@@ -660,6 +715,14 @@ mischief(struct world *w)
         /* What is over is not written down: if the last acknowledgement gets
          * lost just then, an end has to find out by itself. */
         world_die(w);
+    } else if (w->arounds && !w->around && tcp_chance(2)) {
+        w->arounds--;
+        w->around = (uint8_t) (tcp_chance(70) ? 3 : 1 + tcp_rnd(2));
+        w->around_until = w->net.now + 1 + tcp_rnd(tcp_chance(70) ? 15 : 400);
+        tcp_seen.times_around++;
+        TCP_TRACE("%llu: %d go around the stage until %llu",
+                  (unsigned long long) w->net.now, w->around,
+                  (unsigned long long) w->around_until);
     } else if (w->aborts && tcp_chance(3)) {
         tcp_end_abort(e);
         set_mode(w, WORLD_ABORTED);
@@ -691,6 +754,9 @@ world_run(struct world *w)
             tcp_fail("the ends go on for ever");
         }
         tcp_seen.steps++;
+        if (w->around && w->net.now >= w->around_until) {
+            world_goes_around_no_more(w);
+        }
         run_stage_timers(w);
         if ((f = tcp_net_next(&w->net))) {
             if (f->to_stage) {
@@ -714,6 +780,7 @@ world_run(struct world *w)
         next = MIN(tcp_net_deadline(&w->net), stage_deadline(w));
         next = MIN(next, tcp_end_deadline(&w->end[0]));
         next = MIN(next, tcp_end_deadline(&w->end[1]));
+        next = w->around ? MIN(next, w->around_until) : next;
         if (next == UINT64_MAX && w->mode >= WORLD_ABORTED) {
             return;
         }
@@ -742,6 +809,10 @@ world_new_life(struct world *w)
         w->side[i].taken = w->side[i].acked = 0;
         w->side[i].has_ts = false;
     }
+    w->arounds = 0;
+    if (w->around) {
+        world_goes_around_no_more(w);
+    }
     w->net.life++;
     w->mode = WORLD_NORMAL;
     w->cut = false;
@@ -763,6 +834,8 @@ world_init(struct world *w, uint64_t seed)
     w->counters = xzalloc(sizeof *w->counters);
     w->output = (struct pp_output) { .write = stage_writes, .aux = w };
     pp_stream_init(&w->st, &w->output, w->counters);
+    /* It counts from any number. */
+    w->st.epoch = (uint16_t) seed;
     for (int i = 0; i < 2; i++) {
         struct tcp_end *e = &w->end[i];
 

@@ -36,7 +36,9 @@
  *   - what waited does not leave with an older timestamp than what left.
  *
  * At the end both ends have read everything, everything is acknowledged, and
- * the stage holds nothing. */
+ * the stage holds nothing.
+ *
+ * Frames may go around the stage for a while: world_may_go_around(). */
 
 #include "engine/pp-ipc.h"
 #include "engine/pp-ledger.h"
@@ -104,6 +106,15 @@ struct world {
     bool aborts, rsts;          /* Ends may go away, RSTs come from nowhere. */
 
     bool died;
+    unsigned int arounds;       /* So often frames still go around the
+                                 * stage... */
+    uint64_t around_until;      /* ...now, in these directions: */
+    uint8_t around;             /* a bit each, 1 << enum pp_dir. */
+    bool went_around;           /* Some did... */
+    bool unguarded;             /* ...with numbers that are not the
+                                 * receiver's, who cannot tell. */
+    bool harmed;                /* ...and took them. */
+    uint64_t around_end[2];     /* ...with bytes up to here. */
     unsigned int deaths;        /* So often the engine still dies... */
     struct pp_ledger ledger;    /* ...and leaves this. */
 };
@@ -119,6 +130,13 @@ void world_new_life(struct world *);
  * holds. */
 void world_may_die(struct world *, unsigned int deaths);
 void world_die(struct world *);
+
+/* Has frames go around the stage 'arounds' times on the way, for a while, in
+ * one direction or both.  What they bring to an end it reads as it was sent;
+ * bytes with numbers that are not the receiver's nobody may ever read. */
+void world_may_go_around(struct world *, unsigned int arounds);
+bool world_goes_around(struct world *, struct tcp_frame *);
+void world_goes_around_no_more(struct world *);
 
 /* Runs until both ends are done, or fails. */
 void world_run(struct world *);

@@ -780,7 +780,9 @@ take_data(struct tcp_end *e, const struct pp_packet *pkt, uint64_t seq)
     }
     if (pkt->flags & PP_TCP_FIN
         && (int64_t) data_end <= (int64_t) e->in_edge) {
-        if (e->fin_at != UINT64_MAX && e->fin_at != data_end) {
+        e->fin_is_stray |= e->net->stray;
+        if (e->fin_at != UINT64_MAX && e->fin_at != data_end
+            && !e->fin_is_stray) {
             tcp_fail("%s gets a FIN at %llu, and one at %llu", e->name,
                      (unsigned long long) e->fin_at,
                      (unsigned long long) data_end);
@@ -862,11 +864,11 @@ is_acceptable(struct tcp_end *e, const struct pp_packet *pkt, uint64_t seq,
     if (e->ts_on && !pkt->ts && !stray) {
         tcp_fail("%s gets a segment without timestamps", e->name);
     } else if (e->ts_on && pkt->ts) {
-        if (!stray && (int32_t) (pkt->tsecr - tsval(e)) > 0) {
-            tcp_fail("%s gets a timestamp back that it never sent", e->name);
-        }
         if ((int32_t) (pkt->tsval - e->ts_recent) < 0) {
             return false;
+        }
+        if (!stray && (int32_t) (pkt->tsecr - tsval(e)) > 0) {
+            tcp_fail("%s gets a timestamp back that it never sent", e->name);
         }
     }
     if ((int64_t) end < (int64_t) wup

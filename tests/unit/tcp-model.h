@@ -45,7 +45,10 @@
     X(waits_in_vain) X(cut_by_fin)                                          \
     X(held) X(hold_acks) X(hold_full) X(delivered_by_timer) X(gave_up)      \
     X(packed)                                                               \
-    X(reuses) X(strays) X(deaths) X(restored)
+    X(reuses) X(strays) X(deaths) X(restored)                               \
+    X(times_around) X(frames_around) X(bytes_around) X(foreign_frames)      \
+    X(foreign_without_timestamps) X(went_around) X(asked) X(out_of_step) \
+    X(harmed)
 
 struct tcp_seen {
 #define X(NAME) uint64_t NAME;
@@ -97,6 +100,7 @@ struct tcp_frame {
     uint64_t at;                /* When it arrives... */
     uint64_t order;             /* ...and among those of the same time. */
     bool to_stage;              /* Else to the endpoint. */
+    bool foreign;               /* Has numbers that are not the receiver's. */
     uint8_t dir;                /* enum pp_dir. */
     uint32_t life;              /* Of the connection. */
     uint32_t len;
@@ -109,7 +113,12 @@ struct tcp_net {
     uint32_t life;
     struct tcp_frame **queue;   /* A heap by 'at'. */
     size_t n, allocated;
-    bool stray;                 /* The frame at hand is of an earlier life. */
+    bool stray;                 /* The frame at hand is of an earlier life,
+                                 * or foreign. */
+    bool foreign;               /* What is sent now is. */
+    bool near[2];               /* The end that sends in this direction is
+                                 * near the stage: nothing is late or lost
+                                 * between them. */
     uint32_t loss, dup, jitter; /* Per cent, per cent, ms. */
     bool ipv6;
     uint16_t vlan;
@@ -186,6 +195,7 @@ struct tcp_end {
     uint64_t read;              /* That the application has taken. */
     bool in_fin;
     uint64_t fin_at;            /* Or UINT64_MAX. */
+    bool fin_is_stray;          /* Its peer did not say so, or not to it. */
     struct tcp_text gaps;       /* Out of order, each at its place. */
     struct tcp_ranges early;
     struct tcp_range dsack;

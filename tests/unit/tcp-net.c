@@ -168,20 +168,23 @@ tcp_net_send(struct tcp_net *net, bool to_stage, enum pp_dir dir,
              const void *data, size_t len)
 {
     struct tcp_frame *f;
-    uint64_t late = tcp_rnd(net->jitter);
+    bool near = net->near[to_stage ? dir : !dir];
+    uint64_t late = near ? 0 : tcp_rnd(net->jitter);
 
     tcp_seen.frames++;
-    if (tcp_chance(net->loss)) {
+    if (!near && tcp_chance(net->loss)) {
         tcp_seen.lost++;
         TCP_TRACE("%llu: lost", (unsigned long long) net->now);
         return;
     }
     tcp_seen.reordered += late > 1;
-    for (int copies = 1 + tcp_chance(net->dup); copies > 0; copies--) {
+    for (int copies = 1 + (!near && tcp_chance(net->dup)); copies > 0;
+         copies--) {
         f = xmalloc(sizeof *f + len);
         *f = (struct tcp_frame) {
             .at = net->now + 1 + late, .order = net->order++,
             .to_stage = to_stage, .dir = (uint8_t) dir, .life = net->life,
+            .foreign = net->foreign,
             .len = (uint32_t) len,
         };
         memcpy(f->data, data, len);

@@ -40,8 +40,9 @@ tcp_fail(const char *format, ...)
         run_schedule(world.seed);
     }
     tcp_trace_show();
-    ck_abort_msg("PP_SEED=%"PRIu64", step %"PRIu64", t %"PRIu64": %s",
-                 world.seed, world.step, world.net.now, what);
+    ck_abort_msg("PP_SEED=%"PRIu64", step %"PRIu64", t %"PRIu64": %s%s",
+                 world.seed, world.step, world.net.now, what,
+                 world.unguarded ? " (unguarded)" : "");
     abort();
 }
 
@@ -207,9 +208,13 @@ run_schedule(uint64_t seed)
         /* Who lies when no engine looks gets through with it. */
         world_may_die(w, 1 + tcp_rnd(3));
     }
+    if (!w->end[PP_TO_SERVER].lies && !w->deaths && tcp_chance(15)) {
+        world_may_go_around(w, 1 + tcp_rnd(3));
+    }
     start_life(w, size);
     world_run(w);
-    while (lives < 3 && tcp_chance(12) && !w->died
+    while (lives < 3 && tcp_chance(12) && !w->died && !w->went_around
+           && w->st.epoch == (uint16_t) w->seed
            && (w->mode != WORLD_NORMAL || w->end[0].out_fin)) {
         lives++;
         if (w->mode != WORLD_NORMAL || tcp_chance(50)) {
