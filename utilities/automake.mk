@@ -2,4 +2,6 @@
 #
 # What a shell wants: completion.  Bash looks for "COMMAND.bash".
 
-dist_bashcompletion_DATA += utilities/patchpoint-patch.bash
+dist_bashcompletion_DATA += \
+	utilities/ovs-patchpointctl.bash \
+	utilities/patchpoint-patch.bash
