@@ -16,6 +16,7 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-db-hits.c \
 	ovs-patchpoint/control/pp-db-patch.c \
 	ovs-patchpoint/control/pp-db-policy.c \
+	ovs-patchpoint/control/pp-db-service.c \
 	ovs-patchpoint/control/pp-db-private.h \
 	ovs-patchpoint/control/pp-db-write.c \
 	ovs-patchpoint/control/pp-discovery.c \
@@ -50,6 +51,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-policy.h \
 	ovs-patchpoint/control/pp-server-hits.c \
 	ovs-patchpoint/control/pp-server-hits.h \
+	ovs-patchpoint/control/pp-services-file.c \
+	ovs-patchpoint/control/pp-services-file.h \
 	ovs-patchpoint/control/pp-services.c \
 	ovs-patchpoint/control/pp-services.h \
 	ovs-patchpoint/control/pp-slots.c \

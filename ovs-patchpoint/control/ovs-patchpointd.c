@@ -332,6 +332,17 @@ start_pp_db(void)
     free(folder);
 }
 
+static void
+open_services(void)
+{
+    char *folder = dir_name(pp_db_file);
+    char *file = xasprintf("%s/patchpoint.services", folder);
+
+    pp_services_open(&ctl, file);
+    free(file);
+    free(folder);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -370,6 +381,7 @@ main(int argc, char *argv[])
     }
     pp_watch_start(&ctl);
     pp_patches_load(&ctl);
+    open_services();
     pp_pins_open(ctl.rundir);
     pp_drain_take_over(ctl.rundir);
 

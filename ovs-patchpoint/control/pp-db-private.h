@@ -49,6 +49,11 @@ const struct shash *pp_db_hits_get(uint32_t server_id,
 void pp_db_hits_sweep(void);
 void pp_db_hits_destroy(void);
 
+/* pp-db-service.c: the services of 'iface', whose row is 'row', which is new
+ * if 'is_new'. */
+void pp_db_put_services(const struct pp_control *, const struct pp_iface *,
+                        const struct pprec_server *row, bool is_new);
+
 /* pp-db-write.c, pp-db-patch.c.  pp_db_*_again(): what was written last did
  * not get there.  pp_db_patch_write() returns false if there is more. */
 void pp_db_write_again(void);

@@ -30,6 +30,7 @@
 #include "pp-engine-proc.h"
 #include "pp-named.h"
 #include "pp-policy.h"
+#include "pp-services.h"
 #include "pp-status.h"
 #include "smap.h"
 #include "timeval.h"
@@ -50,6 +51,7 @@ VLOG_DEFINE_THIS_MODULE(pp_db_write);
 /* What was looked at when it was written last. */
 struct seen {
     unsigned int ovs_seqno, pp_seqno;
+    uint64_t services_seqno;
     const struct pp_pool *pool;
     enum pp_engine_state engine;
     bool in_force;
@@ -254,6 +256,7 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
             continue;
         }
         put_hits(row, iface->server_id, false);
+        pp_db_put_services(ctl, iface, row, false);
         status = put_server(ctl, iface, row, old);
         *waiting |= !strncmp(status, "pending", 7);
         free(status);
@@ -277,6 +280,7 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
         pprec_server_set_name(row, iface->name);
         pprec_server_set_kind(row, "interface");
         put_hits(row, iface->server_id, true);
+        pp_db_put_services(ctl, iface, row, true);
         status = put_server(ctl, iface, row, NULL);
         *waiting |= !strncmp(status, "pending", 7);
         free(status);
@@ -465,12 +469,14 @@ look(const struct pp_control *ctl)
     const struct seen now = {
         .ovs_seqno = ovsdb_idl_get_seqno(ctl->idl),
         .pp_seqno = ovsdb_idl_get_seqno(pp_db_idl()),
+        .services_seqno = pp_services_seqno(),
         .pool = ctl->pool,
         .engine = pp_engine_state(ctl->engine),
         .in_force = pp_engine_in_force(ctl->engine),
     };
 
     if (now.ovs_seqno != seen.ovs_seqno || now.pp_seqno != seen.pp_seqno
+        || now.services_seqno != seen.services_seqno
         || now.pool != seen.pool || now.engine != seen.engine
         || now.in_force != seen.in_force) {
         seen = now;

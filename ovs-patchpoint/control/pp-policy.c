@@ -757,6 +757,7 @@ iface_run(const struct pp_control *ctl, struct pp_iface *iface)
     words = collect(ctl, iface, iface_where, bridge_where, &w);
     m->seen = true;
     iface->server_id = m->server_id;
+    pp_services_adopt(m->server_id, &iface->uuid);
     memory_set_asked(m, &w);
     iface->asked = m->asked;
     iface->asked_where = m->asked_where;

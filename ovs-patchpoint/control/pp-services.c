@@ -16,6 +16,7 @@
 #include "pp-services.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "openvswitch/dynamic-string.h"
@@ -27,10 +28,12 @@
 #include "patch/pp-pool.h"
 #include "pp-control.h"
 #include "pp-events.h"
+#include "pp-services-file.h"
 #include "registry.h"
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(pp_services);
 
@@ -40,11 +43,18 @@ VLOG_DEFINE_THIS_MODULE(pp_services);
 #define FLOOD_MS 60000
 
 #define LOOK_MS 1000            /* How often to look for what has to go. */
+#define WRITE_MS 2000           /* How often to write what is new... */
+#define WRITE_SEEN_MS 60000     /* ...and when they were last seen. */
+
+#define GONE_MS 600000          /* For how long a server that is not there is
+                                 * kept in mind: it may come back. */
 
 /* A server's. */
 struct server {
     struct hmap_node node;      /* In 'servers', by id. */
-    uint32_t id;
+    uint32_t id;                /* 0: it is not there now. */
+    struct uuid uuid;           /* Its Interface's; zero: not known yet. */
+    long long int gone;         /* Since then, where it is not. */
     struct hmap services;       /* Of struct pp_discovered. */
     long long int since;        /* Of 'n_frames'. */
     unsigned int n_frames;
@@ -54,6 +64,10 @@ struct server {
 static struct hmap servers = HMAP_INITIALIZER(&servers);
 static long long int timeout_ms = PP_SERVICE_TIMEOUT * 1000LL;
 static long long int next_look;
+static char *file_name;         /* NULL: none. */
+static bool changed;            /* More than 'last_seen', since 'written'. */
+static long long int written;
+static uint64_t seqno;          /* Of what is known. */
 
 void
 pp_services_set_timeout(unsigned int seconds)
@@ -66,6 +80,9 @@ find_server(uint32_t id)
 {
     struct server *s;
 
+    if (!id) {
+        return NULL;
+    }
     HMAP_FOR_EACH_WITH_HASH (s, node, id, &servers) {
         if (s->id == id) {
             return s;
@@ -74,6 +91,27 @@ find_server(uint32_t id)
     return NULL;
 }
 
+static void
+note_change(void)
+{
+    changed = true;
+    seqno++;
+}
+
+static struct server *
+find_stored(const struct uuid *uuid)
+{
+    struct server *s;
+
+    HMAP_FOR_EACH_WITH_HASH (s, node, 0, &servers) {
+        if (uuid_equals(&s->uuid, uuid)) {
+            return s;
+        }
+    }
+    return NULL;
+}
+
+/* With 'id' 0, another one each time. */
 static struct server *
 get_server(uint32_t id)
 {
@@ -91,6 +129,7 @@ get_server(uint32_t id)
 static void
 forget(struct server *s, struct pp_discovered *d)
 {
+    note_change();
     hmap_remove(&s->services, &d->node);
     free(d->said);
     free(d->product);
@@ -206,6 +245,7 @@ pp_services_listens(struct pp_control *ctl, const struct pp_iface *iface,
     d->last_seen = time_wall_msec();
     if (new) {
         VLOG_INFO("server %s listens on port %u", iface->name, d->port);
+        note_change();
         ctl->dirty = true;
     }
     return true;
@@ -235,6 +275,7 @@ pp_services_pool_changed(const struct pp_control *ctl)
             name_product(ctl, d);
         }
     }
+    seqno++;
 }
 
 const char *
@@ -248,8 +289,8 @@ pp_services_handle(struct pp_control *ctl, const struct pp_ipc_said *said,
 
     if (len != sizeof *said) {
         return "word of a server with a bad length";
-    } else if (said->proxy >= pp_proxies_count()) {
-        return "word of a server with a bad proxy";
+    } else if (!said->server || said->proxy >= pp_proxies_count()) {
+        return "word of a bad server or proxy";
     } else if (!memchr(said->text, '\0', sizeof said->text)) {
         return "word of a server that does not end";
     }
@@ -273,6 +314,7 @@ pp_services_handle(struct pp_control *ctl, const struct pp_ipc_said *said,
         free(d->said);
         d->said = xstrdup(said->text);
         name_product(ctl, d);
+        note_change();
         VLOG_INFO_RL(&rl, "server %s, port %u: %s, %s%s%s%s%s", name, d->port,
                      pp_proxies[d->proxy]->name,
                      d->product ? d->product : "product not known",
@@ -400,38 +442,129 @@ pp_services_select(const struct pp_control *ctl, uint32_t server,
     }
 }
 
+/* What the daemon before this one knew. */
+
+/* Takes 'd' over, a service of the interface 'uuid'. */
+static void
+take_stored(const struct uuid *uuid, struct pp_discovered *d)
+{
+    struct server *s = find_stored(uuid);
+
+    if (!s) {
+        s = get_server(0);
+        s->uuid = *uuid;
+        s->gone = time_msec();
+    }
+    if (find_service(s, d->transport, d->port)
+        || hmap_count(&s->services) >= PP_DISCOVERED_MAX) {
+        free(d->said);
+        free(d);
+        return;
+    }
+    hmap_insert(&s->services, &d->node, d->port);
+}
+
 void
-pp_services_run(struct pp_control *ctl)
+pp_services_open(const struct pp_control *ctl, const char *file)
+{
+    free(file_name);
+    file_name = xstrdup(file);
+    pp_services_file_read(file, take_stored);
+    pp_services_pool_changed(ctl);
+    written = time_msec();
+}
+
+/* From now on 's' is server 'id'. */
+static void
+set_id(struct server *s, uint32_t id)
+{
+    hmap_remove(&servers, &s->node);
+    s->id = id;
+    hmap_insert(&servers, &s->node, id);
+}
+
+void
+pp_services_adopt(uint32_t id, const struct uuid *uuid)
+{
+    struct server *s = find_server(id);
+
+    if (s) {
+        s->uuid = *uuid;
+    } else if ((s = find_stored(uuid)) != NULL) {
+        set_id(s, id);
+    }
+}
+
+/* Writes what is known, if it is time to. */
+static void
+write_file(void)
+{
+    struct pp_discovered *d;
+    struct json *array;
+    struct server *s;
+
+    if (!file_name
+        || time_msec() < written + (changed ? WRITE_MS : WRITE_SEEN_MS)) {
+        return;
+    }
+    array = json_array_create_empty();
+    HMAP_FOR_EACH (s, node, &servers) {
+        HMAP_FOR_EACH (d, node, &s->services) {
+            if (!uuid_is_zero(&s->uuid)) {
+                pp_services_file_put(array, &s->uuid, d);
+            }
+        }
+    }
+    pp_services_file_write(file_name, array);
+    changed = false;
+    written = time_msec();
+}
+
+/* Forgets services of 's', called 'name', that were not seen for long. */
+static void
+forget_old(struct pp_control *ctl, struct server *s, const char *name)
 {
     long long int now = time_wall_msec();
     struct pp_discovered *d;
+
+    HMAP_FOR_EACH_SAFE (d, node, &s->services) {
+        if (timeout_ms && now - d->last_seen > timeout_ms) {
+            VLOG_INFO("server %s: nothing came from port %u for %lld s: "
+                      "forgotten", name, d->port, timeout_ms / 1000);
+            forget(s, d);
+            ctl->dirty = true;
+        }
+    }
+}
+
+void
+pp_services_run(struct pp_control *ctl)
+{
+    long long int now = time_msec();
     struct server *s;
 
-    if (time_msec() < next_look) {
+    if (now < next_look || ctl->exiting) {
         return;
     }
-    next_look = time_msec() + LOOK_MS;
+    next_look = now + LOOK_MS;
     HMAP_FOR_EACH_SAFE (s, node, &servers) {
-        const char *name = pp_events_server_name(ctl, s->id);
+        const char *name = (s->id ? pp_events_server_name(ctl, s->id) : NULL);
 
-        if (s->muted_until && time_msec() >= s->muted_until) {
+        if (s->muted_until && now >= s->muted_until) {
             s->muted_until = 0;
             s->n_frames = 0;
             ctl->dirty = true;
         }
-        if (!name) {
+        if (name) {
+            forget_old(ctl, s, name);
+        } else if (s->id) {
+            s->gone = now;
+            set_id(s, 0);
+        } else if (now - s->gone > GONE_MS) {
             forget_server(s);
-            continue;
-        }
-        HMAP_FOR_EACH_SAFE (d, node, &s->services) {
-            if (timeout_ms && now - d->last_seen > timeout_ms) {
-                VLOG_INFO("server %s: nothing came from port %u for %lld s: "
-                          "forgotten", name, d->port, timeout_ms / 1000);
-                forget(s, d);
-                ctl->dirty = true;
-            }
         }
     }
+    write_file();
 }
 
 void
@@ -440,6 +573,12 @@ pp_services_wait(void)
     if (!hmap_is_empty(&servers)) {
         poll_timer_wait_until(next_look);
     }
+}
+
+uint64_t
+pp_services_seqno(void)
+{
+    return seqno;
 }
 
 /* service/list. */
@@ -592,8 +731,14 @@ pp_services_destroy(void)
 {
     struct server *s;
 
+    written = LLONG_MIN / 2;
+    if (changed) {
+        write_file();
+    }
     HMAP_FOR_EACH_SAFE (s, node, &servers) {
         forget_server(s);
     }
     hmap_destroy(&servers);
+    free(file_name);
+    file_name = NULL;
 }

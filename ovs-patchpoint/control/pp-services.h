@@ -16,6 +16,7 @@
 
 struct pp_control;
 struct pp_iface;
+struct uuid;
 
 /* Services of one server; of more, those of which least is known and that
  * were not seen for longest are forgotten. */
@@ -45,6 +46,15 @@ struct pp_discovered {
 
 /* For how long a service is remembered that is not seen; 0: for ever. */
 void pp_services_set_timeout(unsigned int seconds);
+
+/* Keeps what is known in 'file', and goes on from what is there. */
+void pp_services_open(const struct pp_control *, const char *file);
+
+/* Server 'id' is the interface 'uuid'. */
+void pp_services_adopt(uint32_t id, const struct uuid *uuid);
+
+/* Grows when what is known becomes something else. */
+uint64_t pp_services_seqno(void);
 
 /* 'iface' sent a TCP segment with SYN and ACK from 'service'.  Returns false
  * if it has sent too many. */

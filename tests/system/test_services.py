@@ -247,6 +247,56 @@ class Auto(Services):
         return talk(self.client, pplab.address(self.www), EXPLOIT).bytes
 
 
+class Kept(Services):
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = pplab.Lab.of(cls)
+        cls.client = cls.lab.add_client()
+        cls.vm = cls.lab.add_server_vm("a", 1)
+        cls.lab.serve(fidelity.load(TRAVERSAL), "vulnerable", cls.vm)
+        cls.lab.start_daemon(db=True)
+        cls.lab.set_ids(cls.vm, policy="auto")
+        cls.lab.wait_status(cls.vm.ifname, "pending: auto", 20)
+        wait_for("the exploit is corrected", lambda: SECRET not in talk(
+            cls.client, pplab.address(cls.vm), EXPLOIT).bytes, 20)
+
+    def rows(self):
+        "The rows of Service in the PatchPoint database."
+        p = self.lab.run(["ovsdb-client", "--timeout=10", "--format=json",
+                          "--data=bare", "dump", "unix:" + self.lab.db_sock,
+                          "PatchPoint", "Service"], check=False)
+        if p.returncode:
+            return []
+        table = json.loads(p.stdout)
+        return [dict(zip(table["headings"], row)) for row in table["data"]]
+
+    def test_restart(self):
+        "a daemon that starts again protects what the one before it knew"
+        before = self.wait_service(self.vm, port=80, protocol="http",
+                                   patches=NODE)
+        self.lab.appctl("exit", "--restart", target="ovs-patchpointd")
+        self.lab.control.wait(20)
+        self.lab.start_daemon(db=True)
+        self.lab.wait_status(self.vm.ifname, "protected (auto: 1 services, 8",
+                             20)
+        # Nobody has connected meanwhile.
+        after, = self.services(self.vm)
+        self.assertEqual(after["first-seen"], before["first-seen"])
+        self.assertEqual(after["patches"], NODE)
+        self.assertNotIn(SECRET, talk(self.client, pplab.address(self.vm),
+                                      EXPLOIT).bytes)
+
+    def test_database(self):
+        "the PatchPoint database has a row for each service"
+        self.wait_service(self.vm, port=80, protocol="http", patches=NODE)
+        row, = wait_for("the row (there are %s)" % self.rows(),
+                        lambda: [row for row in self.rows()
+                                 if row["protocol"] == "http"], 20)
+        self.assertEqual(row["port"], 80)
+        self.assertEqual(row["transport"], "tcp")
+        self.assertEqual(sorted(row["patches"][1]), NODE)
+
+
 class Sayer(threading.Thread):
     """A server in 'vm' that answers whatever comes with 'reply'."""
 
