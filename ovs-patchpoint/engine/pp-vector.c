@@ -27,8 +27,12 @@
 #define RANDOM_CUTS 24
 
 /* Views up to this long are copied, so that the sanitizers see a parser that
- * reads beyond. */
+ * reads beyond; without them that has no use. */
+#ifdef __SANITIZE_ADDRESS__
 #define COPIED_VIEW_MAX 4096
+#else
+#define COPIED_VIEW_MAX 0
+#endif
 
 /* One direction of the conversation. */
 struct side {
@@ -60,13 +64,13 @@ count_hit(void *aux OVS_UNUSED, void *conn_aux,
     play->n_hits++;
 }
 
+/* Memory for one conversation of 'proxy' at a time. */
 static void
-play_init(struct play *play, struct pp_inspector *ins,
-          const struct pp_rules *rules, const struct pp_ends *ends)
+play_create(struct play *play, struct pp_inspector *ins,
+            const struct pp_proxy *proxy)
 {
-    *play = (struct play) { .ins = ins, .rules = rules };
-    play->in = xzalloc(PP_INSPECT_SIZE(rules->proxy));
-    pp_inspect_init(play->in, rules->proxy, ends);
+    *play = (struct play) { .ins = ins };
+    play->in = xzalloc(PP_INSPECT_SIZE(proxy));
     for (int i = 0; i < 2; i++) {
         ofpbuf_init(&play->side[i].in, 0);
         ofpbuf_init(&play->side[i].out, 0);
@@ -80,8 +84,32 @@ play_destroy(struct play *play)
         ofpbuf_uninit(&play->side[i].in);
         ofpbuf_uninit(&play->side[i].out);
     }
-    pp_inspect_end(play->ins, play->in);
     free(play->in);
+}
+
+static void
+play_begin(struct play *play, const struct pp_rules *rules,
+           const struct pp_ends *ends)
+{
+    play->rules = rules;
+    play->close = PP_CLOSE_NONE;
+    play->n_edits = play->n_hits = 0;
+    play->bad = false;
+    pp_inspect_init(play->in, rules->proxy, ends);
+    for (int i = 0; i < 2; i++) {
+        struct side *side = &play->side[i];
+
+        ofpbuf_clear(&side->in);
+        ofpbuf_clear(&side->out);
+        side->skip = side->swallow = 0;
+        side->eof = side->waits = false;
+    }
+}
+
+static void
+play_end(struct play *play)
+{
+    pp_inspect_end(play->ins, play->in);
 }
 
 /* Takes up to 'n' bytes off what is undecided; they pass if 'pass'.  Returns
@@ -358,95 +386,84 @@ check_expectation(struct play *play, const struct pp_turn *turn)
     return error;
 }
 
+/* Running. */
+
+struct run {
+    const struct pp_patch *patch;
+    enum pp_vectors_how how;
+    struct play play;
+    struct pp_rules rules[3];   /* By enum pp_patch_mode. */
+    struct pp_patchset *sets[3];        /* Of these. */
+    struct ofpbuf sent[2];      /* All bytes of the vector, by enum pp_dir. */
+    struct pp_vector_stats stats;
+};
+
 /* Checks that all that was sent in direction 'dir' has come out as it was.
  * What is held when the conversation ends may be held. */
 static char *
-check_unchanged(struct play *play, const struct pp_vector *v, enum pp_dir dir)
+check_unchanged(struct run *run, enum pp_dir dir)
 {
-    enum pp_turn_kind kind = (dir == PP_TO_SERVER
-                              ? PP_TURN_CLIENT : PP_TURN_SERVER);
-    struct side *side = &play->side[dir];
-    struct ofpbuf sent;
-    char *error;
+    const struct ofpbuf *sent = &run->sent[dir];
+    struct side *side = &run->play.side[dir];
 
-    ofpbuf_init(&sent, 0);
-    for (size_t i = 0; i < v->n_turns; i++) {
-        if (v->turns[i].kind == kind) {
-            ofpbuf_put(&sent, v->turns[i].bytes.p, v->turns[i].bytes.n);
-        }
-    }
     take(side, PP_FOREVER, true);
-    error = difference(dir == PP_TO_SERVER ? "to-server" : "to-client",
-                       side->out.data, side->out.size, sent.data, sent.size);
-    ofpbuf_uninit(&sent);
-    return error;
+    return difference(dir == PP_TO_SERVER ? "to-server" : "to-client",
+                      side->out.data, side->out.size, sent->data, sent->size);
 }
 
 /* Plays 'v' once.  'unchanged': nothing may be changed, whatever the vector
  * expects.  Returns what is wrong, or NULL. */
 static char *
-play_vector(struct pp_inspector *ins, const struct pp_rules *rules,
+play_vector(struct run *run, enum pp_patch_mode mode,
             const struct pp_vector *v, const struct cut *cut, bool unchanged,
             unsigned int *n_hits)
 {
+    struct play *play = &run->play;
     uint32_t seed = cut->seed;
     bool expects = false;
     char *error = NULL;
-    struct play play;
 
-    play_init(&play, ins, rules, &v->ends);
+    play_begin(play, &run->rules[mode], &v->ends);
     for (size_t i = 0; i < v->n_turns && !error; i++) {
         if (v->turns[i].kind != PP_TURN_EXPECT) {
-            play_turn(&play, v, i, cut, &seed);
+            play_turn(play, v, i, cut, &seed);
         } else if (!unchanged) {
-            error = check_expectation(&play, &v->turns[i]);
+            error = check_expectation(play, &v->turns[i]);
             expects = true;
         }
     }
-    if (!error && play.bad && !v->exploit) {
+    if (!error && play->bad && !v->exploit) {
         error = xstrdup("the proxy does not understand it: it would be left "
                         "to the fail mode");
     }
     if (!error && (unchanged || !v->exploit) && !expects) {
-        error = check_unchanged(&play, v, PP_TO_SERVER);
-        error = error ? error : check_unchanged(&play, v, PP_FROM_SERVER);
+        error = check_unchanged(run, PP_TO_SERVER);
+        error = error ? error : check_unchanged(run, PP_FROM_SERVER);
     }
     if (!error && (unchanged || !v->exploit)
-        && (play.n_edits || play.close != PP_CLOSE_NONE)) {
+        && (play->n_edits || play->close != PP_CLOSE_NONE)) {
         error = xasprintf("%u edits were made, and the connection is %s",
-                          play.n_edits, close_name(play.close));
+                          play->n_edits, close_name(play->close));
     }
-    if (!error && !v->exploit && play.n_hits) {
+    if (!error && !v->exploit && play->n_hits) {
         error = xstrdup("the patch's condition is true for it");
     }
-    if (!error && v->exploit && n_hits) {
-        *n_hits = play.n_hits;
-    }
-    play_destroy(&play);
+    *n_hits = play->n_hits;
+    play_end(play);
     return error;
 }
-
-/* Running. */
-
-struct run {
-    const struct pp_patch *patch;
-    struct pp_inspector *ins;
-    struct pp_rules rules[3];   /* By enum pp_patch_mode. */
-    struct pp_patchset *sets[3];        /* Of these. */
-    struct pp_vector_stats stats;
-};
 
 /* Plays 'v', cut as 'cut' says, with the patch in every mode it must be right
  * in.  Returns what is wrong, or NULL. */
 static char *
 run_cut(struct run *run, const struct pp_vector *v, const struct cut *cut)
 {
-    unsigned int n_hits = 0;
+    bool single = !cut->piece && !cut->seed;
+    unsigned int n_hits;
     char *error;
 
     run->stats.n_runs++;
-    error = play_vector(run->ins, &run->rules[PP_MODE_ENFORCE], v, cut, false,
-                        &n_hits);
+    error = play_vector(run, PP_MODE_ENFORCE, v, cut, false, &n_hits);
     if (error || !v->exploit) {
         return error;
     }
@@ -454,9 +471,11 @@ run_cut(struct run *run, const struct pp_vector *v, const struct cut *cut)
         return xstrdup("what is expected comes out, but the patch's condition "
                        "was never true");
     }
+    if (single && run->how == PP_VECTORS_LOAD) {
+        return NULL;
+    }
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_MONITOR; mode++) {
-        error = play_vector(run->ins, &run->rules[mode], v, cut, true,
-                            &n_hits);
+        error = play_vector(run, mode, v, cut, true, &n_hits);
         if (error) {
             char *why = xasprintf("with the patch %s it must pass unchanged: "
                                   "%s", mode == PP_MODE_OFF ? "off"
@@ -498,10 +517,23 @@ try_cut(struct run *run, const struct pp_vector *v, const struct cut *cut,
     return false;
 }
 
-/* Makes the sets with the values of parameters that 'v' is for. */
+/* Puts down what 'v' sends, and makes the sets with the values of parameters
+ * that it is for. */
 static void
 set_up(struct run *run, const struct pp_vector *v)
 {
+    for (int dir = 0; dir < 2; dir++) {
+        ofpbuf_clear(&run->sent[dir]);
+    }
+    for (size_t i = 0; i < v->n_turns; i++) {
+        const struct pp_turn *turn = &v->turns[i];
+
+        if (turn->kind == PP_TURN_CLIENT || turn->kind == PP_TURN_SERVER) {
+            ofpbuf_put(&run->sent[turn->kind == PP_TURN_CLIENT
+                                  ? PP_TO_SERVER : PP_FROM_SERVER],
+                       turn->bytes.p, turn->bytes.n);
+        }
+    }
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
         const struct pp_program *program = run->rules[mode].program;
 
@@ -564,13 +596,14 @@ run_vector(struct run *run, const struct pp_vector *v,
 }
 
 bool
-pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
-               struct pp_vector_stats *stats)
+pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
+               struct pp_errors *errors, struct pp_vector_stats *stats)
 {
     const struct pp_proxy *const proxies[] = { patch->proxy, NULL };
     struct pp_patch *patches[] = { CONST_CAST(struct pp_patch *, patch) };
     struct pp_pool pool = { .ref_cnt = 1, .n = 1, .patches = patches };
-    struct run run = { .patch = patch };
+    struct run run = { .patch = patch, .how = how };
+    struct pp_inspector *ins;
     struct pp_program *program;
     bool ok = true;
     char *error;
@@ -591,12 +624,20 @@ pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
             .proxy = patch->proxy, .program = program, .set = run.sets[mode],
         };
     }
-    run.ins = pp_inspector_create(count_hit);
-    pp_inspector_set_now(run.ins, PP_VECTOR_NOW);
+    ins = pp_inspector_create(count_hit);
+    pp_inspector_set_now(ins, PP_VECTOR_NOW);
+    play_create(&run.play, ins, patch->proxy);
+    for (int dir = 0; dir < 2; dir++) {
+        ofpbuf_init(&run.sent[dir], 0);
+    }
     for (size_t i = 0; i < patch->n_vectors; i++) {
         ok = run_vector(&run, &patch->vectors[i], errors) && ok;
     }
-    pp_inspector_destroy(run.ins);
+    for (int dir = 0; dir < 2; dir++) {
+        ofpbuf_uninit(&run.sent[dir]);
+    }
+    play_destroy(&run.play);
+    pp_inspector_destroy(ins);
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
         free(run.sets[mode]);
     }

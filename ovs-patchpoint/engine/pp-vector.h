@@ -27,10 +27,19 @@ struct pp_vector_stats {
     size_t n_runs;              /* Of all vectors, at all ways of cutting. */
 };
 
-/* Runs all vectors of 'patch'.  Each that fails adds one error, at its line
- * of the file.  Adds to '*stats', which may be NULL.  Returns true if none
- * failed. */
-bool pp_vectors_run(const struct pp_patch *patch, struct pp_errors *errors,
-                    struct pp_vector_stats *stats);
+/* With which modes.  At single places where an exploit is cut, what happens
+ * when the patch is off or only monitored is a matter of the proxy, which its
+ * own vectors ask at every place, and of the decision that enforcing asks. */
+enum pp_vectors_how {
+    PP_VECTORS_ALL,             /* In all modes, at every way of cutting. */
+    PP_VECTORS_LOAD,            /* Off and monitored not at single places, but
+                                 * whole, in pieces and at random ones. */
+};
+
+/* Runs all vectors of 'patch', as 'how' says.  Each that fails adds one error,
+ * at its line of the file.  Adds to '*stats', which may be NULL.  Returns true
+ * if none failed. */
+bool pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
+                    struct pp_errors *errors, struct pp_vector_stats *stats);
 
 #endif /* pp-vector.h */

@@ -151,7 +151,7 @@ run(void *work_)
     size_t i;
 
     while ((i = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->n) {
-        pp_vectors_run(w->patches[i], &w->errors[i], NULL);
+        pp_vectors_run(w->patches[i], PP_VECTORS_LOAD, &w->errors[i], NULL);
     }
     return NULL;
 }

@@ -159,7 +159,7 @@ run_check(const struct options *o, int argc, char *const argv[])
     for (size_t i = 0; i < pool->n; i++) {
         const struct pp_patch *patch = pool->patches[i];
         struct pp_vector_stats s = { 0, 0 };
-        bool ok = pp_vectors_run(patch, &errors, &s);
+        bool ok = pp_vectors_run(patch, PP_VECTORS_ALL, &errors, &s);
 
         json_array_add(patches, checked_json(patch, ok, &s));
         if (!o->quiet && !o->json) {

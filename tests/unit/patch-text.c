@@ -30,7 +30,7 @@ patch_text_good(const char *text)
     char *s;
 
     if (patch) {
-        pp_vectors_run(patch, &errors, NULL);
+        pp_vectors_run(patch, PP_VECTORS_ALL, &errors, NULL);
     }
     s = pp_errors_format(&errors);
     ck_assert_msg(!errors.n, "%s", s);
@@ -64,7 +64,8 @@ patch_text_wrong(const char *text, const char *error)
     s = pp_errors_format(&errors);
     ck_assert_msg(patch != NULL, "%s", s);
     free(s);
-    ck_assert_msg(!pp_vectors_run(patch, &errors, NULL), "holds:\n%s", text);
+    ck_assert_msg(!pp_vectors_run(patch, PP_VECTORS_ALL, &errors, NULL),
+                  "holds:\n%s", text);
     s = pp_errors_format(&errors);
     ck_assert_msg(strstr(s, error) != NULL, "expected \"%s\" in:\n%s", error,
                   s);

@@ -144,7 +144,7 @@ check_real(const char *text)
     char *s;
 
     if (patch) {
-        pp_vectors_run(patch, &errors, NULL);
+        pp_vectors_run(patch, PP_VECTORS_ALL, &errors, NULL);
     }
     s = pp_errors_format(&errors);
     ck_assert_msg(!errors.n, "%s", s);
