@@ -49,6 +49,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-pins.h \
 	ovs-patchpoint/control/pp-policy.c \
 	ovs-patchpoint/control/pp-policy.h \
+	ovs-patchpoint/control/pp-privileges.c \
+	ovs-patchpoint/control/pp-privileges.h \
 	ovs-patchpoint/control/pp-server-hits.c \
 	ovs-patchpoint/control/pp-server-hits.h \
 	ovs-patchpoint/control/pp-services-file.c \
@@ -73,6 +75,6 @@ ovs_patchpoint_control_ovs_patchpointd_SOURCES = \
 	ovs-patchpoint/control/ovs-patchpointd.c
 ovs_patchpoint_control_ovs_patchpointd_LDFLAGS = $(PP_HARDENED)
 ovs_patchpoint_control_ovs_patchpointd_LDADD = \
-	$(PP_CONTROL) $(CAPNG_LIBS) $(OVS_LIBS)
+	$(PP_CONTROL) $(SECCOMP_LIBS) $(CAPNG_LIBS) $(OVS_LIBS)
 
 dist_man_MANS += ovs-patchpoint/control/ovs-patchpointd.8

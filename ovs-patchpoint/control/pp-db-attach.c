@@ -27,6 +27,7 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "pp-control.h"
+#include "pp-privileges.h"
 #include "process.h"
 #include "timeval.h"
 #include "util.h"
@@ -96,7 +97,9 @@ start(const char *rundir)
         failed(xasprintf("%s: %s", program, ovs_strerror(errno)));
         return;
     }
+    pp_privileges_lend(true);
     error = process_start(argv, &process);
+    pp_privileges_lend(false);
     if (error) {
         failed(xasprintf("%s: %s", program, ovs_strerror(error)));
     }

@@ -265,6 +265,13 @@ log_last_words(struct pp_engine *e)
     }
 }
 
+void
+pp_engine_ids(const struct pp_engine *e, uid_t *uid, gid_t *gid)
+{
+    *uid = e->uid;
+    *gid = e->gid;
+}
+
 /* Forgets the process, which has ended. */
 static void
 engine_clear(struct pp_control *ctl)

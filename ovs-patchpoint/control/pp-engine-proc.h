@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "engine/pp-ipc.h"
 
@@ -28,6 +29,9 @@ enum pp_engine_state {
  * '*error' saying why, if this cannot work. */
 struct pp_engine *pp_engine_create(const char *path, const char *user,
                                    unsigned int event_values, char **error);
+
+/* Whom it runs as; 0 if as we do. */
+void pp_engine_ids(const struct pp_engine *, uid_t *, gid_t *);
 
 void pp_engine_run(struct pp_control *);
 void pp_engine_wait(struct pp_control *);

@@ -5,7 +5,9 @@ has it, under load.  (What they are refused is tested from within, in
 tests/unit/test-sandbox.c.)"""
 
 import os
+import pwd
 import re
+import signal
 import sys
 import unittest
 
@@ -18,6 +20,9 @@ TRAVERSAL = "CVE-2014-3744"
 EXPLOIT = get(b"/%2e%2e/secret.txt")
 SECRET = b"outside the served folder"
 NOBODY = 65534
+
+# CAP_DAC_OVERRIDE, KILL, SETGID, SETUID, SETPCAP, NET_ADMIN.
+NEEDED = sum(1 << n for n in (1, 5, 6, 7, 8, 12))
 
 
 def status(pid):
@@ -119,6 +124,68 @@ class Engine(unittest.TestCase):
             self.assertTrue(t.wait(), t.error)
         self.assertEqual(self.lab.engine_pid(), pid)
 
+    def tearDown(self):
+        if not self.lab.control or self.lab.control.poll() is not None:
+            self.lab.start_daemon()
+            self.lab.wait_status(self.vm.ifname, "protected", 20)
+
+    def by_itself(self, user, ids):
+        """The daemon as 'user' does all of its work, with these privileges
+        alone."""
+        self.lab.stop_control()
+        args = ["--user=" + user] if user else []
+        before = self.lab.picture()
+        self.lab.start_daemon(args=args)
+        self.lab.wait_status(self.vm.ifname, "protected", 20)
+        pid = self.lab.control.pid
+        s = status(pid)
+        self.assertEqual(s["Uid"].split(), [str(ids[0])] * 4)
+        self.assertEqual(s["Gid"].split(), [str(ids[1])] * 4)
+        if user:
+            self.assertEqual(s["Groups"].split(), [])
+        self.assertEqual(capabilities(pid), {
+            "CapPrm": NEEDED, "CapEff": NEEDED, "CapBnd": NEEDED})
+        self.assertEqual((s["NoNewPrivs"], s["Seccomp"]), ("1", "2"))
+        self.assertEqual(status(self.lab.engine_pid())["Uid"].split(),
+                         [str(NOBODY)] * 4)
+        self.assertEqual(capabilities(self.lab.engine_pid()), {})
+
+        old = self.lab.engine_pid()
+        os.kill(old, signal.SIGKILL)
+        wait_for("another engine protects", lambda: (
+            self.lab.engine_pid() not in (None, old)
+            and self.lab.status(self.vm.ifname) == "protected"), 20)
+        self.assertNotIn(SECRET, talk(self.client, self.host, EXPLOIT).bytes)
+        # Its files can be opened anew, by it.
+        os.rename(os.path.join(self.lab.dir, "ovs-patchpointd.log"),
+                  os.path.join(self.lab.dir, "old.log"))
+        self.lab.daemon("vlog/reopen")
+        log = os.path.join(self.lab.dir, "ovs-patchpointd.log")
+        wait_for("a new log", lambda: os.path.exists(log))
+        self.assertEqual(os.stat(log).st_uid, ids[0])
+        # It hands over to the next, and takes everything away at last.
+        self.lab.daemon("exit", "--restart")
+        self.lab.control.wait(10)
+        self.lab.start_daemon(args=args)
+        self.lab.wait_status(self.vm.ifname, "protected", 20)
+        self.assertNotIn(SECRET, talk(self.client, self.host, EXPLOIT).bytes)
+        self.lab.stop_control()
+        self.assertEqual(self.lab.picture(), before)
+        self.assertIn(SECRET, talk(self.client, self.host, EXPLOIT).bytes)
+
+    def test_own_user(self):
+        "the daemon as its own user: six capabilities, and all works"
+        user = pwd.getpwnam("daemon")
+        self.by_itself("daemon", (user.pw_uid, user.pw_gid))
+
+    def test_as_root(self):
+        "the daemon as root has no more capabilities than these either"
+        self.by_itself(None, (0, 0))
+        # Files of root's are no hindrance to another user, nor the reverse.
+        self.lab.start_daemon(args=["--user=daemon"])
+        self.lab.wait_status(self.vm.ifname, "protected", 20)
+        self.lab.stop_control()
+
     def test_last_words(self):
         "an engine that cannot start says why, in the log"
         program = os.path.join(self.lab.dir, "engine")
@@ -136,8 +203,6 @@ class Engine(unittest.TestCase):
                           "--engine-user=root"], check=False)
         self.assertEqual(p.returncode, 1)
         self.assertIn("does not run as root", p.stderr)
-        self.lab.start_daemon()
-        self.lab.wait_status(self.vm.ifname, "protected", 20)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@
 #include <unistd.h>
 
 #include "control/pp-engine-exec.h"
+#include "control/pp-privileges.h"
 #include "control/pp-snapshot-build.h"
 #include "engine/pp-sandbox.h"
 #include "openvswitch/ofpbuf.h"
@@ -689,6 +690,111 @@ START_TEST(test_refuses)
 }
 END_TEST
 
+/* Control's own privileges: with a capability to become anyone, it can become
+ * the engine's user and nobody else. */
+
+static int
+become_engine(const struct world *w OVS_UNUSED)
+{
+    return result(syscall(SYS_setresuid, 65534, 65534, 65534));
+}
+
+ATTEMPT(become_engine_effective, syscall(SYS_setresuid, -1, 65534, -1))
+ATTEMPT(become_root_effective, syscall(SYS_setreuid, -1, 0))
+ATTEMPT(become_root_for_files, syscall(SYS_setfsuid, 0) == 0
+        ? 0 : (errno = EPERM, -1))
+ATTEMPT(get_all_capabilities, syscall(
+            SYS_capset, (uint32_t[2]) { 0x20080522, 0 },
+            (uint32_t[6]) { 1 << 21, 1 << 21, 0, 0, 0, 0 }))
+
+static const struct attempt control_attempts[] = {
+    { "become root", become_root, EPERM, 0 },
+    { "become root in all ways", become_root_all, EPERM, 0 },
+    { "become root in effect", become_root_effective, EPERM, 0 },
+    { "become root for files", become_root_for_files, EPERM, 0 },
+    { "become the group root", become_root_group, EPERM, 0 },
+    { "join the group root", join_groups, EPERM, LACKS },
+    { "become the engine in part", become_engine_effective, EPERM, 0 },
+    { "get CAP_SYS_ADMIN", get_all_capabilities, EPERM, LACKS },
+    { "change the root directory", change_root, EPERM, LACKS },
+    { "trace another process", trace, EPERM, LACKS },
+    { "become the engine", become_engine, 0, NEEDED },
+    { "signal another process", signal_it, 0, NEEDED },
+};
+
+/* The attempt by a process of its own, whose errno is returned. */
+static int
+try_as_control(const struct attempt *a, const char *user, bool drop)
+{
+    int status;
+    pid_t pid = fork();
+
+    if (!pid) {
+        struct world w;
+        int error;
+
+        make_world(&w, false, false);
+        if (drop) {
+            char *why = pp_privileges_drop(user, 65534, 65534);
+
+            if (why) {
+                fprintf(stderr, "%s\n", why);
+                _exit(255);
+            }
+        }
+        error = a->try(&w);
+        kill(w.victim, SIGKILL);
+        _exit(error);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+START_TEST(test_control)
+{
+    const struct attempt *a = &control_attempts[_i];
+    int without;
+
+    if (geteuid()) {
+        return;
+    }
+    without = try_as_control(a, NULL, false);
+    ck_assert_msg(!without || a->flags & LACKS, "%s: fails in any case: %d",
+                  a->what, without);
+    ck_assert_msg(try_as_control(a, "daemon", true) == a->error,
+                  "%s, as another user", a->what);
+    /* As root, it is root already; all else is the same. */
+    if (!strstr(a->what, "root ") && a->try != become_root
+        && a->try != trace) {
+        ck_assert_msg(try_as_control(a, NULL, true) == a->error,
+                      "%s, as root", a->what);
+    }
+}
+END_TEST
+
+START_TEST(test_control_refuses)
+{
+    static const struct {
+        const char *user, *why;
+    } vectors[] = {
+        { "nosuchuser", "no such user" },
+        { "daemon:nosuchgroup", "no such group" },
+        { "root", "leave this out" },
+        { "nobody", "the engine's user" },
+    };
+
+    if (geteuid()) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        char *why = pp_privileges_drop(vectors[i].user, 65534, 65534);
+
+        ck_assert(why && strstr(why, vectors[i].why));
+        free(why);
+    }
+}
+END_TEST
+
 int
 main(int argc, char *argv[])
 {
@@ -707,6 +813,8 @@ main(int argc, char *argv[])
     tc = tcase_create("sandbox");
     tcase_add_loop_test(tc, test_attempt, 0, ARRAY_SIZE(attempts));
     tcase_add_test(tc, test_refuses);
+    tcase_add_loop_test(tc, test_control, 0, ARRAY_SIZE(control_attempts));
+    tcase_add_test(tc, test_control_refuses);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
