@@ -33,6 +33,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-facts.h \
 	ovs-patchpoint/control/pp-flows.c \
 	ovs-patchpoint/control/pp-flows.h \
+	ovs-patchpoint/control/pp-handover.c \
+	ovs-patchpoint/control/pp-handover.h \
 	ovs-patchpoint/control/pp-hits.c \
 	ovs-patchpoint/control/pp-hits.h \
 	ovs-patchpoint/control/pp-learn.c \

@@ -38,6 +38,7 @@
 #include "pp-drain.h"
 #include "pp-engine-proc.h"
 #include "pp-events.h"
+#include "pp-handover.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
 #include "pp-patches.h"
@@ -153,6 +154,7 @@ update(void)
     }
     pp_tap_run(&ctl);
     pp_engine_run(&ctl);
+    pp_handover_run_commands();
     pp_ofconn_run(&ctl);
     pp_cuts_run(&ctl);
     pp_learn_run(&ctl);
@@ -296,6 +298,7 @@ run(struct unixctl_server *unixctl)
         pp_engine_wait(&ctl);
         pp_ofconn_wait(&ctl);
         pp_pins_wait();
+        pp_handover_wait_commands();
         pp_events_wait();
         pp_db_wait();
         pp_services_wait();

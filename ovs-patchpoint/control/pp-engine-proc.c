@@ -40,6 +40,7 @@
 #include "pp-cuts.h"
 #include "pp-engine-exec.h"
 #include "pp-events.h"
+#include "pp-handover.h"
 #include "pp-pins.h"
 #include "pp-services.h"
 #include "pp-tap.h"
@@ -613,6 +614,8 @@ handle_message(struct pp_control *ctl, const void *data, size_t n)
         return pp_events_handle(ctl, data, n);
     } else if (hdr->type == PP_IPC_MISSED) {
         return pp_events_handle_missed(ctl, data, n);
+    } else if (hdr->type == PP_IPC_HANDED) {
+        return pp_handover_handle(data, n);
     } else if (hdr->type == PP_IPC_CUT) {
         return pp_cuts_handle(ctl, data, n);
     } else if (hdr->type == PP_IPC_SAID) {

@@ -26,6 +26,7 @@
 #include "pp-cuts.h"
 #include "pp-db.h"
 #include "pp-engine-proc.h"
+#include "pp-handover.h"
 #include "pp-hits.h"
 #include "pp-events.h"
 #include "pp-ofconn.h"
@@ -325,4 +326,5 @@ pp_unixctl_init(struct pp_control *ctl, struct pp_exit *ex)
     unixctl_command_register("hits/show", "", 0, 0, hits_show, ctl);
     unixctl_command_register("events/rotate", "", 0, 0, events_rotate, ctl);
     unixctl_command_register("pipeline/show", "", 0, 0, pipeline_show, ctl);
+    pp_handover_init_commands(ctl);
 }

@@ -23,6 +23,8 @@ ovs_patchpoint_engine_libpp_engine_a_SOURCES = \
 	ovs-patchpoint/engine/pp-flow.h \
 	ovs-patchpoint/engine/pp-hearing.c \
 	ovs-patchpoint/engine/pp-hearing.h \
+	ovs-patchpoint/engine/pp-handover.c \
+	ovs-patchpoint/engine/pp-handover.h \
 	ovs-patchpoint/engine/pp-inspect.c \
 	ovs-patchpoint/engine/pp-inspect.h \
 	ovs-patchpoint/engine/pp-ipc.h \

@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "engine/pp-handover.h"
 #include "engine/pp-inspect.h"
 #include "engine/pp-ipc.h"
 #include "engine/pp-ledger.h"
@@ -333,6 +334,38 @@ take_tap(struct engine *e, const struct pp_ipc_tap *msg, int fd)
     return true;
 }
 
+/* A server's connections go into the memory 'fd', or come from it. */
+static void
+hand_over(struct engine *e, const struct pp_ipc_handover *msg, int fd)
+{
+    bool out = msg->hdr.type == PP_IPC_EXPORT;
+    struct pp_ipc_handed done = { .request = msg->request };
+    struct pp_ledger_region *region = MAP_FAILED;
+    struct pp_handed handed = { .records = 0 };
+    const char *error = "its memory cannot be mapped";
+    char name[PP_NAME_LEN];
+
+    memcpy(name, msg->name, sizeof name);
+    name[sizeof name - 1] = '\0';
+    if (fd >= 0 && lseek(fd, 0, SEEK_END) == sizeof *region) {
+        /* What comes in is changed here alone. */
+        region = mmap(NULL, sizeof *region, PROT_READ | PROT_WRITE,
+                      out ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+    }
+    if (region != MAP_FAILED) {
+        error = (out ? pp_pipeline_export(e->pipeline, name, msg->freeze_ms,
+                                          region, &handed)
+                 : pp_pipeline_import(e->pipeline, name, region, &handed));
+        munmap(region, sizeof *region);
+    }
+    done.records = handed.records;
+    done.fresh = handed.fresh;
+    done.left = handed.left;
+    done.blocks = handed.blocks;
+    ovs_strlcpy(done.error, error ? error : "", sizeof done.error);
+    say(e, &done, sizeof done, PP_IPC_HANDED);
+}
+
 static void
 list_conns(struct engine *e, const struct pp_ipc_conn_list *msg)
 {
@@ -379,6 +412,9 @@ handle(struct engine *e, const void *msg, size_t len, int fd)
         list_conns(e, msg);
     } else if (hdr->type == PP_IPC_UNCUT) {
         take_uncut(e, msg, len);
+    } else if ((hdr->type == PP_IPC_EXPORT || hdr->type == PP_IPC_IMPORT)
+               && len == sizeof(struct pp_ipc_handover)) {
+        hand_over(e, msg, fd);
     } else if (hdr->type == PP_IPC_AROUND) {
         pp_pipeline_went_around(e->pipeline);
     } else if (hdr->type == PP_IPC_EXIT) {

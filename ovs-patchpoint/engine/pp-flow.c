@@ -164,6 +164,12 @@ open_conn(struct pp_flow *flow, struct pp_conn_head *head)
     return conn;
 }
 
+struct pp_conn *
+pp_flow_open(struct pp_flow *flow, struct pp_conn_head *head)
+{
+    return open_conn(flow, head);
+}
+
 /* Sets 'heads' to those with 'key'; returns how many there are. */
 static size_t
 find_heads(const struct pp_flow *flow, const struct pp_conn_key *key,

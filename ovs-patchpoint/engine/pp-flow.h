@@ -136,6 +136,9 @@ void pp_flow_for_each(const struct pp_flow *, uint32_t max,
 struct pp_ends pp_conn_ends(const struct pp_conn *);
 
 /* Takes it off the table and frees it. */
+/* The connection of 'head', which stands elsewhere if it was packed. */
+struct pp_conn *pp_flow_open(struct pp_flow *, struct pp_conn_head *head);
+
 void pp_flow_forget(struct pp_flow *, struct pp_stream *, struct pp_conn *);
 
 /* Forgets what is over, or idle for too long, and packs what is quiet.

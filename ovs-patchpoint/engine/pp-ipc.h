@@ -39,6 +39,9 @@ enum pp_ipc_type {
     PP_IPC_CONN_LIST,           /* struct pp_ipc_conn_list. */
     PP_IPC_EXIT,                /* Finish and exit with 0. */
     PP_IPC_UNCUT,               /* struct pp_ipc_uncut. */
+    PP_IPC_EXPORT,              /* + memfd of a ledger's size.  struct
+                                 * pp_ipc_handover. */
+    PP_IPC_IMPORT,              /* The same. */
     PP_IPC_AROUND,              /* Until now frames may have gone around the
                                  * engine. */
 
@@ -52,6 +55,7 @@ enum pp_ipc_type {
                                  * now. */
     PP_IPC_LOG,                 /* A line of log: 1 byte level, then text. */
     PP_IPC_CUT,                 /* struct pp_ipc_cuts. */
+    PP_IPC_HANDED,              /* struct pp_ipc_handed. */
     PP_IPC_MISSED,              /* struct pp_ipc_missed. */
     PP_IPC_SAID,                /* struct pp_ipc_said. */
 };
@@ -81,6 +85,23 @@ struct pp_ipc_tap {
 };
 
 #define PP_BRIDGES_MAX 64
+
+/* A server's connections are to be written into the memory that comes with
+ * this, or taken from it; see pp-handover.h. */
+struct pp_ipc_handover {
+    struct pp_ipc_hdr hdr;
+    uint32_t request;           /* Given back in the answer. */
+    uint32_t freeze_ms;         /* PP_IPC_EXPORT. */
+    char name[PP_NAME_LEN];     /* Of the interface. */
+};
+
+/* What became of it. */
+struct pp_ipc_handed {
+    struct pp_ipc_hdr hdr;
+    uint32_t request;
+    uint32_t records, fresh, left, blocks;      /* struct pp_handed. */
+    char error[124];            /* Why nothing did, or empty. */
+};
 
 struct pp_ipc_hello {
     struct pp_ipc_hdr hdr;
@@ -299,6 +320,9 @@ struct pp_ipc_said {
     PP_COUNTER(ledger_restored, "connections taken over from an engine")    \
     PP_COUNTER(ledger_lost, "connections that could not be taken over")     \
     PP_COUNTER(ledger_full, "connections for which the ledger had no room") \
+    PP_COUNTER(handover_out, "connections handed over to another host")     \
+    PP_COUNTER(handover_in, "connections taken over from another host")     \
+    PP_COUNTER(handover_drops, "frames of servers that are moving")         \
     PP_COUNTER(stream_datagrams, "UDP datagrams looked at")                 \
     PP_COUNTER(stream_datagrams_changed, "of them put together anew")       \
     PP_COUNTER(stream_datagrams_gone, "of them taken away")                 \

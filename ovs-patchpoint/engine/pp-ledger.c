@@ -49,6 +49,9 @@ struct body {
     uint8_t has_ts;
     uint8_t signed_;
     uint8_t shifted;
+    uint8_t fresh;              /* Nothing is lost with what its proxy
+                                 * knew. */
+    uint8_t pad[3];
     struct half_record half[2];
     uint32_t n_blocks;
     uint16_t blocks[BLOCKS_MAX];
@@ -300,31 +303,13 @@ new_record(struct pp_ledger *ledger, struct pp_stream *st,
     return record;
 }
 
-void
-pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
-                 struct pp_conn *conn)
+static void
+write_record(struct pp_ledger *ledger, struct pp_ledger_record *record,
+             const struct pp_conn *conn, bool fresh)
 {
     bool pinned = is_pinned(conn);
-    struct pp_ledger_record *record;
-    struct body *body;
+    struct body *body = body_of(record);
 
-    if (!ledger || !ledger->region) {
-        return;
-    }
-    if (conn->state == PP_CONN_OPENING || conn->state == PP_CONN_CLOSED
-        || conn->reset || pp_stream_conn_is_over(conn)
-        || !pp_ledger_is_due(conn)) {
-        if (conn->record) {
-            pp_ledger_forget(ledger, conn);
-        }
-        return;
-    }
-    record = (conn->record ? &ledger->region->records[conn->record - 1]
-              : new_record(ledger, st, conn));
-    if (!record) {
-        return;
-    }
-    body = body_of(record);
     begin(record);
     body->whole = true;
     body->n_pieces = body->len = 0;
@@ -332,6 +317,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
     body->has_ts = conn->has_ts;
     body->signed_ = conn->signed_;
     body->shifted = conn->shifted;
+    body->fresh = fresh;
     for (int dir = 0; dir < 2; dir++) {
         put_half(ledger, body, &conn->half[dir], dir);
     }
@@ -349,6 +335,50 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
         ledger->region->n_changes++;
     }
     end(record);
+}
+
+void
+pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
+                 struct pp_conn *conn)
+{
+    struct pp_ledger_record *record;
+
+    if (!ledger || !ledger->region) {
+        return;
+    }
+    if (conn->state == PP_CONN_OPENING || conn->state == PP_CONN_CLOSED
+        || conn->reset || pp_stream_conn_is_over(conn)
+        || !pp_ledger_is_due(conn)) {
+        if (conn->record) {
+            pp_ledger_forget(ledger, conn);
+        }
+        return;
+    }
+    record = (conn->record ? &ledger->region->records[conn->record - 1]
+              : new_record(ledger, st, conn));
+    if (!record) {
+        return;
+    }
+    write_record(ledger, record, conn, false);
+}
+
+bool
+pp_ledger_export(struct pp_ledger *ledger, struct pp_stream *st,
+                 struct pp_conn *conn, bool fresh)
+{
+    uint16_t record = conn->record;
+    struct pp_ledger_record *copy = new_record(ledger, st, conn);
+    bool whole = false;
+
+    if (copy) {
+        write_record(ledger, copy, conn, fresh);
+        whole = body_of(copy)->whole;
+        if (!whole) {
+            strike_out(ledger, conn->record - 1u);
+        }
+    }
+    conn->record = record;
+    return whole;
 }
 
 void
@@ -509,7 +539,7 @@ take_record(struct pp_stream *st, struct pp_conn *conn,
     conn->has_ts = body->has_ts;
     conn->signed_ = body->signed_;
     conn->shifted = body->shifted;
-    conn->restored = true;
+    conn->restored = !body->fresh;
     conn->epoch = st->epoch;
     if (conn->state == PP_CONN_CLOSING) {
         conn->close_at = st->now + PP_CLOSE_MS;

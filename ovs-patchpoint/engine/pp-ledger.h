@@ -111,6 +111,12 @@ bool pp_ledger_is_due(const struct pp_conn *);
 void pp_ledger_update(struct pp_ledger *, struct pp_stream *,
                       struct pp_conn *);
 
+/* Writes 'conn' down in 'ledger', which is not the one that it has a record
+ * in, as it is now; 'fresh': it can do without what its proxy knows.  False if
+ * there is no room. */
+bool pp_ledger_export(struct pp_ledger *, struct pp_stream *,
+                      struct pp_conn *, bool fresh);
+
 /* Strikes 'conn' out.  The ledger may be NULL. */
 void pp_ledger_forget(struct pp_ledger *, struct pp_conn *);
 

@@ -15,6 +15,7 @@
 #include "engine/pp-cut.h"
 #include "engine/pp-flow.h"
 #include "engine/pp-hearing.h"
+#include "engine/pp-handover.h"
 #include "engine/pp-inspect.h"
 #include "engine/pp-ledger.h"
 #include "engine/pp-reassembly.h"
@@ -36,6 +37,7 @@ struct pp_pipeline {
     struct pp_stream stream;
     struct pp_ledger ledger;
     struct pp_cut cut;
+    struct pp_handover handover;
     struct pp_stream_udp udp;
     struct pp_hearing hearing;
     struct pp_inspector *inspector;
@@ -128,6 +130,7 @@ pp_pipeline_create(const struct pp_pipeline_ops *ops, void *aux,
     pp_flow_init(&pl->flow, basis);
     pp_stream_init(&pl->stream, &pl->output, counters);
     pp_cut_init(&pl->cut, &pl->flow, &pl->stream, counters);
+    pp_handover_init(&pl->handover, &pl->flow, &pl->stream, counters);
     pl->ledger.server = server_of;
     pl->ledger.aux = pl;
     pl->stream.ledger = &pl->ledger;
@@ -410,7 +413,7 @@ go_on(void *pl_, struct pp_conn *conn)
 
     pl->output.bridge = conn->head.key.bridge;
     pp_stream_without_packet(&pl->stream, conn);
-    if (conn->state != PP_CONN_CLOSING) {
+    if (conn->state != PP_CONN_CLOSING && conn->restored) {
         decide(pl, conn, PP_TO_SERVER);
         give_up(pl, conn);
     }
@@ -418,15 +421,37 @@ go_on(void *pl_, struct pp_conn *conn)
     pp_flow_used(&pl->flow, conn, pl->stream.now);
 }
 
+static const struct pp_ledger_cbs ledger_cbs = {
+    .make = make_conn, .forget = forget_conn, .go_on = go_on,
+};
+
 void
 pp_pipeline_take_ledger(struct pp_pipeline *pl,
                         struct pp_ledger_region *region)
 {
-    static const struct pp_ledger_cbs cbs = {
-        .make = make_conn, .forget = forget_conn, .go_on = go_on,
-    };
+    pp_ledger_take(&pl->ledger, region, &pl->stream, &ledger_cbs);
+}
 
-    pp_ledger_take(&pl->ledger, region, &pl->stream, &cbs);
+const char *
+pp_pipeline_export(struct pp_pipeline *pl, const char *name, uint32_t ms,
+                   struct pp_ledger_region *region, struct pp_handed *handed)
+{
+    const char *error = pp_handover_export(&pl->handover, name, ms, region,
+                                           handed);
+
+    pl->counters->handover_out += handed->records;
+    return error;
+}
+
+const char *
+pp_pipeline_import(struct pp_pipeline *pl, const char *name,
+                   struct pp_ledger_region *region, struct pp_handed *handed)
+{
+    const char *error = pp_handover_import(&pl->handover, name, region,
+                                           &ledger_cbs, pl, handed);
+
+    pl->counters->handover_in += handed->records;
+    return error;
 }
 
 /* A packet in which nothing is looked at leaves: as it came, or as the
@@ -504,7 +529,8 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
     struct pp_conn *conn = NULL;
     enum pp_dir dir = PP_TO_SERVER;
 
-    if (kind == PP_PACKET_BAD) {
+    if (kind == PP_PACKET_BAD
+        || pp_handover_drops(&pl->handover, bridge, pkt)) {
         return;
     } else if (kind == PP_PACKET_UDP) {
         run_udp(pl, bridge, pkt, datagram);
@@ -582,6 +608,7 @@ pp_pipeline_run_timers(struct pp_pipeline *pl)
     expire = MIN(pp_flow_expire(&pl->flow, &pl->stream, pl->stream.now),
                  pp_reassembly_expire(&pl->reassembly, pl->stream.now));
     expire = MIN(expire, pp_cut_run(&pl->cut));
+    expire = MIN(expire, pp_handover_run(&pl->handover));
     pl->counters->conns = hmap_count(&pl->flow.conns);
     pl->counters->half_open = pl->flow.n_lru[PP_LRU_HALF_OPEN];
     pl->counters->held_bytes = pl->stream.held;

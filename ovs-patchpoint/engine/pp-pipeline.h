@@ -20,6 +20,7 @@
 
 struct pp_pipeline;
 
+struct pp_handed;
 struct pp_ledger_region;
 
 struct pp_pipeline_ops {
@@ -87,6 +88,14 @@ bool pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *);
 
 /* Control says that there is nothing in the switch for 'id' (pp_ipc_cut). */
 void pp_pipeline_uncut(struct pp_pipeline *, uint64_t id);
+
+/* Hand-over to another engine, and from one: pp-handover.h. */
+const char *pp_pipeline_export(struct pp_pipeline *, const char *name,
+                               uint32_t ms, struct pp_ledger_region *,
+                               struct pp_handed *);
+const char *pp_pipeline_import(struct pp_pipeline *, const char *name,
+                               struct pp_ledger_region *,
+                               struct pp_handed *);
 
 /* Until now frames may have gone around the engine. */
 void pp_pipeline_went_around(struct pp_pipeline *);

@@ -268,6 +268,12 @@ struct pp_proxy {
      * NULL for a protocol in which that means nothing. */
     void (*conn_ends)(void *conn, const struct pp_ends *);
 
+    /* True between two messages, in both directions, where nothing that came
+     * before matters: a new state would do as well.  NULL: there is no such
+     * time.  A connection that moves to another host is still inspected there
+     * if it is so. */
+    bool (*is_idle)(const void *conn);
+
     /* Forgets how far parse() has looked into the view (not what was
      * committed): the next parse() of to-server bytes reads it as if for the
      * first time.  The engine calls it on a copy of the state, to parse a

@@ -66,6 +66,17 @@ http_conn_init(void *conn_)
     conn->from = EXPECT_RESPONSE;
 }
 
+static bool
+http_is_idle(const void *conn_)
+{
+    const struct pp_http_conn *conn = conn_;
+
+    return (conn->to == EXPECT_REQUEST && conn->from == EXPECT_RESPONSE
+            && conn->await == AWAIT_NOTHING && !conn->unanswered
+            && !conn->swallow && !conn->end_due && !conn->begun
+            && !conn->no_reply && !conn->last_response && !conn->opaque);
+}
+
 static void
 http_rewind(void *conn_)
 {
@@ -143,6 +154,7 @@ const struct pp_proxy pp_proxy_http = {
     .conn_size = sizeof(struct pp_http_conn),
     .scratch_size = sizeof(struct pp_http_scratch),
     .conn_init = http_conn_init,
+    .is_idle = http_is_idle,
     .rewind = http_rewind,
     .parse = http_parse,
     .commit = http_commit,
