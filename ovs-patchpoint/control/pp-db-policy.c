@@ -230,9 +230,8 @@ pp_db_policy_run(struct pp_control *ctl, const struct ovsdb_idl *idl,
     if (changed) {
         save();
     }
-    if (changed || pp_named_any_by(PP_SELECT_NAME)
-        || pp_named_any_by(PP_SELECT_PRODUCT)) {
-        /* Names and products are in that database, too. */
+    if (changed || pp_named_any_by(PP_SELECT_NAME)) {
+        /* DNS names are in that database, too. */
         ctl->dirty = true;
     }
 }

@@ -66,8 +66,12 @@ pp_db_start(const char *remote_, const char *local, const char *file,
         &pprec_server_col_status, &pprec_server_col_status_reason,
         &pprec_server_col_status_since, &pprec_server_col_vlan,
         &pprec_server_col_vm_id,
-        &pprec_service_col_first_seen, &pprec_service_col_last_seen,
-        &pprec_service_col_patches, &pprec_service_col_banner,
+        &pprec_server_col_services,
+        &pprec_service_col_banner, &pprec_service_col_first_seen,
+        &pprec_service_col_host, &pprec_service_col_last_seen,
+        &pprec_service_col_patches, &pprec_service_col_port,
+        &pprec_service_col_product, &pprec_service_col_protocol,
+        &pprec_service_col_transport, &pprec_service_col_version,
         &pprec_policy_col_servers, &pprec_policy_col_status,
         &pprec_patch_col_affects, &pprec_patch_col_error,
         &pprec_patch_col_file, &pprec_patch_col_hits,
@@ -303,7 +307,7 @@ pp_db_find_server(const char *name)
 }
 
 void
-pp_db_add_facts(const char *name, struct pp_facts *facts)
+pp_db_add_names(const char *name, struct pp_facts *facts)
 {
     const struct pprec_server *server = pp_db_find_server(name);
 
@@ -312,12 +316,6 @@ pp_db_add_facts(const char *name, struct pp_facts *facts)
     }
     for (size_t i = 0; i < server->n_names; i++) {
         svec_add(&facts->values[PP_SELECT_NAME], server->names[i]);
-    }
-    for (size_t i = 0; i < server->n_services; i++) {
-        if (server->services[i]->product) {
-            svec_add(&facts->values[PP_SELECT_PRODUCT],
-                     server->services[i]->product);
-        }
     }
 }
 

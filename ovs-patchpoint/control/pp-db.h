@@ -50,8 +50,8 @@ const char *pp_db_host(void);
 /* The row of this host's server 'name', or NULL. */
 const struct pprec_server *pp_db_find_server(const char *name);
 
-/* Adds the DNS names and products of the server 'name'. */
-void pp_db_add_facts(const char *name, struct pp_facts *);
+/* Adds the DNS names of the server 'name'. */
+void pp_db_add_names(const char *name, struct pp_facts *);
 
 /* For ovs-appctl pipeline/show: a line without its end. */
 struct ds;

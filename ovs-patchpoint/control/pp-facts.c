@@ -2,8 +2,9 @@
 
 /* What is known of a VM, as named policies select by it; see pp-facts.h.
  *
- * In: the model of the virtual network; names and products that the PatchPoint
- * database has of the VM.  Out: the policy that selects it.
+ * In: the model of the virtual network, services that were discovered, DNS
+ * names that the PatchPoint database has of the VM.  Out: the policy that
+ * selects it.
  *
  * Runs in control's main loop.  Owns nothing. */
 
@@ -17,6 +18,7 @@
 #include "pp-control.h"
 #include "pp-db.h"
 #include "pp-named.h"
+#include "pp-services.h"
 #include "util.h"
 
 static void
@@ -31,6 +33,7 @@ const struct pp_named *
 pp_facts_select(const struct pp_iface *iface)
 {
     const struct smap *ids = &iface->row->external_ids;
+    const struct pp_discovered *service;
     const struct pp_named *named;
     struct pp_facts facts;
     char vlan[16];
@@ -47,7 +50,10 @@ pp_facts_select(const struct pp_iface *iface)
     add(&facts, PP_SELECT_IFACE_ID, smap_get(ids, "iface-id"));
     add(&facts, PP_SELECT_VM_ID, smap_get(ids, "vm-id"));
     add(&facts, PP_SELECT_VM_ID, smap_get(ids, "vm-uuid"));
-    pp_db_add_facts(iface->name, &facts);
+    pp_db_add_names(iface->name, &facts);
+    PP_FOR_EACH_DISCOVERED (service, iface->server_id) {
+        add(&facts, PP_SELECT_PRODUCT, service->product);
+    }
     named = pp_named_select(&facts);
     pp_facts_destroy(&facts);
     return named;

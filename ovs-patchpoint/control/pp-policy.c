@@ -754,10 +754,10 @@ iface_run(const struct pp_control *ctl, struct pp_iface *iface)
     char *error = NULL, *words;
     struct wishes w;
 
-    words = collect(ctl, iface, iface_where, bridge_where, &w);
     m->seen = true;
     iface->server_id = m->server_id;
     pp_services_adopt(m->server_id, &iface->uuid);
+    words = collect(ctl, iface, iface_where, bridge_where, &w);
     memory_set_asked(m, &w);
     iface->asked = m->asked;
     iface->asked_where = m->asked_where;

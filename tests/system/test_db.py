@@ -14,11 +14,13 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
 import fidelity                                             # noqa: E402
+import smtp_cases                                           # noqa: E402
 from pplab import get, talk, wait_for                       # noqa: E402
 
 CTL = os.path.join(pplab.BUILD, "ovs-patchpoint/tool/ovs-patchpointctl")
 SCHEMA = os.path.join(pplab.TOP, "ovsdb-schema/patchpoint.ovsschema")
 TRAVERSAL = "CVE-2014-3744"
+SMUGGLING = "CVE-2024-27305"
 EXPLOIT = get(b"/%2e%2e/secret.txt")
 SECRET = b"outside the served folder"
 
@@ -159,24 +161,47 @@ class Named(Case):
         self.assertTrue(self.harmed())
         self.assertEqual(self.lab.status(self.vm.ifname), "")
 
-    def test_by_product(self):
-        "a policy applies to whom a product was discovered on"
-        self.ctl("--wait=hosts", "policy-add", "st", TRAVERSAL, "product=st",
+    def test_by_dns_name(self):
+        "a policy applies to whom its DNS name fits"
+        self.ctl("--wait=hosts", "policy-add", "org", TRAVERSAL,
                  "name=*.example.org")
-        self.assertTrue(self.harmed())
-        self.ctl("--id=@s", "create", "Service", "host=hv1", "transport=tcp",
-                 "port=80", "protocol=http", "product=npm/st", "version=0.2.4",
-                 "--", "add", "Server", self.vm.ifname, "services", "@s")
         self.assertTrue(self.harmed())
         self.ctl("add", "Server", self.vm.ifname, "names", "www.example.org")
         self.wait_server("protected")
         self.assertFalse(self.harmed())
-        self.assertIn("Service tcp/80 http npm/st 0.2.4", self.ctl("show"))
-        self.assertIn(",tcp/80,http,npm/st,0.2.4,", self.ctl(
-            "-f", "csv", "service-list", self.vm.mac))
-        self.ctl("clear", "Server", self.vm.ifname, "services", "names")
+        self.assertIn("names: www.example.org", self.ctl("show"))
+        self.ctl("clear", "Server", self.vm.ifname, "names")
         self.wait_server("unprotected")
-        self.assertEqual(self.rows("Service"), [])
+
+    def smuggled(self, server):
+        "Did the mail server take the content of one message for another one?"
+        case = fidelity.case(
+            "", fidelity.EXPLOIT, *smtp_cases.begin(),
+            smtp_cases.TEXT + b"a\n.\r\n" + smtp_cases.SECOND, fidelity.WAIT,
+            *smtp_cases.QUIT)
+        case.settled = smtp_cases.settled
+        with self.client.inside():
+            return smtp_cases.smuggled(fidelity.run_case(
+                (pplab.address(self.other), 25), case, server, patience=5))
+
+    def test_by_product(self):
+        "a policy applies to whom a product was discovered on"
+        server = self.lab.serve(fidelity.load(SMUGGLING), "vulnerable",
+                                self.other, port=25)
+        self.ctl("--wait=hosts", "policy-add", "mx", SMUGGLING,
+                 "product=aiosmtpd", "mode=enforce")
+        self.assertTrue(self.smuggled(server))
+        # Products are read off what goes through the engine.
+        self.lab.vsctl("set", "Bridge", self.lab.bridge,
+                       "external_ids:patchpoint-policy=all",
+                       "external_ids:patchpoint-mode=monitor")
+        self.wait_server("monitored", self.vm)
+        wait_for("the policy applies, as the greeting was seen", lambda: (
+            self.smuggled(server), self.server(self.other))[1].get(
+                "policy_from") == "Policy mx", 20)
+        self.wait_server("protected", self.other)
+        self.assertFalse(self.smuggled(server))
+        self.assertEqual(self.server(self.vm)["policy"], "all")
 
     def test_order(self):
         "Interface, then selectors by priority, then Bridge"
@@ -266,7 +291,7 @@ class Named(Case):
             self.assertFalse(self.harmed())
         wait_for("they are counted", lambda: hits() == (server + 3,
                                                         patch + 3))
-        self.assertEqual(self.server(self.other)["hits"], {})
+        self.assertNotIn(TRAVERSAL, self.server(self.other)["hits"])
         self.assertIn("%s=%d" % (TRAVERSAL, server + 3), self.ctl("show"))
         self.assertIn(",%d," % (patch + 3), self.ctl("-f", "csv",
                                                      "patch-list", "hv1"))
