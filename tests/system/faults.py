@@ -247,7 +247,7 @@ def vswitchd_restarted(lab):
     reaper = threading.Thread(target=lab.vswitchd.wait, daemon=True)
     reaper.start()
     ovs_ctl(lab, "--no-ovsdb-server", "--no-mlockall",
-            "--ovs-vswitchd-options=--disable-system --disable-system-route")
+            "--ovs-vswitchd-options=" + " ".join(pphost.VSWITCHD_OPTIONS))
     reaper.join()
     with open(os.path.join(lab.dir, "ovs-vswitchd.pid")) as f:
         lab.vswitchd = Detached(int(f.read()))

@@ -199,7 +199,8 @@ class Guest:
              "-chardev", "socket,id=share,path=" + share,
              "-device", "vhost-user-fs-pci,chardev=share,tag=host",
              "-kernel", kernel, "-initrd", self.path("ramdisk"),
-             "-append", "console=ttyS0 quiet panic=-1 tsc=reliable",
+             "-append", "console=ttyS0 quiet panic=-1 tsc=reliable "
+             "mitigations=off apparmor=0 audit=0 init_on_alloc=0",
              "-serial", "file:" + self.console], "qemu")
 
     def read(self, what):

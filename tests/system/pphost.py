@@ -32,6 +32,8 @@ SBIN = "/usr/sbin:/sbin:/usr/bin:/bin"
 # Bridges' datapath_type: "netdev", in userspace, or "system", the kernel's,
 # of which each network namespace has its own.
 DATAPATH = os.environ.get("PP_DATAPATH", "netdev")
+VSWITCHD_OPTIONS = ["--disable-system-route"] + (
+    ["--disable-system"] if DATAPATH == "netdev" else [])
 
 
 class Failed(Exception):
@@ -216,12 +218,10 @@ class PrivateOvs:
             up = float(f.read().split()[0])
         if up < 11:
             time.sleep(11 - up)
-        argv = ["ovs-vswitchd", "unix:" + self.db_sock, "--pidfile",
-                "--log-file", "-vconsole:off", "--no-chdir",
-                "--disable-system-route"]
-        if DATAPATH == "netdev":
-            argv.append("--disable-system")
-        self.vswitchd = self._daemon(argv, "ovs-vswitchd")
+        self.vswitchd = self._daemon(
+            ["ovs-vswitchd", "unix:" + self.db_sock, "--pidfile",
+             "--log-file", "-vconsole:off", "--no-chdir"] + VSWITCHD_OPTIONS,
+            "ovs-vswitchd")
         wait_for("ovs-vswitchd answers", lambda: self.appctl(
             "version", check=False).returncode == 0)
 

@@ -14,6 +14,7 @@ import socket
 import sys
 import threading
 import time
+import unittest
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -306,6 +307,12 @@ class Transfer(threading.Thread):
             # Wakes the thread, wherever it is.
             self.sock.shutdown(socket.SHUT_RDWR)
         return self.error is None and self.sum == checksum(self.n)
+
+
+def has_no_switch():
+    """For the setUpModule() of tests in which there is none."""
+    if pphost.DATAPATH != "netdev":
+        raise unittest.SkipTest("no switch in it: the same on each datapath")
 
 
 def tool(*args):

@@ -120,9 +120,10 @@ def be_child(work):
 class Runner:
     """Runs children, several at a time, and shows what they tell."""
 
-    def __init__(self, text, take=None):
+    def __init__(self, text, take=None, results_file=None):
         self.text = text
         self.take = take
+        self.results_file = results_file
         self.results = []
         self.lock = threading.Lock()
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -167,6 +168,7 @@ class Runner:
         with self.lock:
             self.counts[r["outcome"]] += 1
             self.results.append({"class": name, **r})
+            self.write_results()
             print("%-7s %s: %s (%.1f s)" % (
                 {"passed": "ok", "failed": "FAILED"}.get(r["outcome"],
                                                          r["outcome"]),
@@ -193,6 +195,12 @@ class Runner:
             t.start()
         for t in threads:
             t.join()
+
+    def write_results(self):
+        """Each time, for those who end us before we are through."""
+        if self.results_file:
+            with open(self.results_file, "w") as f:
+                json.dump(self.results, f, indent=2)
 
     def is_ours(self, name):
         """Of all that share a folder, the one that makes an entry for 'name'
@@ -248,13 +256,11 @@ def main():
         if module not in args.excluded:
             names += [module] if "." in module else classes_of(module)
 
-    runner = Runner(args.k, args.take)
+    runner = Runner(args.k, args.take, args.json)
+    runner.write_results()
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(sig, runner.stop_on)
     runner.run(names, args.j)
-    if args.json:
-        with open(args.json, "w") as f:
-            json.dump(runner.results, f, indent=2)
     c = runner.counts
     print("%d passed, %d failed%s" % (
         c["passed"], c["failed"],

@@ -10,6 +10,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import pphost                                               # noqa: E402
 import pplab                                                # noqa: E402
 
 KEYS = ["fault", "datapath", "connections", "broken", "stopped_ms",
@@ -36,7 +37,7 @@ class Faults(unittest.TestCase):
         self.assertEqual([row["fault"] for row in rows], list(faults))
         for row in rows:
             self.assertEqual(list(row), KEYS)
-            self.assertEqual(row["datapath"], "netdev")
+            self.assertEqual(row["datapath"], pphost.DATAPATH)
             self.assertEqual(row["broken"], 0, out)
             # Those that are open, and new ones all the time.
             self.assertGreater(row["connections"], 20)

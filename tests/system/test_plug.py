@@ -382,8 +382,8 @@ class Changes(Case):
         for _ in range(2):
             self.lab.vsctl("del-br", br)
             self.lab.vsctl("add-br", br, "--", "set", "Bridge", br,
-                           "datapath_type=netdev", "--", "add-port", br,
-                           self.client.ifname)
+                           "datapath_type=" + pphost.DATAPATH, "--",
+                           "add-port", br, self.client.ifname)
             self.plug(ids=self.ids())
             self.protected()
 
@@ -392,7 +392,8 @@ class Changes(Case):
         self.begin()
         br = self.lab.bridge
         self.lab.vsctl("del-br", br, "--", "add-br", br, "--", "set",
-                       "Bridge", br, "datapath_type=netdev", "--",
+                       "Bridge", br,
+                       "datapath_type=" + pphost.DATAPATH, "--",
                        "add-port", br, self.client.ifname)
         self.plug(ids=self.ids())
         self.protected()

@@ -13,6 +13,8 @@ import unittest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
 
+setUpModule = pplab.has_no_switch
+
 CLIENT, SERVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 SYN, ACK, PSH, FIN = 2, 16, 8, 1
 

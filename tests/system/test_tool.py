@@ -14,6 +14,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
 import test_replay                                          # noqa: E402
 
+setUpModule = pplab.has_no_switch
+
 PATCHES = os.path.join(pplab.TOP, "patches")
 COMPLETION = os.path.join(pplab.TOP, "utilities", "patchpoint-patch.bash")
 
