@@ -156,6 +156,7 @@ class Segment:
         return 0
 
 
+SO_RCVBUFFORCE = 33
 SOL_PACKET, PACKET_VNET_HDR = 263, 15
 VNET = struct.Struct("=BBHHHH")     # struct virtio_net_hdr.
 
@@ -170,8 +171,7 @@ class Wire:
         with vm.inside():
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                       socket.htons(3))
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
-                                 4 << 20)
+            self.sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 4 << 20)
             if offloads:
                 self.sock.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
             self.sock.bind(("eth0", 3))

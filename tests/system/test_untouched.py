@@ -33,8 +33,8 @@ class End:
         with vm.inside():
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW,
                                       socket.htons(3))
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF,
-                                 4 << 20)
+            self.sock.setsockopt(socket.SOL_SOCKET,
+                                 rawtcp.SO_RCVBUFFORCE, 4 << 20)
             self.sock.bind(("eth0", 3))
 
 
