@@ -23,6 +23,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-discovery.h \
 	ovs-patchpoint/control/pp-drain.c \
 	ovs-patchpoint/control/pp-drain.h \
+	ovs-patchpoint/control/pp-engine-conn.c \
+	ovs-patchpoint/control/pp-engine-conn.h \
 	ovs-patchpoint/control/pp-engine-exec.c \
 	ovs-patchpoint/control/pp-engine-exec.h \
 	ovs-patchpoint/control/pp-engine-proc.c \
@@ -49,6 +51,7 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-patches.h \
 	ovs-patchpoint/control/pp-pins.c \
 	ovs-patchpoint/control/pp-pins.h \
+	ovs-patchpoint/control/pp-policy-iface.c \
 	ovs-patchpoint/control/pp-policy.c \
 	ovs-patchpoint/control/pp-policy.h \
 	ovs-patchpoint/control/pp-privileges.c \

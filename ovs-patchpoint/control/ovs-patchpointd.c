@@ -119,13 +119,8 @@ catch_signals(void)
 static void
 update(void)
 {
-    unsigned int seqno = ovsdb_idl_get_seqno(ctl.idl);
-    struct pp_bridge *br;
+    bool changed;
 
-    if (seqno != ctl.idl_seqno) {
-        ctl.idl_seqno = seqno;
-        ctl.dirty = true;
-    }
     if (!ovsdb_idl_has_ever_connected(ctl.idl)
         || !ovsdb_idl_has_lock(ctl.idl)) {
         /* What was made of the database last stays, but its rows are not to
@@ -133,31 +128,28 @@ update(void)
         ctl.txn = NULL;
     }
 
+    ctl.dirty = false;
     pp_db_run(&ctl);
     pp_pins_run(&ctl);
     pp_services_run(&ctl);
-    for (int i = 0; i < 3 && ctl.dirty; i++) {
-        ctl.dirty = false;
-        pp_discovery_run(&ctl);
-        pp_pins_assign(&ctl);
+    changed = pp_discovery_run(&ctl);
+    pp_pins_assign(&ctl);
+    changed |= !ovs_list_is_empty(&ctl.touched);
+    if (changed) {
         pp_bounds_run(&ctl);
         if (ctl.ovs) {
             pp_policy_run(&ctl);
         }
+        pp_slots_run(&ctl);
         pp_cuts_check(&ctl);
-        HMAP_FOR_EACH (br, hmap_node, &ctl.bridges) {
-            if (br->row) {
-                pp_slots_run(br);
-            }
-        }
-        pp_snapshot_build_run(&ctl);
     }
+    pp_pins_age(&ctl);
+    pp_snapshot_build_run(&ctl);
     pp_tap_run(&ctl);
     pp_engine_run(&ctl);
     pp_handover_run_commands();
     pp_ofconn_run(&ctl);
     pp_cuts_run(&ctl);
-    pp_learn_run(&ctl);
     pp_events_run(&ctl);
     pp_status_run(&ctl);
     pp_db_write(&ctl);
@@ -218,6 +210,10 @@ run(struct unixctl_server *unixctl)
 
     for (;;) {
         ctl.txn = ovsdb_idl_loop_run(&loop);
+        if (!loop.committing_txn) {
+            pp_status_done(&ctl, loop.cur_cfg == loop.next_cfg);
+            loop.cur_cfg = loop.next_cfg;
+        }
         if (!pp_drain_is()) {
             unixctl_server_run(unixctl);
         }
@@ -233,7 +229,8 @@ run(struct unixctl_server *unixctl)
         }
         if (ex.asked && !ctl.exiting) {
             VLOG_INFO("exiting: taking the redirect out of the switch");
-            ctl.exiting = ctl.dirty = true;
+            ctl.exiting = ctl.keys_dirty = true;
+            pp_touch_all(&ctl);
             deadline = time_msec() + EXIT_MS;
         }
         if (!ctl.exiting) {
@@ -287,7 +284,11 @@ run(struct unixctl_server *unixctl)
             break;
         }
 
+        if (loop.open_txn) {
+            loop.next_cfg++;    /* Tells whether it gets there. */
+        }
         ovsdb_idl_loop_commit_and_wait(&loop);
+        ovsdb_idl_track_clear(ctl.idl);
         if (!pp_drain_is()) {
             unixctl_server_wait(unixctl);
         }
@@ -305,7 +306,7 @@ run(struct unixctl_server *unixctl)
         if (!ctl.exiting) {
             pp_watch_wait();
         }
-        if (ctl.dirty) {
+        if (ctl.dirty || !ovs_list_is_empty(&ctl.touched)) {
             poll_immediate_wake();
         }
         if (ctl.exiting) {
@@ -367,7 +368,7 @@ main(int argc, char *argv[])
     if (wrong) {
         ovs_fatal(0, "this build is broken: %s", wrong);
     }
-    hmap_init(&ctl.bridges);
+    pp_discovery_init(&ctl);
     ctl.rundir = ovs_rundir();
     ctl.engine = pp_engine_create(engine_path, engine_user, event_values,
                                   &error);
@@ -489,6 +490,9 @@ usage(void)
            "  --patchpoint-db-helper=PROGRAM  adds it (default:\n"
            "                       %s)\n"
            "  --no-patchpoint-db   use none\n"
+           "  --max-learned-vlans=N  VLANs of a port that only its frames "
+           "tell of\n"
+           "                       (default: %d)\n"
            "\nOther options:\n"
            "  --unixctl=SOCKET     override default control socket name\n"
            "  -h, --help           display this help message\n"
@@ -496,7 +500,7 @@ usage(void)
            PP_PKGDATADIR, PP_PKGLIBEXECDIR "/ovs-patchpoint-engine",
            ovs_logdir(), PP_EVENTS_RATE, PP_IPC_VALUE_MAX, PP_EVENT_VALUES,
            PP_CUTS_DEFAULT, PP_SERVICE_TIMEOUT, ovs_dbdir(),
-           PP_PKGDATADIR "/ovs-patchpoint-db");
+           PP_PKGDATADIR "/ovs-patchpoint-db", PP_SLOTS_LEARNED_DEFAULT);
     exit(EXIT_SUCCESS);
 }
 
@@ -594,6 +598,7 @@ parse_options(int argc, char *argv[])
         OPT_PATCHPOINT_DB_FILE,
         OPT_PATCHPOINT_DB_HELPER,
         OPT_NO_PATCHPOINT_DB,
+        OPT_MAX_LEARNED_VLANS,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
@@ -621,6 +626,8 @@ parse_options(int argc, char *argv[])
         {"patchpoint-db-helper", required_argument, NULL,
          OPT_PATCHPOINT_DB_HELPER},
         {"no-patchpoint-db", no_argument, NULL, OPT_NO_PATCHPOINT_DB},
+        {"max-learned-vlans", required_argument, NULL,
+         OPT_MAX_LEARNED_VLANS},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
@@ -668,6 +675,10 @@ parse_options(int argc, char *argv[])
         case OPT_MAX_CUT_THROUGH:
             pp_cuts_set_max(parse_number("max-cut-through", optarg,
                                          PP_CUTS_MAX, "never"));
+            break;
+        case OPT_MAX_LEARNED_VLANS:
+            pp_slots_set_learned_max(parse_number("max-learned-vlans", optarg,
+                                                  PP_SLOT_MAX, "none"));
             break;
         case OPT_EVENTS_SIZE:
             pp_events_set_size(parse_size("events-size", optarg));

@@ -12,9 +12,14 @@
  *                                       \-> flows -> ofconn
  *                        <- status <----------- all of them
  *
- * The interfaces of a bridge are made anew by pp_discovery_run() whenever the
- * database changes; what has to last longer is kept by the part that owns it
- * under the interface's UUID or name. */
+ * An interface lives as long as its row is on its bridge.  What changes in the
+ * database is told by the IDL's change tracking; pp_iface_touch() puts an
+ * interface on the list of those that policy and slots look at in the next
+ * pass, and from there it goes on the lists of those that are told to the
+ * engine, to the switch and to the database.  So a pass costs what has
+ * changed, not what there is.  Only what is common to all (keys of the bridge
+ * or of Open_vSwitch, the patches, the engine's coming and going) touches
+ * all. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,7 +27,7 @@
 
 #include "engine/pp-snapshot.h"
 #include "openvswitch/hmap.h"
-#include "openvswitch/shash.h"
+#include "openvswitch/list.h"
 #include "openvswitch/types.h"
 #include "openvswitch/uuid.h"
 
@@ -33,11 +38,15 @@ struct ovsrec_interface;
 struct ovsrec_open_vswitch;
 struct ovsrec_port;
 struct pp_bridge;
+struct pp_bridge_policy;
 struct pp_engine;
+struct pp_memory;
 struct pp_ofconn;
+struct pp_port;
 struct pp_policy;
 struct pp_pool;
 struct pp_program;
+struct pp_row_port;
 struct pp_slots;
 struct pp_tap;
 struct pp_vetted;
@@ -54,13 +63,47 @@ struct pp_vetted;
 #define PP_KEY_HOST "patchpoint-host"   /* In the PatchPoint database. */
 #define PP_KEY_TAP "patchpoint-tap"     /* Marks a port of ours. */
 
+/* Whose flows some flows are (pp-flows.h, pp-oftable.h). */
+enum pp_owner_kind {
+    PP_OWNER_IFACE,             /* In a struct pp_iface. */
+    PP_OWNER_SLOT,              /* In a struct pp_slot. */
+    PP_OWNER_POLICY,            /* In a struct pp_bridge_policy. */
+    PP_OWNER_PINS,              /* In a struct pp_bridge. */
+    PP_OWNER_FIXED,             /* In a struct pp_bridge. */
+};
+
+struct pp_owner {
+    enum pp_owner_kind kind;
+    struct pp_bridge *bridge;
+    struct ovs_list flows;      /* Of struct pp_oflow: what it wants. */
+    struct ovs_list dirty_node; /* In the bridge's 'dirty_owners'. */
+    bool dirty;
+    size_t n_todo;              /* Flows to be sent to the switch. */
+    uint64_t seq;               /* Of the batch with the last that was. */
+};
+
 /* An Interface. */
 struct pp_iface {
+    struct hmap_node uuid_node; /* In pp_control's 'ifaces'. */
+    struct hmap_node name_node; /* In pp_control's 'names'. */
+    struct hmap_node id_node;   /* In pp_control's 'servers', while
+                                 * 'server_id' is not 0. */
+    struct hmap_node mac_node;  /* In the bridge's 'macs', while 'wanted'. */
+    struct ovs_list node;       /* In the bridge's 'ifaces'. */
+    struct ovs_list port_node;  /* In its port's 'ifaces'. */
+    struct ovs_list touched_node;       /* Each empty while not in the list */
+    struct ovs_list untold_node;        /* of this name in pp_control. */
+    struct ovs_list unwritten_node;     /* Or in 'writing'. */
+    struct ovs_list pinned_node;
+
+    /* By pp_discovery_run(). */
     struct pp_bridge *bridge;
+    struct pp_port *in_port;
     const struct ovsrec_interface *row;
     const struct ovsrec_port *port;
     struct uuid uuid;
-    const char *name;           /* The row's. */
+    char *name;
+    uint64_t signature;         /* Of all that is read of the rows. */
     uint16_t ofport;            /* 0: not there yet, or never. */
     bool is_tap;                /* Ours. */
     bool is_vm;
@@ -69,23 +112,49 @@ struct pp_iface {
     bool has_mac;
     bool mac_learned;           /* Not written by who plugged it. */
     struct eth_addr mac;        /* The VM's own. */
+    int64_t mtu;
 
-    size_t n_pins;              /* By pp_pins_assign(). */
+    size_t n_pins, n_pins_before;       /* By pp_pins_assign(). */
 
     /* By pp_policy_run(). */
-    const struct pp_policy *policy;     /* In force; NULL: none. */
+    struct pp_memory *memory;   /* What is remembered of it. */
+    const struct pp_policy *wanted;     /* What it would be... */
+    struct eth_addr wanted_mac;         /* ...at this address... */
+    const struct pp_policy *policy;     /* ...and what is; NULL: none. */
+    struct pp_bridge_policy *bridge_policy;     /* For 'policy'. */
     char *error;                /* Why it is not what the keys say. */
+    char *double_error;         /* The same: another has its address. */
     const char *why_not;        /* Why there is none, where keys are set. */
     bool learning;              /* For want of 'mac' alone (pp-learn.h). */
     bool is_auto;
-    uint32_t server_id;         /* Stable; with a policy only. */
+    uint32_t server_id;         /* Stable; with a policy or pins only. */
     const char *asked;          /* What asks for its patches, and... */
     const char *asked_where;    /* ...where that is; NULL: nothing. */
 
     /* By pp_slots_run(). */
+    struct ovs_list slots;      /* Of struct pp_slot. */
+    struct ovs_list trunk_node; /* In the bridge's 'trunks', or empty. */
+    size_t n_learned;           /* Slots of VLANs that nobody announced. */
+    bool is_capped;             /* It may have no more of those. */
+    unsigned long *vlans;       /* It protects, or NULL; 4096 bits. */
     uint16_t slot;              /* Of frames without a tag... */
     uint16_t vlan;              /* ...and their VLAN, or 0. */
     bool in_vlans;              /* It has slots of other VLANs, too. */
+
+    /* By pp_snapshot_build_run(): what the engine was told. */
+    struct pp_snap_server told;
+    bool is_told;
+    uint64_t serial;            /* Of the snapshot that has it. */
+
+    struct pp_owner owner;
+};
+
+/* A policy on a bridge. */
+struct pp_bridge_policy {
+    struct hmap_node hmap_node; /* In pp_bridge's 'policies'. */
+    const struct pp_policy *policy;
+    size_t n_ifaces;
+    struct pp_owner owner;
 };
 
 struct pp_bridge {
@@ -94,16 +163,29 @@ struct pp_bridge {
     struct uuid uuid;
     uint32_t number;            /* Below PP_BRIDGES_MAX. */
     const struct ovsrec_bridge *row;    /* NULL: it is gone. */
+    struct pp_row_port *ports;  /* The row's, when last looked at. */
+    size_t n_ports;
+    char *keys;                 /* Those of policy, as text. */
 
-    struct pp_iface *ifaces;
-    size_t n_ifaces, allocated_ifaces;
+    struct ovs_list ifaces;     /* Of struct pp_iface; taps of ours first. */
+    size_t n_taps;
+    struct hmap macs;           /* Of struct pp_iface, with 'wanted'. */
+    struct hmap policies;       /* Of struct pp_bridge_policy. */
+    size_t n_tcp, n_udp;        /* Of these, with such services. */
     size_t n_protected;         /* Interfaces with a policy... */
     size_t n_learning;          /* ...and with one to come. */
     size_t n_pins;              /* Pinned connections. */
+    int64_t mtu;                /* The largest, but for taps... */
+    size_t n_mtu;               /* ...and how many have it. */
 
     struct pp_tap *tap;         /* Each made when first needed, and gone */
     struct pp_slots *slots;     /* when no more. */
     struct pp_ofconn *ofconn;
+
+    struct ovs_list dirty_owners;       /* Of struct pp_owner. */
+    struct pp_owner fixed, pins;
+
+    char *hindrance;            /* What hinders all, when last looked at. */
 
     /* By pp-cuts.c. */
     bool cuts_known;            /* No cut but ours is in the switch... */
@@ -118,7 +200,24 @@ struct pp_control {
     unsigned int idl_seqno;     /* Of what the model was made from. */
 
     struct hmap bridges;        /* Of struct pp_bridge. */
-    bool dirty;                 /* Make everything anew in the next pass. */
+    struct hmap ports;          /* Of struct pp_port, by UUID. */
+    struct hmap ifaces;         /* Of struct pp_iface, by UUID... */
+    struct hmap names;          /* ...by name... */
+    struct hmap servers;        /* ...and by server_id. */
+    char *keys;                 /* Open_vSwitch's, of policy, as text. */
+    bool dirty;                 /* Make another pass at once. */
+    bool keys_dirty;            /* Keys of Open_vSwitch or a bridge, or the
+                                 * patches, are others. */
+
+    /* What is to be looked at. */
+    struct ovs_list touched;    /* By policy and slots. */
+    struct ovs_list untold;     /* By the snapshot. */
+    struct ovs_list unwritten;  /* By the status. */
+    struct ovs_list writing;    /* Those whose status is on its way. */
+    struct ovs_list pinned;     /* Those with pins. */
+    bool snapshot_dirty;        /* All of the snapshot is to be made anew. */
+    bool was_any_protected;     /* When last looked at. */
+    uint64_t base_serial;       /* Of the snapshot that all depends on. */
     bool exiting;               /* Take everything away. */
 
     /* Patches. */
@@ -140,6 +239,17 @@ struct pp_control {
 };
 
 struct pp_bridge *pp_bridge_find(const struct pp_control *, const char *name);
+struct pp_iface *pp_iface_find(const struct pp_control *, const char *name);
+
+/* The one with 'server_id', or NULL. */
+struct pp_iface *pp_iface_find_server(const struct pp_control *,
+                                      uint32_t server_id);
+
+/* Policy and slots are to look at it, or at all of 'br', or at all there
+ * are. */
+void pp_iface_touch(struct pp_control *, struct pp_iface *);
+void pp_bridge_touch(struct pp_control *, struct pp_bridge *);
+void pp_touch_all(struct pp_control *);
 
 /* Does the bridge need an engine? */
 static inline bool
@@ -149,8 +259,6 @@ pp_bridge_is_used(const struct pp_bridge *br)
 }
 
 #define PP_FOR_EACH_IFACE(IFACE, BRIDGE)                        \
-    for ((IFACE) = (BRIDGE)->ifaces;                            \
-         (IFACE) < (BRIDGE)->ifaces + (BRIDGE)->n_ifaces;       \
-         (IFACE)++)
+    LIST_FOR_EACH (IFACE, node, &(BRIDGE)->ifaces)
 
 #endif /* pp-control.h */

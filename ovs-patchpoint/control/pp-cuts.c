@@ -156,35 +156,12 @@ cut_end(struct cut *cut)
 
 /* What the engine asks for. */
 
-static struct pp_iface *
+static const struct pp_iface *
 find_server(const struct pp_control *ctl, uint32_t id)
 {
-    struct pp_bridge *br;
-    struct pp_iface *iface;
+    const struct pp_iface *iface = pp_iface_find_server(ctl, id);
 
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->is_vm && iface->policy && iface->server_id == id) {
-                return iface;
-            }
-        }
-    }
-    return NULL;
-}
-
-static const struct pp_slot *
-find_slot(const struct pp_bridge *br, uint16_t vid)
-{
-    const struct pp_slot *s;
-
-    if (br->slots) {
-        HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
-            if (s->vid == vid) {
-                return s;
-            }
-        }
-    }
-    return NULL;
+    return iface && iface->is_vm && iface->policy ? iface : NULL;
 }
 
 static bool
@@ -238,9 +215,9 @@ cut_create(const struct pp_control *ctl, const struct pp_ipc_cut *want)
             != IN6_IS_ADDR_V4MAPPED(&want->service.ip))) {
         return NULL;
     }
-    to = find_slot(iface->bridge, want->slot[PP_TO_SERVER]);
-    from = find_slot(iface->bridge, want->slot[PP_FROM_SERVER]);
-    if (!to || !from || strcmp(from->ifname, iface->name)) {
+    to = pp_slots_find(iface->bridge, want->slot[PP_TO_SERVER]);
+    from = pp_slots_find(iface->bridge, want->slot[PP_FROM_SERVER]);
+    if (!to || !from || from->iface != iface) {
         return NULL;
     }
     cut = xzalloc(sizeof *cut);

@@ -232,7 +232,8 @@ pp_db_policy_run(struct pp_control *ctl, const struct ovsdb_idl *idl,
     }
     if (changed || pp_named_any_by(PP_SELECT_NAME)) {
         /* DNS names are in that database, too. */
-        ctl->dirty = true;
+        ctl->keys_dirty = true;
+        pp_touch_all(ctl);
     }
 }
 

@@ -153,7 +153,8 @@ update_host(struct pp_control *ctl)
     }
     free(host);
     host = xstrdup(name);
-    ctl->dirty = true;
+    ctl->keys_dirty = true;
+    pp_touch_all(ctl);
     set_conditions();
     ovsdb_idl_set_remote(loop.idl, remote, true);
 }

@@ -2,11 +2,13 @@
 
 /* Discovery: which bridges, ports and VMs there are.
  *
- * In: the Open_vSwitch database, through the IDL.  Out: struct pp_bridge and
- * struct pp_iface, made anew with each change of the database, and a number
- * for each bridge, which it keeps while it is there.
+ * In: the Open_vSwitch database, through the IDL, and what the IDL says has
+ * changed since the last pass.  Out: struct pp_bridge and struct pp_iface,
+ * which live as long as their rows are there; those whose rows say something
+ * else than before are touched.  A number for each bridge, which it keeps
+ * while it is there.
  *
- * Runs in control's main loop.  Owns the bridges. */
+ * Runs in control's main loop.  Owns the bridges and the interfaces. */
 
 #include <config.h>
 
@@ -14,20 +16,45 @@
 
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "engine/pp-ipc.h"
 #include "hash.h"
 #include "lib/vswitch-idl.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "pp-control.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
+#include "pp-oftable.h"
+#include "pp-pins.h"
+#include "pp-policy.h"
 #include "pp-slots.h"
+#include "pp-snapshot-build.h"
+#include "pp-status.h"
 #include "pp-tap.h"
 #include "smap.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(pp_discovery);
+
+COVERAGE_DEFINE(discovery_iface);
+
+/* A Port. */
+struct pp_port {
+    struct hmap_node hmap_node; /* In pp_control's 'ports', by UUID. */
+    struct uuid uuid;
+    const struct ovsrec_port *row;
+    struct pp_bridge *bridge;
+    struct ovs_list ifaces;     /* Of struct pp_iface. */
+};
+
+/* What a bridge's 'ports' was. */
+struct pp_row_port {
+    const struct ovsrec_port *row;      /* Only compared. */
+    struct uuid uuid;
+};
 
 /* Interface types that are no VM's, whatever their external_ids say. */
 static const char *const link_types[] = {
@@ -75,7 +102,24 @@ pp_discovery_register(struct ovsdb_idl *idl)
     ovsdb_idl_add_table(idl, &ovsrec_table_interface);
     for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
         ovsdb_idl_add_column(idl, columns[i]);
+        ovsdb_idl_track_add_column(idl, columns[i]);
     }
+}
+
+void
+pp_discovery_init(struct pp_control *ctl)
+{
+    hmap_init(&ctl->bridges);
+    hmap_init(&ctl->ports);
+    hmap_init(&ctl->ifaces);
+    hmap_init(&ctl->names);
+    hmap_init(&ctl->servers);
+    ovs_list_init(&ctl->touched);
+    ovs_list_init(&ctl->untold);
+    ovs_list_init(&ctl->unwritten);
+    ovs_list_init(&ctl->writing);
+    ovs_list_init(&ctl->pinned);
+    ctl->keys_dirty = true;
 }
 
 struct pp_bridge *
@@ -90,6 +134,62 @@ pp_bridge_find(const struct pp_control *ctl, const char *name)
         }
     }
     return NULL;
+}
+
+struct pp_iface *
+pp_iface_find(const struct pp_control *ctl, const char *name)
+{
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH_WITH_HASH (iface, name_node, hash_string(name, 0),
+                             &ctl->names) {
+        if (!strcmp(iface->name, name)) {
+            return iface;
+        }
+    }
+    return NULL;
+}
+
+struct pp_iface *
+pp_iface_find_server(const struct pp_control *ctl, uint32_t server_id)
+{
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH_WITH_HASH (iface, id_node, hash_int(server_id, 0),
+                             &ctl->servers) {
+        if (iface->server_id == server_id) {
+            return iface;
+        }
+    }
+    return NULL;
+}
+
+void
+pp_iface_touch(struct pp_control *ctl, struct pp_iface *iface)
+{
+    if (ovs_list_is_empty(&iface->touched_node)) {
+        ovs_list_push_back(&ctl->touched, &iface->touched_node);
+    }
+}
+
+void
+pp_bridge_touch(struct pp_control *ctl, struct pp_bridge *br)
+{
+    struct pp_iface *iface;
+
+    PP_FOR_EACH_IFACE (iface, br) {
+        pp_iface_touch(ctl, iface);
+    }
+}
+
+void
+pp_touch_all(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        pp_bridge_touch(ctl, br);
+    }
 }
 
 static struct pp_bridge *
@@ -114,6 +214,12 @@ bridge_create(struct pp_control *ctl, const char *name)
     br = xzalloc(sizeof *br);
     br->name = xstrdup(name);
     br->number = (uint32_t) __builtin_ctzll(~used);
+    ovs_list_init(&br->ifaces);
+    hmap_init(&br->macs);
+    hmap_init(&br->policies);
+    ovs_list_init(&br->dirty_owners);
+    pp_owner_init(&br->fixed, PP_OWNER_FIXED, br);
+    pp_owner_init(&br->pins, PP_OWNER_PINS, br);
     hmap_insert(&ctl->bridges, &br->hmap_node, hash_string(name, 0));
     return br;
 }
@@ -172,68 +278,384 @@ written_mac(const struct ovsrec_interface *row, struct eth_addr *mac)
     return s && eth_addr_from_string(s, mac) && !eth_addr_is_multicast(*mac);
 }
 
-static void
-add_iface(struct pp_bridge *br, const struct ovsrec_port *port,
-          const struct ovsrec_interface *row)
+/* A sum over what is in 'ids', in whatever order, but for what we write. */
+static uint64_t
+ids_signature(const struct smap *ids)
 {
-    struct pp_iface *iface;
+    const struct smap_node *node;
+    uint64_t sum = 0;
 
-    if (br->n_ifaces >= br->allocated_ifaces) {
-        br->ifaces = x2nrealloc(br->ifaces, &br->allocated_ifaces,
-                                sizeof *br->ifaces);
+    SMAP_FOR_EACH (node, ids) {
+        if (strcmp(node->key, PP_KEY_STATUS)) {
+            uint32_t hash = hash_string(node->key, 0);
+
+            sum += ((uint64_t) hash_string(node->value, hash) << 32
+                    | hash_string(node->value, ~hash));
+        }
     }
-    iface = &br->ifaces[br->n_ifaces++];
-    memset(iface, 0, sizeof *iface);
-    iface->bridge = br;
-    iface->row = row;
-    iface->port = port;
-    iface->uuid = row->header_.uuid;
-    iface->name = row->name;
+    return sum;
+}
+
+/* Of all that anyone reads of the rows of 'iface': if it is the same, so is
+ * all that is made of it. */
+static uint64_t
+rows_signature(const struct pp_iface *iface)
+{
+    const struct ovsrec_interface *row = iface->row;
+    const struct ovsrec_port *port = iface->port;
+    struct ds ds = DS_EMPTY_INITIALIZER;
+    uint64_t signature;
+
+    ds_put_format(&ds, "%s %s %"PRId64" %"PRId64" %s %s %"PRId64" %s",
+                  row->type, row->link_state ? row->link_state : "",
+                  row->n_ofport ? row->ofport[0] : 0,
+                  row->n_mtu ? row->mtu[0] : 0,
+                  row->mac_in_use ? row->mac_in_use : "",
+                  row->error ? row->error : "",
+                  port->n_tag ? port->tag[0] : -1,
+                  port->vlan_mode ? port->vlan_mode : "");
+    for (size_t i = 0; i < port->n_trunks; i++) {
+        ds_put_format(&ds, " %"PRId64, port->trunks[i]);
+    }
+    signature = ((uint64_t) hash_bytes(ds_cstr(&ds), ds.length, 1) << 32
+                 | hash_bytes(ds_cstr(&ds), ds.length, 2));
+    ds_destroy(&ds);
+    return signature + ids_signature(&row->external_ids);
+}
+
+/* The largest MTU of 'br', of which a port had 'old', or -1, and has 'new',
+ * or -1. */
+static void
+count_mtu(struct pp_bridge *br, int64_t old, int64_t new)
+{
+    const struct pp_iface *iface;
+
+    br->n_mtu -= old >= 0 && old == br->mtu;
+    if (new > br->mtu || (new == br->mtu && new >= 0)) {
+        br->n_mtu = new > br->mtu ? 1 : br->n_mtu + 1;
+        br->mtu = new;
+    } else if (!br->n_mtu) {
+        br->mtu = 0;
+        PP_FOR_EACH_IFACE (iface, br) {
+            if (iface->mtu > br->mtu) {
+                br->mtu = iface->mtu;
+                br->n_mtu = 0;
+            }
+            br->n_mtu += iface->mtu == br->mtu;
+        }
+    }
+}
+
+/* Taps come first in their bridge's list. */
+static void
+set_tap(struct pp_iface *iface, bool is_tap)
+{
+    struct pp_bridge *br = iface->bridge;
+
+    if (is_tap != iface->is_tap) {
+        iface->is_tap = is_tap;
+        ovs_list_remove(&iface->node);
+        if (is_tap) {
+            br->n_taps++;
+            ovs_list_push_front(&br->ifaces, &iface->node);
+        } else {
+            br->n_taps--;
+            ovs_list_push_back(&br->ifaces, &iface->node);
+        }
+    }
+}
+
+/* Reads the rows of 'iface', and touches it if they say something else. */
+static void
+iface_read(struct pp_control *ctl, struct pp_iface *iface)
+{
+    const struct ovsrec_interface *row = iface->row;
+    uint64_t signature = rows_signature(iface);
+    int64_t mtu;
+
+    if (iface->signature == signature) {
+        return;
+    }
+    COVERAGE_INC(discovery_iface);
+    iface->signature = signature;
+    iface->ofport = 0;
     if (row->n_ofport && row->ofport[0] > 0 && row->ofport[0] < 0xff00) {
         iface->ofport = (uint16_t) row->ofport[0];
     } else if (row->n_ofport && row->ofport[0] == 65534) {
         iface->ofport = 65534;  /* LOCAL. */
     }
-    iface->is_tap = smap_get(&row->external_ids, PP_KEY_TAP) != NULL;
+    set_tap(iface, smap_get(&row->external_ids, PP_KEY_TAP) != NULL);
     iface->is_vm = !iface->is_tap && is_vm(row);
     iface->can_send = !iface->is_tap && iface->ofport;
     iface->is_inactive = iface->is_vm && is_inactive(row);
     iface->has_mac = !iface->is_tap && written_mac(row, &iface->mac);
-    if (iface->is_vm && !iface->has_mac) {
-        iface->mac_learned = pp_learn_mac(iface, &iface->mac);
-        iface->has_mac = iface->mac_learned;
-    }
-}
-
-static void
-clear_ifaces(struct pp_bridge *br)
-{
-    struct pp_iface *iface;
-
-    PP_FOR_EACH_IFACE (iface, br) {
-        free(iface->error);
-    }
-    br->n_ifaces = 0;
-    br->n_protected = 0;
-    br->n_learning = 0;
-    br->n_pins = 0;
+    iface->mac_learned = (iface->is_vm && !iface->has_mac
+                          && pp_learn_mac(iface, &iface->mac));
+    iface->has_mac |= iface->mac_learned;
+    mtu = iface->mtu;
+    iface->mtu = row->n_mtu && !iface->is_tap ? row->mtu[0] : -1;
+    count_mtu(iface->bridge, mtu, iface->mtu);
+    pp_iface_touch(ctl, iface);
 }
 
 void
-pp_discovery_run(struct pp_control *ctl)
+pp_discovery_reread(struct pp_control *ctl, struct pp_iface *iface)
 {
-    struct pp_bridge *br;
+    iface->signature = 0;
+    iface_read(ctl, iface);
+}
 
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        clear_ifaces(br);
-        br->row = NULL;
+static struct pp_iface *
+iface_find(const struct pp_control *ctl, const struct uuid *uuid)
+{
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH_WITH_HASH (iface, uuid_node, uuid_hash(uuid),
+                             &ctl->ifaces) {
+        if (uuid_equals(&iface->uuid, uuid)) {
+            return iface;
+        }
     }
+    return NULL;
+}
 
-    ctl->ovs = ovsrec_open_vswitch_first(ctl->idl);
-    if (!ctl->ovs) {
+static void
+iface_create(struct pp_control *ctl, struct pp_port *port,
+             const struct ovsrec_interface *row)
+{
+    struct pp_iface *iface = xzalloc(sizeof *iface);
+
+    iface->bridge = port->bridge;
+    iface->in_port = port;
+    iface->row = row;
+    iface->port = port->row;
+    iface->uuid = row->header_.uuid;
+    iface->name = xstrdup(row->name);
+    iface->mtu = -1;
+    ovs_list_init(&iface->touched_node);
+    ovs_list_init(&iface->untold_node);
+    ovs_list_init(&iface->unwritten_node);
+    ovs_list_init(&iface->pinned_node);
+    ovs_list_init(&iface->trunk_node);
+    ovs_list_init(&iface->slots);
+    pp_owner_init(&iface->owner, PP_OWNER_IFACE, port->bridge);
+    hmap_insert(&ctl->ifaces, &iface->uuid_node, uuid_hash(&iface->uuid));
+    hmap_insert(&ctl->names, &iface->name_node, hash_string(iface->name, 0));
+    ovs_list_push_back(&port->bridge->ifaces, &iface->node);
+    ovs_list_push_back(&port->ifaces, &iface->port_node);
+    pp_iface_touch(ctl, iface);
+    iface_read(ctl, iface);
+}
+
+/* 'iface' is gone, and maybe its rows are. */
+static void
+iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
+{
+    pp_policy_forget(ctl, iface);
+    pp_learn_forget(iface);
+    pp_slots_forget(ctl, iface);
+    pp_snapshot_build_forget(ctl, iface);
+    pp_owner_destroy(&iface->owner);
+    set_tap(iface, false);
+    hmap_remove(&ctl->ifaces, &iface->uuid_node);
+    hmap_remove(&ctl->names, &iface->name_node);
+    ovs_list_remove(&iface->node);
+    ovs_list_remove(&iface->port_node);
+    ovs_list_remove(&iface->touched_node);
+    ovs_list_remove(&iface->untold_node);
+    ovs_list_remove(&iface->unwritten_node);
+    if (iface->n_pins) {
+        pp_pins_forget(iface);
+    }
+    ovs_list_remove(&iface->pinned_node);
+    count_mtu(iface->bridge, iface->mtu, -1);
+    free(iface->name);
+    free(iface);
+}
+
+static struct pp_port *
+port_find(const struct pp_control *ctl, const struct uuid *uuid)
+{
+    struct pp_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, hmap_node, uuid_hash(uuid), &ctl->ports) {
+        if (uuid_equals(&port->uuid, uuid)) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+static void
+port_destroy(struct pp_control *ctl, struct pp_port *port)
+{
+    struct pp_iface *iface;
+
+    LIST_FOR_EACH_SAFE (iface, port_node, &port->ifaces) {
+        iface_destroy(ctl, iface);
+    }
+    hmap_remove(&ctl->ports, &port->hmap_node);
+    free(port);
+}
+
+static bool
+has_iface(const struct ovsrec_port *row, const struct uuid *uuid)
+{
+    for (size_t i = 0; i < row->n_interfaces; i++) {
+        if (uuid_equals(&row->interfaces[i]->header_.uuid, uuid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Reads what 'port->row' says. */
+static void
+port_read(struct pp_control *ctl, struct pp_port *port)
+{
+    struct pp_iface *iface;
+
+    LIST_FOR_EACH_SAFE (iface, port_node, &port->ifaces) {
+        if (!has_iface(port->row, &iface->uuid)) {
+            iface_destroy(ctl, iface);
+        }
+    }
+    for (size_t i = 0; i < port->row->n_interfaces; i++) {
+        const struct ovsrec_interface *row = port->row->interfaces[i];
+
+        iface = iface_find(ctl, &row->header_.uuid);
+        if (iface && (iface->in_port != port
+                      || strcmp(iface->name, row->name))) {
+            iface_destroy(ctl, iface);
+            iface = NULL;
+        }
+        if (iface) {
+            iface->row = row;
+            iface->port = port->row;
+            iface_read(ctl, iface);
+        } else {
+            iface_create(ctl, port, row);
+        }
+    }
+}
+
+/* 'row' is a port of 'br'. */
+static void
+port_add(struct pp_control *ctl, struct pp_bridge *br,
+         const struct ovsrec_port *row)
+{
+    struct pp_port *port = port_find(ctl, &row->header_.uuid);
+
+    if (port && port->bridge != br) {
+        port_destroy(ctl, port);
+        port = NULL;
+    }
+    if (!port) {
+        port = xzalloc(sizeof *port);
+        port->uuid = row->header_.uuid;
+        port->bridge = br;
+        ovs_list_init(&port->ifaces);
+        hmap_insert(&ctl->ports, &port->hmap_node, uuid_hash(&port->uuid));
+    }
+    port->row = row;
+    port_read(ctl, port);
+}
+
+static void
+port_remove(struct pp_control *ctl, struct pp_bridge *br,
+            const struct uuid *uuid)
+{
+    struct pp_port *port = port_find(ctl, uuid);
+
+    if (port && port->bridge == br) {
+        port_destroy(ctl, port);
+    }
+}
+
+/* Finds out which ports 'br->row' has that it had not, and the other way
+ * round.  The IDL has both sorted by UUID; its rows stay where they are, and
+ * their memory is not another row's before a pass is over, unless it has lost
+ * its connection and made all rows anew, 'reborn'. */
+static void
+bridge_read_ports(struct pp_control *ctl, struct pp_bridge *br, bool reborn)
+{
+    size_t n = br->row ? br->row->n_ports : 0, i = 0, j = 0;
+    struct pp_row_port *now;
+
+    if (!reborn && n == br->n_ports) {
+        while (i < n && br->ports[i].row == br->row->ports[i]) {
+            i++;
+        }
+        if (i == n) {
+            return;
+        }
+    }
+    now = xmalloc(MAX(1, n) * sizeof *now);
+    for (i = 0; i < n || j < br->n_ports; ) {
+        const struct ovsrec_port *row = i < n ? br->row->ports[i] : NULL;
+        const struct pp_row_port *old = (j < br->n_ports ? &br->ports[j]
+                                         : NULL);
+        int order;
+
+        if (row && old && row == old->row && !reborn) {
+            now[i++] = *old;
+            j++;
+            continue;
+        }
+        order = (!old ? -1 : !row ? 1
+                 : uuid_compare_3way(&row->header_.uuid, &old->uuid));
+        if (order <= 0) {
+            now[i].row = row;
+            now[i++].uuid = row->header_.uuid;
+            port_add(ctl, br, row);
+        } else {
+            port_remove(ctl, br, &old->uuid);
+        }
+        j += order >= 0;
+    }
+    free(br->ports);
+    br->ports = now;
+    br->n_ports = n;
+}
+
+/* A bridge of ours is now 'row', which may be NULL. */
+static void
+bridge_read(struct pp_control *ctl, struct pp_bridge *br,
+            const struct ovsrec_bridge *row)
+{
+    bool reborn = row && ovsrec_bridge_is_new(row);
+    char *keys;
+
+    if (br->row && (!row || !uuid_equals(&br->uuid, &row->header_.uuid))) {
+        br->row = NULL;
+        bridge_read_ports(ctl, br, true);
+    }
+    br->row = row;
+    if (!row) {
         return;
     }
-    for (size_t i = 0; i < ctl->ovs->n_bridges; i++) {
+    br->uuid = row->header_.uuid;
+    bridge_read_ports(ctl, br, reborn);
+    ctl->keys_dirty |= (reborn || ovsrec_bridge_is_updated(
+        row, OVSREC_BRIDGE_COL_EXTERNAL_IDS));
+    keys = pp_policy_keys(&row->external_ids);
+    if (!br->keys || strcmp(keys, br->keys)) {
+        free(br->keys);
+        br->keys = keys;
+        pp_bridge_touch(ctl, br);
+    } else {
+        free(keys);
+    }
+}
+
+/* All bridges.  There are few, and what has not changed is soon told. */
+static void
+read_bridges(struct pp_control *ctl)
+{
+    uint64_t seen = 0;
+    struct pp_bridge *br;
+
+    for (size_t i = 0; ctl->ovs && i < ctl->ovs->n_bridges; i++) {
         const struct ovsrec_bridge *row = ctl->ovs->bridges[i];
 
         br = pp_bridge_find(ctl, row->name);
@@ -243,16 +665,70 @@ pp_discovery_run(struct pp_control *ctl)
                 continue;
             }
         }
-        br->row = row;
-        br->uuid = row->header_.uuid;
-        for (size_t j = 0; j < row->n_ports; j++) {
-            const struct ovsrec_port *port = row->ports[j];
-
-            for (size_t k = 0; k < port->n_interfaces; k++) {
-                add_iface(br, port, port->interfaces[k]);
-            }
+        bridge_read(ctl, br, row);
+        seen |= UINT64_C(1) << br->number;
+    }
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (!(seen & UINT64_C(1) << br->number)) {
+            bridge_read(ctl, br, NULL);
         }
     }
+}
+
+/* Rows of ports and interfaces that have changed in place. */
+static void
+read_changes(struct pp_control *ctl)
+{
+    const struct ovsrec_interface *iface_row;
+    const struct ovsrec_port *port_row;
+
+    OVSREC_PORT_FOR_EACH_TRACKED (port_row, ctl->idl) {
+        struct pp_port *port = port_find(ctl, &port_row->header_.uuid);
+
+        if (port && port->row == port_row
+            && !ovsrec_port_is_deleted(port_row)) {
+            port_read(ctl, port);
+        }
+    }
+    OVSREC_INTERFACE_FOR_EACH_TRACKED (iface_row, ctl->idl) {
+        struct pp_iface *iface = iface_find(ctl, &iface_row->header_.uuid);
+
+        if (iface && iface->row == iface_row
+            && !ovsrec_interface_is_deleted(iface_row)) {
+            iface_read(ctl, iface);
+            /* Maybe what was written there is gone. */
+            pp_status_touch(ctl, iface);
+        }
+    }
+}
+
+bool
+pp_discovery_run(struct pp_control *ctl)
+{
+    unsigned int seqno = ovsdb_idl_get_seqno(ctl->idl);
+    char *keys;
+
+    if (seqno == ctl->idl_seqno) {
+        return false;
+    }
+    ctl->idl_seqno = seqno;
+    ctl->ovs = ovsrec_open_vswitch_first(ctl->idl);
+    read_bridges(ctl);
+    read_changes(ctl);
+    ctl->keys_dirty |= ctl->ovs && (ovsrec_open_vswitch_is_new(ctl->ovs)
+        || ovsrec_open_vswitch_is_updated(
+            ctl->ovs, OVSREC_OPEN_VSWITCH_COL_EXTERNAL_IDS));
+
+    keys = (ctl->ovs ? pp_policy_keys(&ctl->ovs->external_ids)
+            : xstrdup(""));
+    if (!ctl->keys || strcmp(keys, ctl->keys)) {
+        free(ctl->keys);
+        ctl->keys = keys;
+        pp_touch_all(ctl);
+    } else {
+        free(keys);
+    }
+    return true;
 }
 
 void
@@ -262,10 +738,16 @@ pp_discovery_forget(struct pp_control *ctl)
 
     HMAP_FOR_EACH_SAFE (br, hmap_node, &ctl->bridges) {
         if (!br->row && !br->tap && !br->ofconn) {
+            bridge_read_ports(ctl, br, true);
             hmap_remove(&ctl->bridges, &br->hmap_node);
-            clear_ifaces(br);
             pp_slots_destroy(br->slots);
-            free(br->ifaces);
+            pp_owner_destroy(&br->fixed);
+            pp_owner_destroy(&br->pins);
+            hmap_destroy(&br->macs);
+            hmap_destroy(&br->policies);
+            free(br->hindrance);
+            free(br->keys);
+            free(br->ports);
             free(br->name);
             free(br);
         }
@@ -286,4 +768,9 @@ pp_discovery_destroy(struct pp_control *ctl)
     }
     pp_discovery_forget(ctl);
     hmap_destroy(&ctl->bridges);
+    hmap_destroy(&ctl->ports);
+    hmap_destroy(&ctl->ifaces);
+    hmap_destroy(&ctl->names);
+    hmap_destroy(&ctl->servers);
+    free(ctl->keys);
 }

@@ -3,14 +3,25 @@
 #ifndef PP_DISCOVERY_H
 #define PP_DISCOVERY_H 1
 
+#include <stdbool.h>
+
 struct ovsdb_idl;
 struct pp_control;
+struct pp_iface;
 
 /* Says which columns control reads and writes. */
 void pp_discovery_register(struct ovsdb_idl *);
 
-/* Makes the model of the virtual network anew from the database. */
-void pp_discovery_run(struct pp_control *);
+/* An empty model. */
+void pp_discovery_init(struct pp_control *);
+
+/* Brings the model of the virtual network up to date with the database.  To
+ * be called after each ovsdb_idl_run(), before what it tracks is cleared.
+ * Returns true if anything there has changed. */
+bool pp_discovery_run(struct pp_control *);
+
+/* Something else than its rows says something else of the interface. */
+void pp_discovery_reread(struct pp_control *, struct pp_iface *);
 
 /* Forgets bridges that are gone and that nothing holds any more. */
 void pp_discovery_forget(struct pp_control *);

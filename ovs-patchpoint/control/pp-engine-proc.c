@@ -38,6 +38,7 @@
 #include "patch/pp-program.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-engine-conn.h"
 #include "pp-engine-exec.h"
 #include "pp-events.h"
 #include "pp-handover.h"
@@ -64,6 +65,13 @@ VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
 
 #define MESSAGES_PER_RUN 500
 
+struct update {
+    struct ovs_list node;       /* In 'updates'. */
+    uint64_t serial;
+    size_t len;
+    uint8_t msg[];
+};
+
 struct pp_engine {
     char *path;
     uid_t uid;                  /* Whom it runs as, or 0. */
@@ -88,6 +96,9 @@ struct pp_engine {
     long long int heartbeat_time;
 
     int snapshot_fd;            /* -1: none yet. */
+    uint64_t base_serial;       /* Its. */
+    struct ovs_list updates;    /* Of struct update: what comes after it and
+                                 * was not sent yet. */
     uint64_t serial;            /* Newest. */
     uint64_t sent_serial;       /* To this engine. */
     uint64_t acked_serial;      /* In force in this engine. */
@@ -174,6 +185,7 @@ pp_engine_create(const char *path, const char *user,
     e->pid = -1;
     e->pidfd = e->sock = e->err = e->snapshot_fd = -1;
     e->backoff = BACKOFF_MIN_MS;
+    ovs_list_init(&e->updates);
     ds_init(&e->list);
     if (make_counters(e, error)) {
         free(e->path);
@@ -223,6 +235,8 @@ engine_start(struct pp_control *ctl)
     e->pidfd = (int) syscall(SYS_pidfd_open, pid, 0);
     e->sock = socks[0];
     e->sent_serial = e->acked_serial = 0;
+    /* It is to have all as one. */
+    ctl->snapshot_dirty |= e->serial != e->base_serial;
     e->heartbeat = 0;
     e->heartbeat_time = e->started = time_msec();
     e->n_starts++;
@@ -383,14 +397,38 @@ pp_engine_send(struct pp_engine *e, const void *data, size_t len, int fd)
     return 0;
 }
 
+static void
+drop_updates(struct pp_engine *e)
+{
+    struct update *u;
+
+    LIST_FOR_EACH_POP (u, node, &e->updates) {
+        free(u);
+    }
+}
+
 void
-pp_engine_set_snapshot(struct pp_engine *e, int fd, uint64_t serial,
-                       uint32_t n_patches OVS_UNUSED)
+pp_engine_set_snapshot(struct pp_engine *e, int fd, uint64_t serial)
 {
     if (e->snapshot_fd >= 0) {
         close(e->snapshot_fd);
     }
+    drop_updates(e);
     e->snapshot_fd = fd;
+    e->serial = e->base_serial = serial;
+    e->snapshot_time = time_msec();
+}
+
+void
+pp_engine_update_snapshot(struct pp_engine *e, const void *msg, size_t len,
+                          uint64_t serial)
+{
+    struct update *u = xmalloc(sizeof *u + len);
+
+    u->serial = serial;
+    u->len = len;
+    memcpy(u->msg, msg, len);
+    ovs_list_push_back(&e->updates, &u->node);
     e->serial = serial;
     e->snapshot_time = time_msec();
 }
@@ -399,12 +437,23 @@ static void
 send_snapshot(struct pp_engine *e)
 {
     struct pp_ipc_snapshot msg = {
-        .hdr = { PP_IPC_SNAPSHOT, sizeof msg }, .serial = e->serial,
+        .hdr = { PP_IPC_SNAPSHOT, sizeof msg }, .serial = e->base_serial,
     };
+    struct update *u;
 
-    if (e->snapshot_fd >= 0 && e->sent_serial != e->serial
+    if (e->snapshot_fd >= 0 && e->sent_serial < e->base_serial
         && !pp_engine_send(e, &msg, sizeof msg, e->snapshot_fd)) {
-        e->sent_serial = e->serial;
+        e->sent_serial = e->base_serial;
+    }
+    if (e->sent_serial >= e->base_serial) {
+        LIST_FOR_EACH_SAFE (u, node, &e->updates) {
+            if (pp_engine_send(e, u->msg, u->len, -1)) {
+                break;
+            }
+            e->sent_serial = u->serial;
+            ovs_list_remove(&u->node);
+            free(u);
+        }
     }
 }
 
@@ -501,53 +550,6 @@ handle_log(const char *p, size_t n)
     free(text);
 }
 
-static const char *
-conn_state_name(uint32_t state)
-{
-    static const char *const names[] = {
-        [PP_CONN_OPENING] = "opening",
-        [PP_CONN_INSPECTED] = "inspected",
-        [PP_CONN_OPAQUE] = "opaque",
-        [PP_CONN_UNINSPECTED] = "uninspected",
-        [PP_CONN_CLOSING] = "closing",
-        [PP_CONN_CLOSED] = "closed",
-    };
-
-    return state < ARRAY_SIZE(names) ? names[state] : NULL;
-}
-
-static const char *
-handle_conn(struct pp_control *ctl, const struct pp_ipc_conn *row)
-{
-    struct pp_engine *e = ctl->engine;
-    const char *state = conn_state_name(row->state);
-    const char *server;
-
-    if (!state || row->proxy >= pp_proxies_count()) {
-        return "connection row with a bad state or proxy";
-    }
-    if (!e->list_conn || row->request != e->list_request) {
-        return NULL;
-    }
-    server = pp_events_server_name(ctl, row->server);
-    pp_events_format_addr(&row->client, &e->list);
-    ds_put_cstr(&e->list, " -> ");
-    pp_events_format_addr(&row->service, &e->list);
-    ds_put_format(&e->list, " server=%s proxy=%s state=%s"
-                  " bytes=%"PRIu64"/%"PRIu64" edits=%"PRIu32"/%"PRIu32
-                  " held=%"PRIu32" corrections=%"PRIu32
-                  " idle=%"PRIu32".%03"PRIu32"s",
-                  server ? server : "?", pp_proxies[row->proxy]->name, state,
-                  row->bytes[0], row->bytes[1], row->edits[0], row->edits[1],
-                  row->held, row->corrections,
-                  row->idle_ms / 1000, row->idle_ms % 1000);
-    if (row->vlan) {
-        ds_put_format(&e->list, " vlan=%u", row->vlan);
-    }
-    ds_put_cstr(&e->list, row->cut ? " cut-through\n" : "\n");
-    return NULL;
-}
-
 static void
 handle_snapshot_done(struct pp_control *ctl,
                      const struct pp_ipc_snapshot_done *done)
@@ -571,6 +573,7 @@ handle_snapshot_done(struct pp_control *ctl,
         e->error = xasprintf("refused the snapshot: %s", words);
         free(words);
         VLOG_ERR("engine: %s", e->error);
+        ctl->snapshot_dirty |= done->serial != e->base_serial;
     }
     ctl->dirty = true;
 }
@@ -623,8 +626,11 @@ handle_message(struct pp_control *ctl, const void *data, size_t n)
     } else if (hdr->type == PP_IPC_PINS) {
         return NULL;            /* pp_pins_run() looks. */
     } else if (hdr->type == PP_IPC_CONN) {
-        return (n == sizeof(struct pp_ipc_conn) ? handle_conn(ctl, data)
-                : "connection row with a bad length");
+        const struct pp_ipc_conn *row = data;
+
+        return (n != sizeof *row ? "connection row with a bad length"
+                : pp_engine_put_conn(ctl, row, e->list_conn && row->request
+                                     == e->list_request ? &e->list : NULL));
     } else if (hdr->type == PP_IPC_CONN_END) {
         const struct pp_ipc_conn_list *end = data;
 
@@ -850,6 +856,7 @@ pp_engine_destroy(struct pp_engine *e, bool keep)
     if (e->snapshot_fd >= 0) {
         close(e->snapshot_fd);
     }
+    drop_updates(e);
     munmap(CONST_CAST(struct pp_counters *, e->counters), PP_COUNTERS_SIZE);
     close(e->counters_fd);
     ds_destroy(&e->list);
@@ -863,6 +870,12 @@ pp_engine_in_force(const struct pp_engine *e)
 {
     return (e->state == PP_ENGINE_READY && e->serial
             && e->acked_serial == e->serial);
+}
+
+bool
+pp_engine_has(const struct pp_engine *e, uint64_t serial)
+{
+    return e->state == PP_ENGINE_READY && e->acked_serial >= serial;
 }
 
 bool

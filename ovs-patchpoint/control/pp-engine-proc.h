@@ -41,11 +41,16 @@ void pp_engine_destroy(struct pp_engine *, bool keep);
 
 /* Hands the sealed memfd 'fd', which it takes over, to this engine and all
  * after it. */
-void pp_engine_set_snapshot(struct pp_engine *, int fd, uint64_t serial,
-                            uint32_t n_patches);
+void pp_engine_set_snapshot(struct pp_engine *, int fd, uint64_t serial);
 
-/* Is the snapshot handed over last in force? */
+/* Hands over 'len' bytes of a message that changes that; not for an engine
+ * that is started later, for which ctl->snapshot_dirty will be set. */
+void pp_engine_update_snapshot(struct pp_engine *, const void *msg,
+                               size_t len, uint64_t serial);
+
+/* Is what was handed over last in force?  Or what has 'serial'? */
 bool pp_engine_in_force(const struct pp_engine *);
+bool pp_engine_has(const struct pp_engine *, uint64_t serial);
 
 /* Should the flows wait for it?  Not for long, and not for an engine that
  * does not come up: the switch's groups know what to do without one. */

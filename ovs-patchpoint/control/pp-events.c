@@ -85,17 +85,9 @@ pp_events_set_rate(unsigned int n)
 static const struct pp_iface *
 find_server(const struct pp_control *ctl, uint32_t id)
 {
-    const struct pp_bridge *br;
-    const struct pp_iface *iface;
+    const struct pp_iface *iface = pp_iface_find_server(ctl, id);
 
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->is_vm && iface->server_id == id) {
-                return iface;
-            }
-        }
-    }
-    return NULL;
+    return iface && iface->is_vm ? iface : NULL;
 }
 
 const char *

@@ -2,9 +2,9 @@
 
 /* The redirect, as OpenFlow flows and groups.
  *
- * In: a bridge's interfaces with their policies, its slots, its tap's port
- * number.  Out: text, one line a flow or group; what the tables are for is in
- * pp-flows.h.  pp-ofconn.c puts it into the switch.
+ * In: an owner of flows: a bridge's interface with its policy and its slots, a
+ * policy, or the bridge.  Out: text, one line a flow or group; what the tables
+ * are for is in pp-flows.h.  pp-ofconn.c puts it into the switch.
  *
  * Runs in control's main loop.  Owns nothing. */
 
@@ -96,62 +96,44 @@ policy_group(const struct pp_policy *policy)
 
 /* Table 0. */
 static void
-put_classify(const struct pp_bridge *br, struct svec *flows)
+put_classify(const struct pp_iface *iface, struct svec *flows)
 {
-    const struct pp_iface *iface;
+    uint32_t reg = iface->policy ? pp_flows_policy_reg(iface->policy) : 0;
     char buf[8];
 
-    put(flows, FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
-        PP_COOKIE, PRIO_RETURN, br->tap->ofport, PP_TABLE_RETURN);
-    PP_FOR_EACH_IFACE (iface, br) {
-        uint32_t reg = (iface->policy ? pp_flows_policy_reg(iface->policy)
-                        : 0);
+    if (!iface->policy && !iface->n_pins) {
+        return;
+    }
+    put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",dl_dst="ETH_ADDR_FMT
+        " actions=load:%#x->NXM_NX_REG11[],resubmit(,%d)",
+        PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
+        reg, PP_TABLE_INGRESS);
+    if (iface->ofport && !iface->learning) {
+        bool heard = iface->policy && !pp_services_is_muted(iface->server_id);
 
-        if (!iface->policy && !iface->n_pins) {
-            continue;
-        }
-        put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED
-            ",dl_dst="ETH_ADDR_FMT
-            " actions=load:%#x->NXM_NX_REG11[],resubmit(,%d)",
-            PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
-            reg, PP_TABLE_INGRESS);
-        if (iface->ofport) {
-            bool heard = iface->policy && !pp_services_is_muted(
-                iface->server_id);
-
-            put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED
-                ",in_port=%s actions=load:%#x->NXM_NX_REG12[],"
-                "%sresubmit(,%d)",
-                PP_COOKIE, PP_PRIO_FROM_VM, port_name(iface->ofport, buf),
-                reg, heard ? "resubmit(,"DISCOVER")," : "",
-                PP_TABLE_INGRESS);
-        }
+        put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",in_port=%s "
+            "actions=load:%#x->NXM_NX_REG12[],%sresubmit(,%d)",
+            PP_COOKIE, PP_PRIO_FROM_VM, port_name(iface->ofport, buf),
+            reg, heard ? "resubmit(,"DISCOVER")," : "", PP_TABLE_INGRESS);
     }
 }
 
-static const struct pp_iface *
-slot_iface(const struct pp_bridge *br, const struct pp_slot *slot)
-{
-    const struct pp_iface *iface;
-
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (!strcmp(iface->name, slot->ifname)) {
-            return iface;
-        }
-    }
-    return NULL;
-}
-
-/* Table 200: frames of slot 's' that 'match'. */
+/* Tables 200 and 203: there and back. */
 static void
-put_slot_in(const struct pp_bridge *br, const struct pp_slot *s,
-            const char *match, struct svec *flows)
+put_slot(const struct pp_slot *s, struct svec *flows)
 {
-    const struct pp_iface *iface = slot_iface(br, s);
+    const struct pp_iface *iface = s->iface;
     struct ds from = DS_EMPTY_INITIALIZER;
-    char buf[8];
+    char match[32], buf[8];
 
-    if (iface && iface->policy) {
+    if (s->vlan == PP_UNTAGGED) {
+        /* Without a tag, or with one that says a priority alone. */
+        ovs_strlcpy(match, "vlan_tci=0/0x0fff", sizeof match);
+    } else {
+        snprintf(match, sizeof match, "vlan_tci=%#x/0x1fff",
+                 0x1000 | s->vlan);
+    }
+    if (iface->policy) {
         ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
                       pp_flows_policy_reg(iface->policy));
     }
@@ -160,43 +142,36 @@ put_slot_in(const struct pp_bridge *br, const struct pp_slot *s,
         PP_COOKIE, PP_TABLE_INGRESS, port_name(s->ofport, buf), match,
         ds_cstr(&from), s->vid, PP_TABLE_POLICY);
     ds_destroy(&from);
+
+    if (s->vlan == PP_UNTAGGED) {
+        put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+            "actions=pop_vlan,load:%#x->NXM_OF_IN_PORT[],"SET_GUARD
+            ",resubmit(,0)",
+            PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid, s->ofport);
+    } else {
+        put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+            "actions=load:%#x->NXM_OF_VLAN_TCI[0..11],"
+            "load:%#x->NXM_OF_IN_PORT[],"SET_GUARD",resubmit(,0)",
+            PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
+            s->vlan, s->ofport);
+    }
 }
 
-/* Tables 200 and 203: there and back. */
 static void
-put_slots(const struct pp_bridge *br, struct svec *flows)
+put_iface(const struct pp_iface *iface, struct svec *flows)
 {
-    const struct pp_slot *s;
+    char buf[8];
 
-    HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
-        if (s->vlan == PP_UNTAGGED) {
-            /* Without a tag, or with one that says a priority alone. */
-            put_slot_in(br, s, "vlan_tci=0/0x0fff", flows);
-        } else {
-            char match[32];
-
-            snprintf(match, sizeof match, "vlan_tci=%#x/0x1fff",
-                     0x1000 | s->vlan);
-            put_slot_in(br, s, match, flows);
-        }
-
-        if (s->vlan == PP_UNTAGGED) {
-            put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
-                "actions=pop_vlan,load:%#x->NXM_OF_IN_PORT[],"SET_GUARD
-                ",resubmit(,0)",
-                PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid, s->ofport);
-        } else {
-            put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
-                "actions=load:%#x->NXM_OF_VLAN_TCI[0..11],"
-                "load:%#x->NXM_OF_IN_PORT[],"SET_GUARD",resubmit(,0)",
-                PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
-                s->vlan, s->ofport);
-        }
+    put_classify(iface, flows);
+    /* In place of the one for its port, if it has pins. */
+    pp_learn_put_flows(iface, flows);
+    if (iface->is_capped) {
+        /* No other VLAN of this port gets a slot, so control need not be
+         * asked. */
+        put(flows, FLOW"table=%d,priority=30,in_port=%s,reg13=0/0xffff "
+            "actions=drop", PP_COOKIE, PP_TABLE_OUT,
+            port_name(iface->ofport, buf));
     }
-    put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
-        PP_COOKIE, PP_TABLE_INGRESS, PP_TABLE_POLICY);
-    put(flows, FLOW"table=%d,priority=0 actions=drop",
-        PP_COOKIE, PP_TABLE_RETURN);
 }
 
 /* Table 201: the L4 ports of one policy, both address families, both
@@ -263,12 +238,22 @@ put_tagged(uint32_t regs, struct svec *flows)
     }
 }
 
-/* Tables 202, 204 and 205. */
+/* What there is once on a bridge. */
 static void
 put_fixed(const struct pp_bridge *br, struct svec *flows)
 {
+    uint32_t regs = ((br->n_tcp ? PP_REG_TCP : 0)
+                     | (br->n_udp ? PP_REG_UDP : 0));
     uint16_t pp = br->tap->ofport;
 
+    put(flows, FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
+        PP_COOKIE, PRIO_RETURN, pp, PP_TABLE_RETURN);
+    put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
+        PP_COOKIE, PP_TABLE_INGRESS, PP_TABLE_POLICY);
+    put(flows, FLOW"table=%d,priority=0 actions=drop",
+        PP_COOKIE, PP_TABLE_RETURN);
+    put_fragments(regs, flows);
+    put_tagged(regs, flows);
     put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
         PP_COOKIE, PP_TABLE_POLICY, PP_TABLE_GO_ON);
 
@@ -334,8 +319,15 @@ pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service)
     return ds_steal_cstr(&ds);
 }
 
-static void
-put_groups(const struct pp_bridge *br, struct svec *groups)
+bool
+pp_flows_wanted(const struct pp_bridge *br)
+{
+    return (pp_bridge_is_used(br) && br->tap && br->tap->ofport
+            && !br->tap->removing && br->slots);
+}
+
+void
+pp_flows_put_groups(const struct pp_bridge *br, struct svec *groups)
 {
     uint16_t pp = br->tap->ofport;
 
@@ -353,39 +345,27 @@ put_groups(const struct pp_bridge *br, struct svec *groups)
 }
 
 void
-pp_flows_compute(const struct pp_control *ctl OVS_UNUSED,
-                 const struct pp_bridge *br, struct svec *flows,
-                 struct svec *groups)
+pp_flows_put(const struct pp_owner *owner, struct svec *flows)
 {
-    const struct pp_policy *policy;
-    const struct pp_iface *iface;
-    uint32_t regs = 0;
-
-    if (!pp_bridge_is_used(br) || !br->tap || !br->tap->ofport
-        || br->tap->removing || !br->slots) {
-        return;
+    switch (owner->kind) {
+    case PP_OWNER_IFACE:
+        put_iface(CONTAINER_OF(owner, struct pp_iface, owner), flows);
+        break;
+    case PP_OWNER_SLOT:
+        put_slot(CONTAINER_OF(owner, struct pp_slot, owner), flows);
+        break;
+    case PP_OWNER_POLICY:
+        put_policy(CONTAINER_OF(owner, struct pp_bridge_policy, owner)->policy,
+                   flows);
+        break;
+    case PP_OWNER_PINS:
+        pp_pins_put_flows(owner->bridge, flows);
+        break;
+    case PP_OWNER_FIXED:
+        put_fixed(owner->bridge, flows);
+        put_discovery(flows);
+        break;
+    default:
+        OVS_NOT_REACHED();
     }
-    put_classify(br, flows);
-    pp_learn_put_flows(br, flows);
-    put_slots(br, flows);
-    PP_FOR_EACH_POLICY (policy) {
-        bool here = false;
-
-        PP_FOR_EACH_IFACE (iface, br) {
-            here |= iface->policy == policy;
-        }
-        if (here) {
-            regs |= pp_flows_policy_reg(policy);
-            put_policy(policy, flows);
-        }
-    }
-    put_fragments(regs, flows);
-    put_tagged(regs, flows);
-    pp_pins_put_flows(br, flows);
-    put_fixed(br, flows);
-    put_discovery(flows);
-    put_groups(br, groups);
-    /* Of connections that are alike the same ones (engine/pp-alike.h). */
-    svec_sort_unique(flows);
-    svec_sort(groups);
 }

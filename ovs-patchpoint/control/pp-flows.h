@@ -36,18 +36,20 @@
  * guard, and for a tag of VLAN 0: a port's untagged frames and those that say
  * a priority but no VLAN share a slot, and come back untagged.
  *
- * A VM has four flows: by its address and by its port in table 0, and there
- * and back for its port's slot.  A (policy, port) has four, too: both address
+ * Each flow has an owner (struct pp_owner), whose flows change as one.  A VM
+ * has four: by its address and by its port in table 0, and there and back for
+ * its port's slot.  A (policy, port) has four, too: both address
  * families, both directions.  Another slot, of a port that is no VM's or of a
- * VLAN on a trunk, has two, a pinned connection two, and there are at most 31
+ * VLAN on a trunk, has two, a pinned connection two, and there are at most 34
  * others, whatever the number of VMs. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ds;
 struct pp_bridge;
-struct pp_control;
 struct pp_ipc_addr;
+struct pp_owner;
 struct pp_policy;
 struct svec;
 
@@ -106,9 +108,12 @@ void pp_flows_put_end(struct ds *, const char *which,
  * listens at 'service' on 'ofport'. */
 char *pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service);
 
-/* Writes the flows and the groups that 'br' should have, as ovs-ofctl takes
- * them, sorted. */
-void pp_flows_compute(const struct pp_control *, const struct pp_bridge *br,
-                      struct svec *flows, struct svec *groups);
+/* Should there be any on 'br'? */
+bool pp_flows_wanted(const struct pp_bridge *br);
+
+/* While they should, writes the flows of 'owner', or the groups of 'br', as
+ * ovs-ofctl takes them. */
+void pp_flows_put(const struct pp_owner *owner, struct svec *flows);
+void pp_flows_put_groups(const struct pp_bridge *br, struct svec *groups);
 
 #endif /* pp-flows.h */

@@ -18,7 +18,9 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-discovery.h"
 #include "pp-flows.h"
+#include "pp-status.h"
 #include "smap.h"
 #include "svec.h"
 #include "util.h"
@@ -119,21 +121,21 @@ pp_learn_why_not(const struct pp_iface *iface)
 }
 
 bool
-pp_learn_frame(struct pp_bridge *br, uint16_t ofport,
-               const struct eth_addr src)
+pp_learn_frame(struct pp_control *ctl, struct pp_bridge *br,
+               uint16_t ofport, const struct eth_addr src)
 {
-    struct pp_iface *iface, *other, *owner = NULL;
+    struct pp_iface *other, *iface = NULL, *owner = NULL;
     struct learned *l;
 
     if (!is_an_address(src)) {
         return false;
     }
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->learning && iface->ofport == ofport) {
-            break;
+    PP_FOR_EACH_IFACE (other, br) {
+        if (other->learning && other->ofport == ofport) {
+            iface = other;
         }
     }
-    if (iface >= br->ifaces + br->n_ifaces) {
+    if (!iface) {
         return false;
     }
     PP_FOR_EACH_IFACE (other, br) {
@@ -153,6 +155,9 @@ pp_learn_frame(struct pp_bridge *br, uint16_t ofport,
 
         free(l->refused);
         l->refused = refused;
+        if (is_new) {
+            pp_status_touch(ctl, iface);
+        }
         return is_new;
     }
     l->mac = src;
@@ -163,30 +168,27 @@ pp_learn_frame(struct pp_bridge *br, uint16_t ofport,
     VLOG_INFO("interface %s on bridge %s: MAC address "ETH_ADDR_FMT
               " learned from a frame", iface->name, br->name,
               ETH_ADDR_ARGS(src));
+    pp_discovery_reread(ctl, iface);
     return true;
 }
 
 void
-pp_learn_put_flows(const struct pp_bridge *br, struct svec *flows)
+pp_learn_put_flows(const struct pp_iface *iface, struct svec *flows)
 {
-    const struct pp_iface *iface;
-
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->learning && iface->ofport) {
-            svec_add_nocopy(flows, xasprintf(
-                "cookie=0x%"PRIx64",table=0,priority=%d,"PP_UNGUARDED
-                ",in_port=%u actions=controller(id=%u,max_len=64,"
-                "userdata=%02x),resubmit(,%d)",
-                PP_COOKIE, PP_PRIO_FROM_VM, iface->ofport, PP_CONTROLLER_ID,
-                PP_FRAME_TO_LEARN, PP_TABLE_GO_ON));
-        }
+    if (iface->learning && iface->ofport) {
+        svec_add_nocopy(flows, xasprintf(
+            "cookie=0x%"PRIx64",table=0,priority=%d,"PP_UNGUARDED
+            ",in_port=%u actions=controller(id=%u,max_len=64,"
+            "userdata=%02x),resubmit(,%d)",
+            PP_COOKIE, PP_PRIO_FROM_VM, iface->ofport, PP_CONTROLLER_ID,
+            PP_FRAME_TO_LEARN, PP_TABLE_GO_ON));
     }
 }
 
-static void
-write_key(const struct pp_control *ctl, const struct pp_iface *iface,
-          struct learned *l)
+void
+pp_learn_write(const struct pp_control *ctl, const struct pp_iface *iface)
 {
+    struct learned *l = find(&iface->uuid);
     const char *is = smap_get(&iface->row->external_ids, PP_KEY_MAC);
     char should[ETH_ADDR_STRLEN + 1];
 
@@ -207,23 +209,12 @@ write_key(const struct pp_control *ctl, const struct pp_iface *iface,
 }
 
 void
-pp_learn_run(struct pp_control *ctl)
+pp_learn_forget(const struct pp_iface *iface)
 {
-    struct pp_bridge *br;
-    struct pp_iface *iface;
-    struct learned *l;
+    struct learned *l = find(&iface->uuid);
 
-    if (ctl->txn && ctl->ovs) {
-        HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-            PP_FOR_EACH_IFACE (iface, br) {
-                write_key(ctl, iface, find(&iface->uuid));
-            }
-        }
-        HMAP_FOR_EACH_SAFE (l, hmap_node, &all) {
-            if (!ovsrec_interface_get_for_uuid(ctl->idl, &l->uuid)) {
-                forget(l);
-            }
-        }
+    if (l) {
+        forget(l);
     }
 }
 

@@ -29,17 +29,21 @@ struct svec;
 bool pp_learn_mac(const struct pp_iface *iface, struct eth_addr *mac);
 
 /* A frame from 'src' came in by 'ofport' of 'br'; true: that was learned. */
-bool pp_learn_frame(struct pp_bridge *br, uint16_t ofport,
-                    const struct eth_addr src);
+bool pp_learn_frame(struct pp_control *, struct pp_bridge *br,
+                    uint16_t ofport, const struct eth_addr src);
 
 /* Why there is no address of 'iface' yet, in words. */
 const char *pp_learn_why_not(const struct pp_iface *iface);
 
-/* Adds the flows that copy frames, as ovs-ofctl takes them. */
-void pp_learn_put_flows(const struct pp_bridge *, struct svec *flows);
+/* Adds the flow that copies frames, if there is one, as ovs-ofctl takes it. */
+void pp_learn_put_flows(const struct pp_iface *, struct svec *flows);
 
-/* Writes the keys, and forgets interfaces that are gone. */
-void pp_learn_run(struct pp_control *);
+/* Writes the key of 'iface' if it should be another.  Its rows or its policy
+ * have changed, and there is a transaction. */
+void pp_learn_write(const struct pp_control *, const struct pp_iface *iface);
+
+/* The interface is gone. */
+void pp_learn_forget(const struct pp_iface *);
 
 void pp_learn_destroy(void);
 

@@ -3,9 +3,8 @@
 /* The connection to a bridge's OpenFlow management socket.
  *
  * In: what should be in the switch (pp-flows.c), what the switch says is in
- * it.  Out: the messages that make the difference, in an order in which no
- * frame meets half of a change: groups, then the private tables, then table
- * 0; deletions the other way round.
+ * it.  Out: the messages that make the difference (pp-oftable.c), each batch
+ * with a barrier behind it.
  *
  * Only "<bridge>.mgmt" is used, and only flows with our cookie and groups
  * with our ids are touched.  Others may delete ours: a flow monitor tells so
@@ -65,12 +64,16 @@ VLOG_DEFINE_THIS_MODULE(pp_ofconn);
 #define CHECK_MS 10000
 #define RETRY_MS 1000           /* After the switch has refused something. */
 #define MONITOR_ID 0x5050
+#define MAX_BATCHES 16          /* On their way at a time. */
 
 enum ofconn_state {
     CONNECTING,                 /* Or the version is not agreed yet. */
     DUMPING,                    /* Waits for what is in the switch. */
-    SETTLED,                    /* 'installed' is right. */
+    SETTLED,                    /* 'table' has it right. */
 };
+
+/* Of batches of messages to any bridge. */
+static uint64_t last_seq;
 
 struct pp_ofconn {
     char *bridge;
@@ -79,23 +82,28 @@ struct pp_ofconn {
     enum ofconn_state state;
     enum ofputil_protocol protocol;
 
-    /* What should be there: as text, and, in the connection's protocol, as
-     * sets. */
-    struct svec flow_text, group_text;
-    struct pp_oftable desired;
-    bool computed;              /* The text is of this daemon's making. */
-    bool parsed;                /* 'desired' is what the text says. */
-
-    struct pp_oftable installed;
+    /* What should be there, and what is. */
+    struct pp_oftable table;
+    bool wanted;                /* The former is not nothing. */
+    bool may_send;              /* The engine is ready for it. */
+    bool known;                 /* The latter is what this switch said. */
 
     /* State DUMPING. */
-    struct pp_oftable dumped;
+    struct pp_odump dump;
     ovs_be32 flows_xid, groups_xid;
     bool flows_done, groups_done;
 
-    bool barrier_pending;
-    ovs_be32 barrier_xid;
-    bool confirmed;             /* 'installed' as of the last barrier. */
+    /* Batches of messages. */
+    uint64_t confirmed_seq;
+    struct {
+        ovs_be32 xid;
+        uint64_t seq;
+    } barriers[MAX_BATCHES];    /* On their way, the oldest first. */
+    size_t n_barriers;
+    bool confirmed;             /* All is, and 'table' does not differ. */
+
+    uint16_t tap_port;          /* For which the groups were made. */
+    bool regroup;               /* They are to be made anew. */
 
     bool around;                /* Frames may go around the engine, which has
                                  * been told: flows are missing. */
@@ -149,11 +157,8 @@ ofconn_create(const struct pp_control *ctl, const struct pp_bridge *br)
                              OF_VERSIONS);
     rconn_connect(oc->rconn, target, target);
     free(target);
-    svec_init(&oc->flow_text);
-    svec_init(&oc->group_text);
-    pp_oftable_init(&oc->desired);
-    pp_oftable_init(&oc->installed);
-    pp_oftable_init(&oc->dumped);
+    pp_oftable_init(&oc->table);
+    pp_odump_init(&oc->dump);
     return oc;
 }
 
@@ -162,11 +167,9 @@ pp_ofconn_destroy(struct pp_ofconn *oc)
 {
     if (oc) {
         rconn_destroy(oc->rconn);
-        svec_destroy(&oc->flow_text);
-        svec_destroy(&oc->group_text);
-        pp_oftable_destroy(&oc->desired);
-        pp_oftable_destroy(&oc->installed);
-        pp_oftable_destroy(&oc->dumped);
+        pp_oftable_destroy(&oc->table);
+        pp_odump_clear(&oc->dump);
+        hmap_destroy(&oc->dump.groups);
         free(oc->error);
         free(oc->bridge);
         free(oc);
@@ -248,7 +251,7 @@ send_dump(struct pp_ofconn *oc)
     enum ofp_version version = of_version(oc);
 
     match_init_catchall(&rq.match);
-    pp_oftable_clear(&oc->dumped);
+    pp_odump_clear(&oc->dump);
     oc->flows_done = oc->groups_done = false;
     oc->flows_xid = send_msg(
         oc, ofputil_encode_flow_stats_request(&rq, oc->protocol));
@@ -261,6 +264,28 @@ send_dump(struct pp_ofconn *oc)
     oc->n_checks++;
 }
 
+/* All owners of flows on 'br' are to be asked anew. */
+static void
+touch_owners(struct pp_bridge *br)
+{
+    struct pp_bridge_policy *bp;
+    struct pp_iface *iface;
+
+    pp_owner_touch(&br->fixed);
+    pp_owner_touch(&br->pins);
+    HMAP_FOR_EACH (bp, hmap_node, &br->policies) {
+        pp_owner_touch(&bp->owner);
+    }
+    PP_FOR_EACH_IFACE (iface, br) {
+        struct pp_slot *s;
+
+        pp_owner_touch(&iface->owner);
+        LIST_FOR_EACH (s, node, &iface->slots) {
+            pp_owner_touch(&s->owner);
+        }
+    }
+}
+
 static void
 start(struct pp_ofconn *oc, struct pp_bridge *br)
 {
@@ -269,9 +294,13 @@ start(struct pp_ofconn *oc, struct pp_bridge *br)
 
     if (protocol != oc->protocol) {
         oc->protocol = protocol;
-        oc->parsed = false;
+        touch_owners(br);
+        oc->regroup = true;
     }
-    oc->barrier_pending = false;
+    /* What was sent before does not matter. */
+    oc->n_barriers = 0;
+    oc->confirmed_seq = last_seq;
+    oc->known = false;
     oc->n_lost = 0;
     oc->alarm_since = 0;
     set_error(oc, NULL);
@@ -283,198 +312,96 @@ start(struct pp_ofconn *oc, struct pp_bridge *br)
 }
 
 static void
-update_desired(const struct pp_control *ctl, struct pp_ofconn *oc,
-               const struct pp_bridge *br)
+put_owner(struct pp_ofconn *oc, struct pp_owner *owner)
 {
     struct svec flows = SVEC_EMPTY_INITIALIZER;
-    struct svec groups = SVEC_EMPTY_INITIALIZER;
-
-    if (pp_engine_holds_flows(ctl->engine)) {
-        /* Also when a policy goes: the engine has to have let go of it, so
-         * that no connection is corrected, and counts differently, that
-         * then goes around the engine. */
-        return;
-    }
-    oc->computed = true;
-    pp_flows_compute(ctl, br, &flows, &groups);
-    if (!svec_equal(&flows, &oc->flow_text)
-        || !svec_equal(&groups, &oc->group_text)) {
-        svec_swap(&flows, &oc->flow_text);
-        svec_swap(&groups, &oc->group_text);
-        oc->parsed = false;
-    }
-    svec_destroy(&flows);
-    svec_destroy(&groups);
-}
-
-static void
-parse_desired(struct pp_ofconn *oc)
-{
     const char *s;
     size_t i;
 
-    pp_oftable_clear(&oc->desired);
-    SVEC_FOR_EACH (i, s, &oc->flow_text) {
-        char *error = pp_oftable_add_flow_text(&oc->desired, s,
-                                               oc->protocol);
+    pp_flows_put(owner, &flows);
+    SVEC_FOR_EACH (i, s, &flows) {
+        char *error = pp_oftable_want(&oc->table, owner, s, oc->protocol);
+
         if (error) {
-            VLOG_ERR("bridge %s: BUG: flow \"%s\": %s",
-                     oc->bridge, s, error);
+            static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+            VLOG_ERR_RL(&rl, "bridge %s: BUG: flow \"%s\": %s",
+                        oc->bridge, s, error);
             free(error);
         }
     }
-    SVEC_FOR_EACH (i, s, &oc->group_text) {
-        char *error = pp_oftable_add_group_text(&oc->desired, s,
-                                                oc->protocol);
-        if (error) {
-            VLOG_ERR("bridge %s: BUG: group \"%s\": %s",
-                     oc->bridge, s, error);
-            free(error);
+    svec_destroy(&flows);
+}
+
+/* Works out anew what should be there, for the owners of whom something has
+ * changed. */
+static void
+update_wanted(struct pp_ofconn *oc, struct pp_bridge *br)
+{
+    bool wanted = pp_flows_wanted(br);
+    struct pp_owner *owner;
+
+    if (oc->state == CONNECTING) {
+        return;                 /* No protocol is agreed on. */
+    }
+    if (wanted != oc->wanted || (wanted && br->tap->ofport != oc->tap_port)
+        || oc->table.conflict) {
+        oc->wanted = wanted;
+        oc->tap_port = wanted ? br->tap->ofport : 0;
+        oc->table.conflict = false;
+        oc->regroup = true;
+        touch_owners(br);
+    }
+    if (oc->regroup) {
+        struct svec groups = SVEC_EMPTY_INITIALIZER;
+
+        if (wanted) {
+            pp_flows_put_groups(br, &groups);
+        }
+        pp_oftable_want_groups(&oc->table, &groups, oc->protocol);
+        svec_destroy(&groups);
+        oc->regroup = false;
+    }
+    LIST_FOR_EACH (owner, dirty_node, &br->dirty_owners) {
+        pp_owner_clear(owner);
+    }
+    LIST_FOR_EACH_POP (owner, dirty_node, &br->dirty_owners) {
+        ovs_list_init(&owner->dirty_node);
+        owner->dirty = false;
+        if (wanted) {
+            put_owner(oc, owner);
         }
     }
-    oc->parsed = true;
 }
 
-/* Private tables come before table 0. */
-static int
-compare_flows(const void *a_, const void *b_)
+static void
+send_change(void *oc, struct ofpbuf *msg)
 {
-    const struct pp_oflow *const *a = a_, *const *b = b_;
-
-    return (int) (*b)->table - (int) (*a)->table;
+    send_msg(oc, msg);
 }
 
-static int
-compare_groups(const void *a_, const void *b_)
-{
-    const struct pp_ogroup *const *a = a_, *const *b = b_;
-
-    return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
-}
-
-static const struct pp_ogroup **
-sorted_groups(const struct pp_oftable *t)
-{
-    const struct pp_ogroup **list = xcalloc(hmap_count(&t->groups) + 1,
-                                            sizeof *list);
-    const struct pp_ogroup *g;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (g, hmap_node, &t->groups) {
-        list[n++] = g;
-    }
-    qsort(list, n, sizeof *list, compare_groups);
-    return list;
-}
-
-static const struct pp_oflow **
-sorted_flows(const struct pp_oftable *t)
-{
-    const struct pp_oflow **list = xcalloc(hmap_count(&t->flows) + 1,
-                                           sizeof *list);
-    const struct pp_oflow *f;
-    size_t n = 0;
-
-    HMAP_FOR_EACH (f, hmap_node, &t->flows) {
-        list[n++] = f;
-    }
-    qsort(list, n, sizeof *list, compare_flows);
-    return list;
-}
-
-/* Sends what makes 'installed' into 'desired'. */
+/* Sends what makes what is there into what should be. */
 static void
 send_difference(struct pp_ofconn *oc)
 {
-    const struct pp_ogroup **want_g = sorted_groups(&oc->desired);
-    const struct pp_ogroup **have_g = sorted_groups(&oc->installed);
-    const struct pp_oflow **want_f = sorted_flows(&oc->desired);
-    const struct pp_oflow **have_f = sorted_flows(&oc->installed);
-    size_t n_have_g = hmap_count(&oc->installed.groups);
-    size_t n_have_f = hmap_count(&oc->installed.flows);
-    unsigned int n_added = 0, n_changed = 0, n_deleted = 0;
+    struct pp_oftable_sent sent
+        = pp_oftable_send(&oc->table, ++last_seq, oc->protocol,
+                          send_change, oc);
+    ovs_be32 xid;
 
-    for (size_t i = 0; want_g[i]; i++) {
-        const struct pp_ogroup *have
-            = pp_oftable_find_group(&oc->installed, want_g[i]->id);
+    if (!oc->wanted) {
+        pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
+    }
+    xid = send_msg(oc, ofputil_encode_barrier_request(of_version(oc)));
 
-        if (!have || !pp_ogroup_equal(have, want_g[i])) {
-            send_msg(oc, pp_ogroup_encode(want_g[i], have ? OFPGC11_MODIFY
-                                          : OFPGC11_ADD, oc->protocol));
-        }
-    }
-    for (size_t i = 0; want_f[i]; i++) {
-        const struct pp_oflow *have
-            = pp_oftable_find_flow(&oc->installed, want_f[i]);
-
-        if (!have || !pp_oflow_equal_actions(have, want_f[i])) {
-            /* Adding replaces what has the same match. */
-            send_msg(oc, pp_oflow_encode(want_f[i], OFPFC_ADD,
-                                         oc->protocol));
-            n_added += !have;
-            n_changed += have != NULL;
-        }
-    }
-    for (size_t i = n_have_f; i-- > 0; ) {
-        if (!pp_oftable_find_flow(&oc->desired, have_f[i])) {
-            send_msg(oc, pp_oflow_encode(have_f[i], OFPFC_DELETE_STRICT,
-                                         oc->protocol));
-            n_deleted++;
-            if (have_f[i]->table == PP_TABLE_LISTENS) {
-                pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
-            }
-        }
-    }
-    for (size_t i = n_have_g; i-- > 0; ) {
-        if (!pp_oftable_find_group(&oc->desired, have_g[i]->id)) {
-            send_msg(oc, pp_ogroup_encode(have_g[i], OFPGC11_DELETE,
-                                          oc->protocol));
-        }
-    }
-    free(want_g);
-    free(have_g);
-    free(want_f);
-    free(have_f);
-
-    if (n_added || n_changed || n_deleted) {
-        VLOG_DBG("bridge %s: %u flows added, %u changed, %u deleted",
-                 oc->bridge, n_added, n_changed, n_deleted);
-    }
+    VLOG_DBG("bridge %s: %u flows added, %u changed, %u deleted",
+             oc->bridge, sent.n_added, sent.n_changed, sent.n_deleted);
     if (oc->n_lost) {
-        oc->n_put_back += n_added + n_changed;
+        oc->n_put_back += sent.n_added + sent.n_changed;
     }
-    pp_oftable_copy(&oc->installed, &oc->desired);
-    oc->barrier_xid = send_msg(oc, ofputil_encode_barrier_request(
-        of_version(oc)));
-    oc->barrier_pending = true;
+    oc->barriers[oc->n_barriers].xid = xid;
+    oc->barriers[oc->n_barriers++].seq = last_seq;
     oc->confirmed = false;
-}
-
-static bool
-differs(const struct pp_oftable *a, const struct pp_oftable *b)
-{
-    const struct pp_oflow *f;
-    const struct pp_ogroup *g;
-
-    if (hmap_count(&a->flows) != hmap_count(&b->flows)
-        || hmap_count(&a->groups) != hmap_count(&b->groups)) {
-        return true;
-    }
-    HMAP_FOR_EACH (f, hmap_node, &a->flows) {
-        const struct pp_oflow *other = pp_oftable_find_flow(b, f);
-
-        if (!other || !pp_oflow_equal_actions(f, other)) {
-            return true;
-        }
-    }
-    HMAP_FOR_EACH (g, hmap_node, &a->groups) {
-        const struct pp_ogroup *other = pp_oftable_find_group(b, g->id);
-
-        if (!other || !pp_ogroup_equal(g, other)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void
@@ -500,7 +427,7 @@ handle_flow_stats(struct pp_ofconn *oc, const struct ofp_header *oh)
             }
             break;
         }
-        pp_oftable_add_flow_stats(&oc->dumped, &fs);
+        pp_odump_add_flow(&oc->dump, &fs);
     }
     ofpbuf_uninit(&ofpacts);
     oc->flows_done = !more;
@@ -523,7 +450,7 @@ handle_group_desc(struct pp_ofconn *oc, const struct ofp_header *oh)
         }
         if (gd.group_id >= PP_GROUP_BYPASS
             && gd.group_id <= PP_GROUP_CLOSED) {
-            pp_oftable_add_group_desc(&oc->dumped, &gd);
+            pp_odump_add_group(&oc->dump, &gd);
         }
         ofputil_uninit_group_desc(&gd);
     }
@@ -572,13 +499,8 @@ handle_monitor(struct pp_ofconn *oc, struct pp_bridge *br,
             }
             if (!ours && fu.event != OFPFME_REMOVED) {
                 /* In place of one of ours? */
-                struct pp_oflow like = {
-                    .table = fu.table_id, .priority = fu.priority,
-                };
-
-                minimatch_init(&like.match, &fu.match);
-                ours = pp_oftable_find_flow(&oc->installed, &like) != NULL;
-                minimatch_destroy(&like.match);
+                ours = pp_oftable_has(&oc->table, fu.table_id, fu.priority,
+                                      &fu.match);
             }
             if (ours) {
                 oc->n_lost++;
@@ -642,7 +564,7 @@ handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
         return false;
     }
     if (pin.userdata_len && pin.userdata[0] == PP_FRAME_TO_LEARN) {
-        return pp_learn_frame(br, in_port, eth->eth_src);
+        return pp_learn_frame(ctl, br, in_port, eth->eth_src);
     }
     if (eth->eth_type != htons(ETH_TYPE_VLAN)
         && eth->eth_type != htons(ETH_TYPE_VLAN_8021AD)) {
@@ -653,7 +575,7 @@ handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
     }
     VLOG_DBG("bridge %s: frame without a slot, port %u, VLAN %d",
              oc->bridge, in_port, vlan);
-    return pp_slots_learn(br, in_port, vlan);
+    return pp_slots_learn(ctl, br, in_port, vlan);
 }
 
 static void
@@ -691,10 +613,10 @@ handle_error(struct pp_ofconn *oc, struct pp_bridge *br,
     raise_alarm(oc);
 }
 
+/* All is in the switch as it should be. */
 static void
-handle_barrier(struct pp_ofconn *oc)
+confirm(struct pp_ofconn *oc)
 {
-    oc->barrier_pending = false;
     oc->confirmed = true;
     if (!oc->alarm) {
         if (oc->n_lost) {
@@ -723,6 +645,23 @@ tell_around(struct pp_control *ctl, struct pp_ofconn *oc, bool around)
     oc->around = around;
 }
 
+/* True if it was one of ours. */
+static bool
+handle_barrier(struct pp_ofconn *oc, ovs_be32 xid)
+{
+    if (!oc->n_barriers || oc->barriers[0].xid != xid) {
+        return false;
+    }
+    oc->confirmed_seq = oc->barriers[0].seq;
+    oc->n_barriers--;
+    memmove(oc->barriers, oc->barriers + 1,
+            oc->n_barriers * sizeof *oc->barriers);
+    if (!oc->n_barriers) {
+        confirm(oc);
+    }
+    return true;
+}
+
 static void
 handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
            const struct ofpbuf *msg)
@@ -746,9 +685,10 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
                || type == OFPTYPE_FLOW_MONITOR_PAUSED) {
         raise_alarm(oc);
     } else if (type == OFPTYPE_BARRIER_REPLY) {
-        if (oc->barrier_pending && oh->xid == oc->barrier_xid) {
-            handle_barrier(oc);
-            tell_around(ctl, oc, false);
+        if (handle_barrier(oc, oh->xid)) {
+            if (!oc->n_barriers) {
+                tell_around(ctl, oc, false);
+            }
             ctl->dirty = true;
         } else {
             ctl->dirty |= pp_cuts_barrier(br, oh->xid);
@@ -796,33 +736,36 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         ofpbuf_delete(msg);
     }
 
-    update_desired(ctl, oc, br);
+    /* Also when a policy goes: the engine has to have let go of it, so that no
+     * connection is corrected, and counts differently, that then goes around
+     * the engine. */
+    oc->may_send = !pp_engine_holds_flows(ctl->engine);
+    update_wanted(oc, br);
     if (oc->state == DUMPING && oc->flows_done && oc->groups_done) {
-        pp_oftable_copy(&oc->installed, &oc->dumped);
-        pp_oftable_clear(&oc->dumped);
+        pp_oftable_take(&oc->table, &oc->dump);
+        pp_odump_clear(&oc->dump);
         oc->state = SETTLED;
+        oc->known = true;
     }
-    if (oc->state != SETTLED || !oc->computed) {
+    if (oc->state != SETTLED || !oc->may_send) {
         /* What a daemon before this one left stays until it is known what
          * should be there. */
         return;
     }
-    if ((oc->alarm || time_msec() >= oc->next_check)
-        && time_msec() >= oc->next_try && !oc->barrier_pending) {
-        if (oc->alarm) {
-            tell_around(ctl, oc, true);
+    if (oc->alarm || time_msec() >= oc->next_check) {
+        if (time_msec() >= oc->next_try && !oc->n_barriers) {
+            if (oc->alarm) {
+                tell_around(ctl, oc, true);
+            }
+            send_dump(oc);
         }
-        send_dump(oc);
-        return;
-    }
-    if (!oc->parsed) {
-        parse_desired(oc);
-    }
-    if (time_msec() >= oc->next_try && !oc->barrier_pending) {
-        if (differs(&oc->desired, &oc->installed)) {
-            send_difference(oc);
-        } else if (!oc->confirmed) {
-            handle_barrier(oc);
+    } else if (time_msec() >= oc->next_try) {
+        if (pp_oftable_differs(&oc->table)) {
+            if (oc->n_barriers < MAX_BATCHES) {
+                send_difference(oc);
+            }
+        } else if (!oc->confirmed && !oc->n_barriers) {
+            confirm(oc);
             ctl->dirty = true;
         }
     }
@@ -867,28 +810,42 @@ pp_ofconn_wait(const struct pp_control *ctl)
         }
         rconn_run_wait(oc->rconn);
         rconn_recv_wait(oc->rconn);
-        if (oc->state == SETTLED && oc->computed && !oc->barrier_pending) {
+        if (oc->state == SETTLED && !oc->n_barriers) {
             poll_timer_wait_until(oc->next_check);
-            if (oc->alarm || differs(&oc->desired, &oc->installed)) {
+            if (oc->alarm || (oc->may_send
+                              && pp_oftable_differs(&oc->table))) {
                 poll_timer_wait_until(oc->next_try);
             }
         }
     }
 }
 
+/* Does the switch have what was last sent to it, as far as we know? */
+static bool
+is_sound(const struct pp_ofconn *oc)
+{
+    return oc && oc->state != CONNECTING && oc->known && !oc->n_lost;
+}
+
 bool
 pp_ofconn_in_sync(const struct pp_ofconn *oc)
 {
-    return (oc && oc->state != CONNECTING && !oc->n_lost && oc->parsed
-            && (oc->confirmed || oc->state == DUMPING)
-            && !differs(&oc->desired, &oc->installed));
+    return (is_sound(oc) && (oc->confirmed || oc->state == DUMPING)
+            && !oc->n_barriers && !pp_oftable_differs(&oc->table));
+}
+
+bool
+pp_ofconn_has(const struct pp_ofconn *oc, const struct pp_owner *owner)
+{
+    return (is_sound(oc) && !owner->dirty && !owner->n_todo
+            && owner->seq <= oc->confirmed_seq);
 }
 
 bool
 pp_ofconn_has_flows(const struct pp_ofconn *oc)
 {
-    return oc && (oc->state != SETTLED || oc->barrier_pending
-                  || !oc->confirmed || !pp_oftable_is_empty(&oc->installed));
+    return oc && (oc->state != SETTLED || oc->n_barriers || !oc->confirmed
+                  || !pp_oftable_is_empty(&oc->table));
 }
 
 bool
@@ -947,7 +904,8 @@ pp_ofconn_error(const struct pp_ofconn *oc)
     return (!oc ? "not connected to the switch yet"
             : oc->state == CONNECTING
             ? "not connected to the switch (bridge's .mgmt socket)"
-            : oc->error);
+            : oc->error ? oc->error
+            : is_sound(oc) ? NULL : "flows are on their way to the switch");
 }
 
 void
@@ -963,8 +921,8 @@ pp_ofconn_format(const struct pp_ofconn *oc, struct ds *ds)
     }
     ds_put_format(ds, "%s, %"PRIuSIZE" flows, %"PRIuSIZE" groups%s, "
                   "%u flows put back, %u checks",
-                  states[oc->state], hmap_count(&oc->installed.flows),
-                  hmap_count(&oc->installed.groups),
+                  states[oc->state], oc->table.n_have,
+                  hmap_count(&oc->table.have_groups),
                   oc->confirmed ? "" : " (not confirmed)",
                   oc->n_put_back, oc->n_checks);
 }

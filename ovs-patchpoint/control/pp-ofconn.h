@@ -15,14 +15,17 @@ struct ds;
 struct pp_bridge;
 struct pp_control;
 struct pp_ofconn;
+struct pp_owner;
 
 /* Connects to bridges that have a tap, makes the switch have what
- * pp_flows_compute() says, and puts it back when somebody takes it away. */
+ * pp_flows_put() says, and puts it back when somebody takes it away. */
 void pp_ofconn_run(struct pp_control *);
 void pp_ofconn_wait(const struct pp_control *);
 
-/* Is all that should be in the switch there, as it has confirmed? */
+/* Is all that should be in the switch there, as it has confirmed?  Or all that
+ * is the owner's? */
 bool pp_ofconn_in_sync(const struct pp_ofconn *);
+bool pp_ofconn_has(const struct pp_ofconn *, const struct pp_owner *);
 
 /* May anything of ours be in the switch?  It may until the switch has
  * confirmed that there is nothing. */
@@ -31,7 +34,7 @@ bool pp_ofconn_has_flows(const struct pp_ofconn *);
 /* What hinders it, in words, or NULL. */
 const char *pp_ofconn_error(const struct pp_ofconn *);
 
-/* For flows that pp_flows_compute() does not know of (pp-cuts.h).  While the
+/* For flows that pp_flows_put() does not know of (pp-cuts.h).  While the
  * connection is up: */
 bool pp_ofconn_is_up(const struct pp_ofconn *);
 

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Sets of OpenFlow flows and groups.
+/* What should be in a switch of flows and groups, and what is; see
+ * pp-oftable.h.
  *
  * In: text as ovs-ofctl takes it (what should be), and the switch's reports
- * (what is).  Out: sets that can be compared, and the messages that make the
- * one into the other.
+ * (what is).  Out: the messages that make the one into the other.
  *
  * What comes from text goes through an OpenFlow message once, so that it has
  * the very form that the switch reports: there are many ways to say one
  * thing.
  *
- * Runs in control's main loop.  Owns nothing but what is in the sets. */
+ * Runs in control's main loop.  Owns what is in the tables. */
 
 #include <config.h>
 
@@ -18,52 +18,119 @@
 
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "hash.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "svec.h"
 #include "util.h"
 
-void
-pp_oftable_init(struct pp_oftable *t)
-{
-    hmap_init(&t->flows);
-    hmap_init(&t->groups);
-}
+VLOG_DEFINE_THIS_MODULE(pp_oftable);
 
-void
-pp_oftable_clear(struct pp_oftable *t)
+COVERAGE_DEFINE(flows_worked_out);
+
+static void
+groups_clear(struct hmap *groups)
 {
-    struct pp_oflow *f;
     struct pp_ogroup *g;
 
-    HMAP_FOR_EACH_SAFE (f, hmap_node, &t->flows) {
-        hmap_remove(&t->flows, &f->hmap_node);
-        minimatch_destroy(&f->match);
-        free(f->ofpacts);
-        free(f);
-    }
-    HMAP_FOR_EACH_SAFE (g, hmap_node, &t->groups) {
-        hmap_remove(&t->groups, &g->hmap_node);
+    HMAP_FOR_EACH_POP (g, hmap_node, groups) {
         ofputil_bucket_list_destroy(&g->buckets);
         free(g);
     }
 }
 
+static void
+acts_clear(struct pp_oacts *acts)
+{
+    free(acts->ofpacts);
+    memset(acts, 0, sizeof *acts);
+}
+
+static void
+acts_set(struct pp_oacts *acts, ovs_be64 cookie, const struct ofpact *ofpacts,
+         size_t len)
+{
+    free(acts->ofpacts);
+    acts->exists = true;
+    acts->cookie = cookie;
+    acts->ofpacts = xmemdup(ofpacts, len);
+    acts->len = len;
+}
+
+static bool
+acts_equal(const struct pp_oacts *a, const struct pp_oacts *b)
+{
+    return (a->exists == b->exists
+            && (!a->exists
+                || (a->cookie == b->cookie
+                    && ofpacts_equal(a->ofpacts, a->len,
+                                     b->ofpacts, b->len))));
+}
+
+/* Takes 'f' off the list of those that differ, if it is there. */
+static void
+flow_off(struct pp_oflow *f)
+{
+    if (f->owner && !ovs_list_is_empty(&f->todo_node)) {
+        f->owner->n_todo--;
+    }
+    ovs_list_remove(&f->todo_node);
+    ovs_list_init(&f->todo_node);
+}
+
+static void
+flow_destroy(struct pp_oflow *f)
+{
+    flow_off(f);
+    ovs_list_remove(&f->owner_node);
+    minimatch_destroy(&f->match);
+    acts_clear(&f->want);
+    acts_clear(&f->have);
+    free(f);
+}
+
+void
+pp_oftable_init(struct pp_oftable *t)
+{
+    memset(t, 0, sizeof *t);
+    hmap_init(&t->flows);
+    ovs_list_init(&t->todo);
+    hmap_init(&t->want_groups);
+    hmap_init(&t->have_groups);
+}
+
 void
 pp_oftable_destroy(struct pp_oftable *t)
 {
-    pp_oftable_clear(t);
+    struct pp_oflow *f;
+
+    HMAP_FOR_EACH_POP (f, hmap_node, &t->flows) {
+        flow_destroy(f);
+    }
     hmap_destroy(&t->flows);
-    hmap_destroy(&t->groups);
+    groups_clear(&t->want_groups);
+    groups_clear(&t->have_groups);
+    hmap_destroy(&t->want_groups);
+    hmap_destroy(&t->have_groups);
 }
 
 bool
 pp_oftable_is_empty(const struct pp_oftable *t)
 {
-    return hmap_is_empty(&t->flows) && hmap_is_empty(&t->groups);
+    return !t->n_have && hmap_is_empty(&t->have_groups);
 }
+
+bool
+pp_oftable_differs(const struct pp_oftable *t)
+{
+    return t->groups_differ || !ovs_list_is_empty(&t->todo);
+}
+
+/* Flows. */
 
 static uint32_t
 flow_hash(const struct pp_oflow *f)
@@ -72,47 +139,8 @@ flow_hash(const struct pp_oflow *f)
                           (uint32_t) f->table << 16 | f->priority);
 }
 
-/* Takes over 'f', whose 'ofpacts' is its own. */
-static void
-insert_flow(struct pp_oftable *t, struct pp_oflow *f)
-{
-    hmap_insert(&t->flows, &f->hmap_node, flow_hash(f));
-}
-
-static void
-insert_group(struct pp_oftable *t, uint32_t id, uint8_t type,
-             const struct ovs_list *buckets)
-{
-    struct pp_ogroup *g = xzalloc(sizeof *g);
-
-    g->id = id;
-    g->type = type;
-    ovs_list_init(&g->buckets);
-    ofputil_bucket_clone_list(&g->buckets, buckets, NULL);
-    hmap_insert(&t->groups, &g->hmap_node, hash_int(id, 0));
-}
-
-void
-pp_oftable_copy(struct pp_oftable *dst, const struct pp_oftable *src)
-{
-    const struct pp_oflow *f;
-    const struct pp_ogroup *g;
-
-    pp_oftable_clear(dst);
-    HMAP_FOR_EACH (f, hmap_node, &src->flows) {
-        struct pp_oflow *copy = xmemdup(f, sizeof *f);
-
-        minimatch_clone(&copy->match, &f->match);
-        copy->ofpacts = xmemdup(f->ofpacts, f->ofpacts_len);
-        insert_flow(dst, copy);
-    }
-    HMAP_FOR_EACH (g, hmap_node, &src->groups) {
-        insert_group(dst, g->id, g->type, &g->buckets);
-    }
-}
-
-struct pp_oflow *
-pp_oftable_find_flow(const struct pp_oftable *t, const struct pp_oflow *like)
+static struct pp_oflow *
+flow_find(const struct pp_oftable *t, const struct pp_oflow *like)
 {
     struct pp_oflow *f;
 
@@ -125,12 +153,186 @@ pp_oftable_find_flow(const struct pp_oftable *t, const struct pp_oflow *like)
     return NULL;
 }
 
-struct pp_ogroup *
-pp_oftable_find_group(const struct pp_oftable *t, uint32_t id)
+/* A flow with a match of its own, in no table. */
+static struct pp_oflow *
+flow_create(uint8_t table, uint16_t priority, const struct minimatch *match)
+{
+    struct pp_oflow *f = xzalloc(sizeof *f);
+
+    f->table = table;
+    f->priority = priority;
+    minimatch_clone(&f->match, match);
+    ovs_list_init(&f->owner_node);
+    ovs_list_init(&f->todo_node);
+    return f;
+}
+
+static void
+flow_insert(struct pp_oftable *t, struct pp_oflow *f)
+{
+    f->in = t;
+    hmap_insert(&t->flows, &f->hmap_node, flow_hash(f));
+}
+
+/* 'want' or 'have' of 'f' is another.  A flow that is neither goes with the
+ * next messages. */
+static void
+flow_changed(struct pp_oflow *f)
+{
+    bool todo = (!acts_equal(&f->want, &f->have)
+                 || (!f->want.exists && !f->have.exists));
+
+    flow_off(f);
+    if (todo) {
+        ovs_list_push_back(&f->in->todo, &f->todo_node);
+        if (f->owner) {
+            f->owner->n_todo++;
+        }
+    }
+}
+
+static void
+flow_unwant(struct pp_oflow *f)
+{
+    flow_off(f);
+    ovs_list_remove(&f->owner_node);
+    ovs_list_init(&f->owner_node);
+    f->owner = NULL;
+    acts_clear(&f->want);
+    f->in->n_want--;
+    flow_changed(f);
+}
+
+bool
+pp_oftable_has(const struct pp_oftable *t, uint8_t table, uint16_t priority,
+               const struct match *match)
+{
+    struct pp_oflow like = { .table = table, .priority = priority };
+    const struct pp_oflow *f;
+
+    minimatch_init(&like.match, match);
+    f = flow_find(t, &like);
+    minimatch_destroy(&like.match);
+    return f && f->have.exists;
+}
+
+/* Owners. */
+
+void
+pp_owner_init(struct pp_owner *owner, enum pp_owner_kind kind,
+              struct pp_bridge *br)
+{
+    memset(owner, 0, sizeof *owner);
+    owner->kind = kind;
+    owner->bridge = br;
+    ovs_list_init(&owner->flows);
+    ovs_list_init(&owner->dirty_node);
+}
+
+void
+pp_owner_touch(struct pp_owner *owner)
+{
+    if (!owner->dirty) {
+        owner->dirty = true;
+        ovs_list_push_back(&owner->bridge->dirty_owners, &owner->dirty_node);
+    }
+}
+
+void
+pp_owner_clear(struct pp_owner *owner)
+{
+    struct pp_oflow *f;
+
+    LIST_FOR_EACH_SAFE (f, owner_node, &owner->flows) {
+        flow_unwant(f);
+    }
+}
+
+void
+pp_owner_destroy(struct pp_owner *owner)
+{
+    pp_owner_clear(owner);
+    ovs_list_remove(&owner->dirty_node);
+    ovs_list_init(&owner->dirty_node);
+    owner->dirty = false;
+}
+
+static char *
+parse(const char *text, enum ofputil_protocol protocol,
+      struct ofputil_flow_mod *fm, struct ofpbuf *ofpacts)
+{
+    enum ofputil_protocol usable;
+    enum ofperr ofperr;
+    struct ofpbuf *msg;
+    char *error;
+
+    error = parse_ofp_str(fm, OFPFC_ADD, text, NULL, NULL, &usable);
+    if (error) {
+        return error;
+    } else if (!(usable & protocol)) {
+        minimatch_destroy(&fm->match);
+        free(fm->ofpacts);
+        return xstrdup("the bridge's OpenFlow version cannot express it");
+    }
+    msg = ofputil_encode_flow_mod(fm, protocol);
+    minimatch_destroy(&fm->match);
+    free(fm->ofpacts);
+
+    ofpmsg_update_length(msg);
+    ofperr = ofputil_decode_flow_mod(fm, msg->data, protocol, NULL, NULL,
+                                     ofpacts, OFPP_MAX, 255);
+    ofpbuf_delete(msg);
+    return ofperr ? xstrdup(ofperr_to_string(ofperr)) : NULL;
+}
+
+char *
+pp_oftable_want(struct pp_oftable *t, struct pp_owner *owner,
+                const char *text, enum ofputil_protocol protocol)
+{
+    struct ofputil_flow_mod fm;
+    struct pp_oflow *f, *found;
+    struct ofpbuf ofpacts;
+    char *error;
+
+    COVERAGE_INC(flows_worked_out);
+    ofpbuf_init(&ofpacts, 0);
+    error = parse(text, protocol, &fm, &ofpacts);
+    if (error) {
+        ofpbuf_uninit(&ofpacts);
+        return error;
+    }
+    f = flow_create(fm.table_id, (uint16_t) fm.priority, &fm.match);
+    minimatch_destroy(&fm.match);
+    found = flow_find(t, f);
+    if (found) {
+        flow_destroy(f);
+        f = found;
+    } else {
+        flow_insert(t, f);
+    }
+    if (f->want.exists) {
+        t->conflict |= f->owner != owner;
+        error = xstrdup("another flow has the same match");
+    } else {
+        flow_off(f);
+        acts_set(&f->want, fm.new_cookie, fm.ofpacts, fm.ofpacts_len);
+        f->owner = owner;
+        ovs_list_push_back(&owner->flows, &f->owner_node);
+        t->n_want++;
+        flow_changed(f);
+    }
+    ofpbuf_uninit(&ofpacts);
+    return error;
+}
+
+/* Groups. */
+
+static struct pp_ogroup *
+group_find(const struct hmap *groups, uint32_t id)
 {
     struct pp_ogroup *g;
 
-    HMAP_FOR_EACH_WITH_HASH (g, hmap_node, hash_int(id, 0), &t->groups) {
+    HMAP_FOR_EACH_WITH_HASH (g, hmap_node, hash_int(id, 0), groups) {
         if (g->id == id) {
             return g;
         }
@@ -138,19 +340,25 @@ pp_oftable_find_group(const struct pp_oftable *t, uint32_t id)
     return NULL;
 }
 
-bool
-pp_oflow_equal_actions(const struct pp_oflow *a, const struct pp_oflow *b)
+static void
+group_insert(struct hmap *groups, uint32_t id, uint8_t type,
+             const struct ovs_list *buckets)
 {
-    return a->cookie == b->cookie && ofpacts_equal(a->ofpacts, a->ofpacts_len,
-                                                   b->ofpacts, b->ofpacts_len);
+    struct pp_ogroup *g = xzalloc(sizeof *g);
+
+    g->id = id;
+    g->type = type;
+    ovs_list_init(&g->buckets);
+    ofputil_bucket_clone_list(&g->buckets, buckets, NULL);
+    hmap_insert(groups, &g->hmap_node, hash_int(id, 0));
 }
 
-bool
-pp_ogroup_equal(const struct pp_ogroup *a, const struct pp_ogroup *b)
+static bool
+group_equal(const struct pp_ogroup *a, const struct pp_ogroup *b)
 {
     const struct ofputil_bucket *x, *y;
 
-    if (a->type != b->type
+    if (!a || !b || a->type != b->type
         || ovs_list_size(&a->buckets) != ovs_list_size(&b->buckets)) {
         return false;
     }
@@ -166,60 +374,22 @@ pp_ogroup_equal(const struct pp_ogroup *a, const struct pp_ogroup *b)
     return true;
 }
 
-char *
-pp_oftable_add_flow_text(struct pp_oftable *t, const char *text,
-                         enum ofputil_protocol protocol)
+static void
+compare_groups(struct pp_oftable *t)
 {
-    enum ofputil_protocol usable;
-    struct ofputil_flow_mod fm;
-    struct ofpbuf ofpacts;
-    struct ofpbuf *msg;
-    struct pp_oflow *f;
-    enum ofperr ofperr;
-    char *error;
+    const struct pp_ogroup *g;
 
-    error = parse_ofp_str(&fm, OFPFC_ADD, text, NULL, NULL, &usable);
-    if (error) {
-        return error;
-    } else if (!(usable & protocol)) {
-        minimatch_destroy(&fm.match);
-        free(fm.ofpacts);
-        return xstrdup("the bridge's OpenFlow version cannot express it");
+    t->groups_differ = (hmap_count(&t->want_groups)
+                        != hmap_count(&t->have_groups));
+    HMAP_FOR_EACH (g, hmap_node, &t->want_groups) {
+        t->groups_differ |= !group_equal(g, group_find(&t->have_groups,
+                                                       g->id));
     }
-    msg = ofputil_encode_flow_mod(&fm, protocol);
-    minimatch_destroy(&fm.match);
-    free(fm.ofpacts);
-
-    ofpmsg_update_length(msg);
-    ofpbuf_init(&ofpacts, 0);
-    ofperr = ofputil_decode_flow_mod(&fm, msg->data, protocol, NULL, NULL,
-                                     &ofpacts, OFPP_MAX, 255);
-    ofpbuf_delete(msg);
-    if (ofperr) {
-        ofpbuf_uninit(&ofpacts);
-        return xstrdup(ofperr_to_string(ofperr));
-    }
-    f = xzalloc(sizeof *f);
-    f->table = fm.table_id;
-    f->priority = (uint16_t) fm.priority;
-    f->cookie = fm.new_cookie;
-    f->match = fm.match;        /* Takes over what it points to. */
-    f->ofpacts = xmemdup(fm.ofpacts, fm.ofpacts_len);
-    f->ofpacts_len = fm.ofpacts_len;
-    ofpbuf_uninit(&ofpacts);
-    if (pp_oftable_find_flow(t, f)) {
-        minimatch_destroy(&f->match);
-        free(f->ofpacts);
-        free(f);
-        return xstrdup("another flow has the same match");
-    }
-    insert_flow(t, f);
-    return NULL;
 }
 
-char *
-pp_oftable_add_group_text(struct pp_oftable *t, const char *text,
-                          enum ofputil_protocol protocol)
+static char *
+want_group(struct pp_oftable *t, const char *text,
+           enum ofputil_protocol protocol)
 {
     enum ofp_version version = ofputil_protocol_to_ofp_version(protocol);
     enum ofputil_protocol usable;
@@ -241,53 +411,122 @@ pp_oftable_add_group_text(struct pp_oftable *t, const char *text,
     if (ofperr) {
         return xstrdup(ofperr_to_string(ofperr));
     }
-    insert_group(t, gm.group_id, gm.type, &gm.buckets);
+    group_insert(&t->want_groups, gm.group_id, gm.type, &gm.buckets);
     ofputil_uninit_group_mod(&gm);
     return NULL;
 }
 
 void
-pp_oftable_add_flow_stats(struct pp_oftable *t,
-                          const struct ofputil_flow_stats *fs)
+pp_oftable_want_groups(struct pp_oftable *t, const struct svec *texts,
+                       enum ofputil_protocol protocol)
+{
+    const char *text;
+    size_t i;
+
+    groups_clear(&t->want_groups);
+    SVEC_FOR_EACH (i, text, texts) {
+        char *error = want_group(t, text, protocol);
+
+        if (error) {
+            VLOG_ERR("BUG: group \"%s\": %s", text, error);
+            free(error);
+        }
+    }
+    compare_groups(t);
+}
+
+/* What the switch reports. */
+
+void
+pp_odump_init(struct pp_odump *d)
+{
+    ovs_list_init(&d->flows);
+    hmap_init(&d->groups);
+}
+
+void
+pp_odump_clear(struct pp_odump *d)
+{
+    struct pp_oflow *f;
+
+    LIST_FOR_EACH_SAFE (f, todo_node, &d->flows) {
+        flow_destroy(f);
+    }
+    groups_clear(&d->groups);
+}
+
+void
+pp_odump_add_flow(struct pp_odump *d, const struct ofputil_flow_stats *fs)
 {
     struct pp_oflow *f = xzalloc(sizeof *f);
 
     f->table = fs->table_id;
     f->priority = fs->priority;
-    f->cookie = fs->cookie;
     minimatch_init(&f->match, &fs->match);
-    f->ofpacts = xmemdup(fs->ofpacts, fs->ofpacts_len);
-    f->ofpacts_len = fs->ofpacts_len;
-    insert_flow(t, f);
+    acts_set(&f->have, fs->cookie, fs->ofpacts, fs->ofpacts_len);
+    ovs_list_init(&f->owner_node);
+    ovs_list_push_back(&d->flows, &f->todo_node);
 }
 
 void
-pp_oftable_add_group_desc(struct pp_oftable *t,
-                          const struct ofputil_group_desc *gd)
+pp_odump_add_group(struct pp_odump *d, const struct ofputil_group_desc *gd)
 {
-    insert_group(t, gd->group_id, gd->type, &gd->buckets);
+    group_insert(&d->groups, gd->group_id, gd->type, &gd->buckets);
 }
 
-struct ofpbuf *
-pp_oflow_encode(const struct pp_oflow *f, int command,
-                enum ofputil_protocol protocol)
+void
+pp_oftable_take(struct pp_oftable *t, struct pp_odump *d)
+{
+    struct pp_oflow *f, *found;
+
+    HMAP_FOR_EACH (f, hmap_node, &t->flows) {
+        acts_clear(&f->have);
+    }
+    t->n_have = 0;
+    LIST_FOR_EACH_SAFE (f, todo_node, &d->flows) {
+        ovs_list_remove(&f->todo_node);
+        ovs_list_init(&f->todo_node);
+        found = flow_find(t, f);
+        if (found) {
+            acts_clear(&found->have);
+            found->have = f->have;
+            memset(&f->have, 0, sizeof f->have);
+            flow_destroy(f);
+        } else {
+            flow_insert(t, f);
+        }
+        t->n_have++;
+    }
+    HMAP_FOR_EACH (f, hmap_node, &t->flows) {
+        flow_changed(f);
+    }
+    groups_clear(&t->have_groups);
+    hmap_swap(&t->have_groups, &d->groups);
+    compare_groups(t);
+}
+
+/* Messages. */
+
+static struct ofpbuf *
+flow_encode(const struct pp_oflow *f, enum ofp_flow_mod_command command,
+            enum ofputil_protocol protocol)
 {
     struct ofputil_flow_mod fm = {
         .match = f->match,
         .priority = f->priority,
         .table_id = f->table,
-        .new_cookie = f->cookie,
+        .new_cookie = f->want.cookie,
         .command = (uint16_t) command,
         .buffer_id = UINT32_MAX,
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
-        .ofpacts = f->ofpacts,
-        .ofpacts_len = f->ofpacts_len,
+        .ofpacts = f->want.ofpacts,
+        .ofpacts_len = f->want.len,
     };
 
     if (command == OFPFC_DELETE_STRICT) {
         /* Never another's, even with the same match. */
-        fm.cookie = f->cookie;
+        fm.cookie = f->have.cookie;
         fm.cookie_mask = OVS_BE64_MAX;
         fm.new_cookie = OVS_BE64_MAX;
         fm.ofpacts = NULL;
@@ -296,9 +535,9 @@ pp_oflow_encode(const struct pp_oflow *f, int command,
     return ofputil_encode_flow_mod(&fm, protocol);
 }
 
-struct ofpbuf *
-pp_ogroup_encode(const struct pp_ogroup *g, int command,
-                 enum ofputil_protocol protocol)
+static struct ofpbuf *
+group_encode(const struct pp_ogroup *g, int command,
+             enum ofputil_protocol protocol)
 {
     struct ofputil_group_mod gm = {
         .command = (uint16_t) command,
@@ -316,4 +555,122 @@ pp_ogroup_encode(const struct pp_ogroup *g, int command,
                                    &gm, NULL, -1);
     ofputil_bucket_list_destroy(&gm.buckets);
     return msg;
+}
+
+/* Private tables come before table 0. */
+static int
+order_flows(const void *a_, const void *b_)
+{
+    const struct pp_oflow *const *a = a_, *const *b = b_;
+
+    return (int) (*b)->table - (int) (*a)->table;
+}
+
+static int
+order_groups(const void *a_, const void *b_)
+{
+    const struct pp_ogroup *const *a = a_, *const *b = b_;
+
+    return (*a)->id < (*b)->id ? -1 : (*a)->id > (*b)->id;
+}
+
+static const struct pp_ogroup **
+sorted_groups(const struct hmap *groups)
+{
+    const struct pp_ogroup **list = xcalloc(hmap_count(groups) + 1,
+                                            sizeof *list);
+    const struct pp_ogroup *g;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (g, hmap_node, groups) {
+        list[n++] = g;
+    }
+    qsort(list, n, sizeof *list, order_groups);
+    return list;
+}
+
+static struct pp_oflow **
+sorted_todo(const struct pp_oftable *t, size_t *n)
+{
+    struct pp_oflow **list, *f;
+    size_t i = 0;
+
+    *n = ovs_list_size(&t->todo);
+    list = xcalloc(*n + 1, sizeof *list);
+    LIST_FOR_EACH (f, todo_node, &t->todo) {
+        list[i++] = f;
+    }
+    qsort(list, *n, sizeof *list, order_flows);
+    return list;
+}
+
+struct pp_oftable_sent
+pp_oftable_send(struct pp_oftable *t, uint64_t seq,
+                enum ofputil_protocol protocol,
+                void (*send)(void *aux, struct ofpbuf *), void *aux)
+{
+    struct pp_oftable_sent sent = { 0, 0, 0 };
+    struct pp_oflow **todo;
+    size_t n;
+
+    todo = sorted_todo(t, &n);
+    if (t->groups_differ) {
+        const struct pp_ogroup **want = sorted_groups(&t->want_groups);
+
+        for (size_t i = 0; want[i]; i++) {
+            const struct pp_ogroup *have = group_find(&t->have_groups,
+                                                      want[i]->id);
+
+            if (!have || !group_equal(have, want[i])) {
+                send(aux, group_encode(want[i], have ? OFPGC11_MODIFY
+                                       : OFPGC11_ADD, protocol));
+            }
+        }
+        free(want);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct pp_oflow *f = todo[i];
+
+        if (f->want.exists) {
+            /* Adding replaces what has the same match. */
+            send(aux, flow_encode(f, OFPFC_ADD, protocol));
+            sent.n_added += !f->have.exists;
+            sent.n_changed += f->have.exists;
+            t->n_have += !f->have.exists;
+            acts_set(&f->have, f->want.cookie, f->want.ofpacts, f->want.len);
+            f->owner->seq = seq;
+            flow_changed(f);
+        }
+    }
+    for (size_t i = n; i-- > 0; ) {
+        struct pp_oflow *f = todo[i];
+
+        if (!f->want.exists) {
+            if (f->have.exists) {
+                send(aux, flow_encode(f, OFPFC_DELETE_STRICT, protocol));
+                sent.n_deleted++;
+                t->n_have--;
+            }
+            hmap_remove(&t->flows, &f->hmap_node);
+            flow_destroy(f);
+        }
+    }
+    free(todo);
+    if (t->groups_differ) {
+        const struct pp_ogroup **have = sorted_groups(&t->have_groups), *g;
+        size_t i = hmap_count(&t->have_groups);
+
+        while (i-- > 0) {
+            if (!group_find(&t->want_groups, have[i]->id)) {
+                send(aux, group_encode(have[i], OFPGC11_DELETE, protocol));
+            }
+        }
+        free(have);
+        groups_clear(&t->have_groups);
+        HMAP_FOR_EACH (g, hmap_node, &t->want_groups) {
+            group_insert(&t->have_groups, g->id, g->type, &g->buckets);
+        }
+        t->groups_differ = false;
+    }
+    return sent;
 }

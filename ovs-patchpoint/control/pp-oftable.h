@@ -3,26 +3,45 @@
 #ifndef PP_OFTABLE_H
 #define PP_OFTABLE_H 1
 
-/* Sets of OpenFlow flows and groups, and the difference between two. */
+/* What should be in a switch of flows and groups, and what is.
+ *
+ * A flow that should be there has an owner (struct pp_owner in pp-control.h),
+ * whose flows change as one.  Flows of which what should be differs from what
+ * is are on a list, so that nobody has to compare all of them. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-group.h"
+#include "pp-control.h"
 
 struct ofpact;
+struct pp_oftable;
+struct svec;
+
+/* What a flow does. */
+struct pp_oacts {
+    bool exists;
+    ovs_be64 cookie;
+    struct ofpact *ofpacts;
+    size_t len;
+};
 
 struct pp_oflow {
     struct hmap_node hmap_node; /* By table, priority and match. */
+    struct pp_oftable *in;
     uint8_t table;
     uint16_t priority;
-    ovs_be64 cookie;
     struct minimatch match;
-    struct ofpact *ofpacts;
-    size_t ofpacts_len;
+    struct pp_owner *owner;     /* While 'want' exists. */
+    struct ovs_list owner_node; /* In the owner's 'flows'. */
+    struct ovs_list todo_node;  /* In 'todo', or empty. */
+    struct pp_oacts want;
+    struct pp_oacts have;
 };
 
 struct pp_ogroup {
@@ -33,41 +52,72 @@ struct pp_ogroup {
 };
 
 struct pp_oftable {
-    struct hmap flows;
-    struct hmap groups;
+    struct hmap flows;          /* Of struct pp_oflow. */
+    struct ovs_list todo;       /* Those that differ. */
+    size_t n_want, n_have;
+    bool conflict;              /* Two owners want the same match. */
+    struct hmap want_groups, have_groups;       /* Of struct pp_ogroup. */
+    bool groups_differ;
 };
 
 void pp_oftable_init(struct pp_oftable *);
-void pp_oftable_clear(struct pp_oftable *);
 void pp_oftable_destroy(struct pp_oftable *);
-void pp_oftable_copy(struct pp_oftable *dst, const struct pp_oftable *src);
+
+/* Owners. */
+void pp_owner_init(struct pp_owner *, enum pp_owner_kind,
+                   struct pp_bridge *);
+
+/* Nobody wants its flows any more. */
+void pp_owner_destroy(struct pp_owner *);
+
+/* What it wants is to be worked out anew. */
+void pp_owner_touch(struct pp_owner *);
+
+/* Takes back what 'owner' wants, before it is asked again: so that two can
+ * exchange flows. */
+void pp_owner_clear(struct pp_owner *);
+
+/* 'owner' wants what 'text', in ovs-ofctl(8)'s syntax, says, in the form in
+ * which the switch will report it.  Returns NULL, or what is wrong with it (to
+ * be freed). */
+char *pp_oftable_want(struct pp_oftable *, struct pp_owner *,
+                      const char *text, enum ofputil_protocol);
+
+/* These groups, likewise, and no others should be there.  What is wrong with
+ * one is logged. */
+void pp_oftable_want_groups(struct pp_oftable *, const struct svec *,
+                            enum ofputil_protocol);
+
+/* What the switch has reported: between begin and end, all there is.  Messages
+ * that were sent count as if it had. */
+struct pp_odump {
+    struct ovs_list flows;      /* Of struct pp_oflow, by 'todo_node'. */
+    struct hmap groups;
+};
+
+void pp_odump_init(struct pp_odump *);
+void pp_odump_clear(struct pp_odump *);
+void pp_odump_add_flow(struct pp_odump *, const struct ofputil_flow_stats *);
+void pp_odump_add_group(struct pp_odump *,
+                        const struct ofputil_group_desc *);
+void pp_oftable_take(struct pp_oftable *, struct pp_odump *);
+
+/* Is a flow like this one there? */
+bool pp_oftable_has(const struct pp_oftable *, uint8_t table,
+                    uint16_t priority, const struct match *);
+
+bool pp_oftable_differs(const struct pp_oftable *);
 bool pp_oftable_is_empty(const struct pp_oftable *);
 
-/* Add what 'text', in ovs-ofctl(8)'s syntax, says, in the form in which the
- * switch will report it.  Return NULL, or what is wrong with it (to be
- * freed). */
-char *pp_oftable_add_flow_text(struct pp_oftable *, const char *text,
-                               enum ofputil_protocol);
-char *pp_oftable_add_group_text(struct pp_oftable *, const char *text,
-                                enum ofputil_protocol);
-
-/* Add what the switch reports. */
-void pp_oftable_add_flow_stats(struct pp_oftable *,
-                               const struct ofputil_flow_stats *);
-void pp_oftable_add_group_desc(struct pp_oftable *,
-                               const struct ofputil_group_desc *);
-
-struct pp_oflow *pp_oftable_find_flow(const struct pp_oftable *,
-                                      const struct pp_oflow *);
-struct pp_ogroup *pp_oftable_find_group(const struct pp_oftable *,
-                                        uint32_t id);
-bool pp_oflow_equal_actions(const struct pp_oflow *, const struct pp_oflow *);
-bool pp_ogroup_equal(const struct pp_ogroup *, const struct pp_ogroup *);
-
-/* Messages. */
-struct ofpbuf *pp_oflow_encode(const struct pp_oflow *, int command,
-                               enum ofputil_protocol);
-struct ofpbuf *pp_ogroup_encode(const struct pp_ogroup *, int command,
-                                enum ofputil_protocol);
+/* Calls 'send' with the messages that make what is into what should be, in an
+ * order in which no frame meets half of a change: groups, then the private
+ * tables, then table 0; deletions the other way round.  Owners of what was
+ * sent get 'seq'.  From then on, what should be is. */
+struct pp_oftable_sent {
+    unsigned int n_added, n_changed, n_deleted;
+};
+struct pp_oftable_sent pp_oftable_send(
+    struct pp_oftable *, uint64_t seq, enum ofputil_protocol,
+    void (*send)(void *aux, struct ofpbuf *), void *aux);
 
 #endif /* pp-oftable.h */

@@ -144,12 +144,12 @@ pp_patches_reload(struct pp_control *ctl)
         }
         free(ctl->pool_error);
         ctl->pool_error = error;
-        ctl->dirty = true;
+        ctl->keys_dirty = ctl->dirty = true;
         return error;
     }
     free(error);
     pp_cuts_patches_changed();
-    pp_policy_pool_changed();
+    pp_policy_pool_changed(ctl);
     pp_services_pool_changed(ctl);
     drop(ctl);
     ctl->pool = pool;

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,12 +25,12 @@
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
-#include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "ovs-atomic.h"
 #include "packets.h"
 #include "pp-control.h"
 #include "pp-flows.h"
+#include "pp-oftable.h"
 #include "svec.h"
 #include "timeval.h"
 #include "util.h"
@@ -45,6 +46,10 @@ static const struct pp_ledger_region *region;
 static uint64_t n_changes;
 static struct pp_pin *pins;
 static size_t n_pins, allocated_pins;
+static bool unassigned;         /* Pins, or the interfaces that have some, are
+                                 * others than when they were assigned. */
+static long long int next_old = LLONG_MAX;      /* When one stops being
+                                                 * young. */
 
 /* A file of the right size, all of it there, so that neither side can fall
  * off its end. */
@@ -159,7 +164,7 @@ pp_pins_run(struct pp_control *ctl)
     }
     n_changes = region->n_changes;
     n_pins = 0;
-    ctl->dirty = true;
+    unassigned = ctl->dirty = true;
     if (region->magic != PP_LEDGER_MAGIC
         || region->layout != pp_ledger_layout()) {
         return;
@@ -182,46 +187,81 @@ is_young(const struct pp_pin *pin, uint64_t now)
 void
 pp_pins_wait(void)
 {
-    uint64_t now = (uint64_t) time_msec();
-
-    for (size_t i = 0; i < n_pins; i++) {
-        if (is_young(&pins[i], now)) {
-            poll_timer_wait_until((long long int) pins[i].since + YOUNG_MS);
-        }
+    if (next_old != LLONG_MAX) {
+        poll_timer_wait_until(next_old);
     }
+}
+
+/* Which interface 'pin' is on, or NULL. */
+static struct pp_iface *
+find_iface(const struct pp_control *ctl, const struct pp_pin *pin)
+{
+    struct pp_iface *iface = pp_iface_find(ctl, pin->server);
+
+    if (!iface || !iface->ofport || iface->is_tap
+        || (iface->has_mac && !eth_addr_equals(iface->mac, pin->mac))) {
+        return NULL;
+    }
+    if (!iface->has_mac && !eth_addr_equals(iface->mac, pin->mac)) {
+        iface->mac = pin->mac;
+        iface->n_pins_before = 0;       /* Not as it was. */
+    }
+    return iface;
 }
 
 void
 pp_pins_assign(struct pp_control *ctl)
 {
-    struct shash ifaces = SHASH_INITIALIZER(&ifaces);
-    struct pp_bridge *br;
     struct pp_iface *iface;
+    struct pp_bridge *br;
 
-    if (n_pins) {
-        HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-            PP_FOR_EACH_IFACE (iface, br) {
-                shash_add_once(&ifaces, iface->name, iface);
-            }
-        }
+    if (!unassigned && (!n_pins || ovs_list_is_empty(&ctl->touched))) {
+        return;
+    }
+    unassigned = false;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        br->n_pins = 0;
+        pp_owner_touch(&br->pins);
+    }
+    LIST_FOR_EACH (iface, pinned_node, &ctl->pinned) {
+        iface->n_pins_before = iface->n_pins;
+        iface->n_pins = 0;
     }
     for (size_t i = 0; i < n_pins; i++) {
         struct pp_pin *pin = &pins[i];
 
-        iface = shash_find_data(&ifaces, pin->server);
-        pin->iface = NULL;
-        if (!iface || !iface->ofport || iface->is_tap
-            || (iface->has_mac && !eth_addr_equals(iface->mac, pin->mac))) {
-            continue;
-        }
-        if (!iface->has_mac) {
-            iface->mac = pin->mac;
-        }
+        iface = find_iface(ctl, pin);
         pin->iface = iface;
-        iface->n_pins++;
-        iface->bridge->n_pins++;
+        if (iface) {
+            if (ovs_list_is_empty(&iface->pinned_node)) {
+                ovs_list_push_back(&ctl->pinned, &iface->pinned_node);
+                iface->n_pins_before = 0;
+            }
+            iface->n_pins++;
+            iface->bridge->n_pins++;
+        }
     }
-    shash_destroy(&ifaces);
+    LIST_FOR_EACH_SAFE (iface, pinned_node, &ctl->pinned) {
+        if (!iface->n_pins != !iface->n_pins_before) {
+            pp_iface_touch(ctl, iface);
+        }
+        if (!iface->n_pins) {
+            ovs_list_remove(&iface->pinned_node);
+            ovs_list_init(&iface->pinned_node);
+        }
+    }
+}
+
+void
+pp_pins_forget(struct pp_iface *iface)
+{
+    for (size_t i = 0; i < n_pins; i++) {
+        if (pins[i].iface == iface) {
+            pins[i].iface = NULL;
+            iface->bridge->n_pins--;
+        }
+    }
+    unassigned = true;
 }
 
 size_t
@@ -262,6 +302,28 @@ pp_pins_put_flows(const struct pp_bridge *br, struct svec *flows)
         if (pin->iface && pin->iface->bridge == br && !is_young(pin, now)) {
             put_flow(flows, &pin->client, &pin->service);
             put_flow(flows, &pin->service, &pin->client);
+        }
+    }
+    /* Of connections that are alike the same ones (engine/pp-alike.h). */
+    svec_sort_unique(flows);
+}
+
+void
+pp_pins_age(struct pp_control *ctl)
+{
+    uint64_t now = (uint64_t) time_msec();
+    struct pp_bridge *br;
+
+    if (next_old != LLONG_MAX && time_msec() >= next_old) {
+        HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+            pp_owner_touch(&br->pins);
+        }
+    }
+    next_old = LLONG_MAX;
+    for (size_t i = 0; i < n_pins; i++) {
+        if (is_young(&pins[i], now)) {
+            next_old = MIN(next_old, (long long int) pins[i].since
+                           + YOUNG_MS);
         }
     }
 }

@@ -46,10 +46,16 @@ void pp_pins_wait(void);
  * interfaces and bridges. */
 void pp_pins_assign(struct pp_control *);
 
+/* After policy: flows of pins that are not young any more are due. */
+void pp_pins_age(struct pp_control *);
+
+/* The interface is going away. */
+void pp_pins_forget(struct pp_iface *);
+
 /* How many are on some bridge. */
 size_t pp_pins_count(void);
 
-/* Adds the flows of the pins of 'br' to 'flows', as ovs-ofctl takes them. */
+/* Sets 'flows' to those of the pins of 'br', as ovs-ofctl takes them. */
 void pp_pins_put_flows(const struct pp_bridge *br, struct svec *flows);
 
 #endif /* pp-pins.h */

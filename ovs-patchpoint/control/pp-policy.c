@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Policy: what is to be done for each VM.
+/* Policy: what the keys of external_ids come to.
  *
- * In: the keys in external_ids (Interface, then Bridge, then Open_vSwitch;
- * for each key the most specific row that has it wins), named policies, the
- * pool of patches, the table of proxies.  Out: a struct pp_policy for each
- * interface that is to be protected, shared by all with the same wishes, or
- * words on why not.
+ * In: keys, as text; the pool of patches, the table of proxies.  Out: an
+ * answer to them, with a struct pp_policy shared by all who have the same
+ * wishes, or words on what is wrong.  Which interface has which is
+ * pp-policy-iface.c's.
  *
- * What is wrong changes nothing: the interface keeps what was in force, its
- * status says what is wrong and in which row, and the log says it once.
- *
- * Runs in control's main loop.  Owns the policies, and for each interface the
- * last wishes that made sense. */
+ * Runs in control's main loop.  Owns the answers and the policies. */
 
 #include <config.h>
 
@@ -22,15 +17,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "hash.h"
-#include "lib/vswitch-idl.h"
-#include "openvswitch/vlog.h"
 #include "packets.h"
 #include "patch/pp-param.h"
 #include "patch/pp-pool.h"
 #include "pp-control.h"
-#include "pp-facts.h"
-#include "pp-learn.h"
 #include "pp-named.h"
 #include "pp-services.h"
 #include "registry.h"
@@ -38,112 +30,12 @@
 #include "util.h"
 #include "uuid.h"
 
-VLOG_DEFINE_THIS_MODULE(pp_policy);
-
-/* Where the value of a key comes from. */
-struct key_value {
-    const char *value;
-    const char *where;          /* "Interface web", "Policy web-tier", … */
-};
-
-/* What the keys of one interface come to, as text. */
-struct wishes {
-    struct key_value policy, mode, fail, ports, parameters;
-    const char *words;          /* 'policy' without names of policies. */
-};
-
-/* Where keys are looked for. */
-struct source {
-    const struct smap *keys;
-    const char *where;
-};
-
-/* What is remembered of an interface. */
-struct memory {
-    struct hmap_node hmap_node; /* In 'memories', by UUID. */
-    struct uuid uuid;
-    uint32_t server_id;
-    bool seen;
-    char *logged;               /* Error that was logged last. */
-    char *asked, *asked_where;  /* For the interface's. */
-    /* Last values that made sense; 'policy' NULL: none were in force.  In
-     * 'policy' there is no name of a policy: these may go. */
-    char *policy, *mode, *fail, *ports, *parameters;
-};
+COVERAGE_DEFINE(policy_resolve);
 
 static struct hmap policies = HMAP_INITIALIZER(&policies);
-static struct hmap memories = HMAP_INITIALIZER(&memories);
-static uint32_t last_server_id;
-
-static struct memory *
-memory_get(const struct uuid *uuid)
-{
-    size_t hash = uuid_hash(uuid);
-    struct memory *m;
-
-    HMAP_FOR_EACH_WITH_HASH (m, hmap_node, hash, &memories) {
-        if (uuid_equals(&m->uuid, uuid)) {
-            return m;
-        }
-    }
-    m = xzalloc(sizeof *m);
-    m->uuid = *uuid;
-    m->server_id = ++last_server_id;
-    hmap_insert(&memories, &m->hmap_node, hash);
-    return m;
-}
-
-static void
-memory_set_wishes(struct memory *m, const struct wishes *w)
-{
-    /* 'w' may be made of what is freed here. */
-    char *policy = w ? nullable_xstrdup(w->words) : NULL;
-    char *mode = w ? nullable_xstrdup(w->mode.value) : NULL;
-    char *fail = w ? nullable_xstrdup(w->fail.value) : NULL;
-    char *ports = w ? nullable_xstrdup(w->ports.value) : NULL;
-    char *parameters = w ? nullable_xstrdup(w->parameters.value) : NULL;
-
-    free(m->policy);
-    free(m->mode);
-    free(m->fail);
-    free(m->ports);
-    free(m->parameters);
-    m->policy = policy;
-    m->mode = mode;
-    m->fail = fail;
-    m->ports = ports;
-    m->parameters = parameters;
-}
-
-/* What is asked for now, sound or not, under the name of the policy if one
- * selected the interface. */
-static void
-memory_set_asked(struct memory *m, const struct wishes *w)
-{
-    const char *asked = w->policy.value, *where = w->policy.where;
-
-    if (where && !strncmp(where, "Policy ", 7)) {
-        asked = where + 7;
-    }
-    if (!nullable_string_is_equal(m->asked, asked)
-        || !nullable_string_is_equal(m->asked_where, where)) {
-        free(m->asked);
-        free(m->asked_where);
-        m->asked = nullable_xstrdup(asked);
-        m->asked_where = nullable_xstrdup(where);
-    }
-}
-
-static void
-memory_destroy(struct memory *m)
-{
-    hmap_remove(&memories, &m->hmap_node);
-    memory_set_wishes(m, NULL);
-    free(m->logged);
-    free(m->asked);
-    free(m->asked_where);
-    free(m);
-}
+static struct hmap answers = HMAP_INITIALIZER(&answers);
+static struct pp_policy *by_number[UINT16_MAX + 1];
+static uint16_t last_number;
 
 static void
 free_service_patches(struct pp_service services[], size_t n)
@@ -153,50 +45,52 @@ free_service_patches(struct pp_service services[], size_t n)
     }
 }
 
-static void
-policy_destroy(struct pp_policy *policy)
+void
+pp_policy_unref(const struct pp_policy *policy_)
 {
-    hmap_remove(&policies, &policy->hmap_node);
-    free(policy->key);
-    free(policy->patches);
-    free_service_patches(policy->services, policy->n_services);
-    free(policy->services);
-    free(policy->params);
-    free(policy);
+    struct pp_policy *policy = CONST_CAST(struct pp_policy *, policy_);
+
+    if (policy && !--policy->n_refs) {
+        if (!policy->stale) {
+            hmap_remove(&policies, &policy->hmap_node);
+        }
+        if (policy->number) {
+            by_number[policy->number] = NULL;
+        }
+        free(policy->key);
+        free(policy->patches);
+        free_service_patches(policy->services, policy->n_services);
+        free(policy->services);
+        free(policy->params);
+        free(policy);
+    }
 }
 
+/* The one after the last, so that a number is not soon another policy's. */
 static uint16_t
 unused_number(void)
 {
-    struct pp_policy *policy;
-
-    for (uint16_t n = 1; n; n++) {
-        bool used = false;
-
-        HMAP_FOR_EACH (policy, hmap_node, &policies) {
-            if (policy->number == n) {
-                used = true;
-                break;
-            }
-        }
-        if (!used) {
-            return n;
+    for (uint32_t i = 0; i < UINT16_MAX; i++) {
+        last_number = (uint16_t) (last_number % UINT16_MAX + 1);
+        if (!by_number[last_number]) {
+            return last_number;
         }
     }
     return 0;
 }
 
-static struct key_value
-lookup(const struct source sources[], size_t n, const char *key)
+struct pp_key_value
+pp_policy_lookup(const struct pp_source sources[], size_t n,
+                 const char *key)
 {
     for (size_t i = 0; i < n; i++) {
         const char *value = smap_get(sources[i].keys, key);
 
         if (value) {
-            return (struct key_value) { value, sources[i].where };
+            return (struct pp_key_value) { value, sources[i].where };
         }
     }
-    return (struct key_value) { NULL, NULL };
+    return (struct pp_key_value) { NULL, NULL };
 }
 
 /* The column of Policy that says what 'key' says in external_ids. */
@@ -208,7 +102,7 @@ column_of(const char *key)
 }
 
 static char * OVS_PRINTF_FORMAT(3, 4)
-key_error(const char *key, const struct key_value *kv, const char *format,
+key_error(const char *key, const struct pp_key_value *kv, const char *format,
           ...)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
@@ -228,7 +122,7 @@ key_error(const char *key, const struct key_value *kv, const char *format,
 }
 
 static char *
-parse_mode(const struct key_value *kv, enum pp_patch_mode *mode)
+parse_mode(const struct pp_key_value *kv, enum pp_patch_mode *mode)
 {
     *mode = PP_MODE_ENFORCE;
     if (!kv->value || !strcmp(kv->value, "enforce")) {
@@ -245,7 +139,7 @@ parse_mode(const struct key_value *kv, enum pp_patch_mode *mode)
 }
 
 static char *
-parse_fail(const struct key_value *kv, enum pp_fail *fail)
+parse_fail(const struct pp_key_value *kv, enum pp_fail *fail)
 {
     *fail = PP_FAIL_OPEN;
     if (!kv->value || !strcmp(kv->value, "open")) {
@@ -261,7 +155,7 @@ parse_fail(const struct key_value *kv, enum pp_fail *fail)
  * each; of proxies without a word in it, nothing.  Bit N of '*named' is set
  * for each proxy that is named. */
 static char *
-parse_ports(const struct key_value *kv, struct pp_service services[],
+parse_ports(const struct pp_key_value *kv, struct pp_service services[],
             size_t *n, uint64_t *named)
 {
     char *copy, *word, *save = NULL, *error = NULL;
@@ -386,9 +280,12 @@ proxies_of(const struct pp_control *ctl, const uint64_t *bitmap, size_t *n)
 }
 
 /* Finds the policy that is like 'like', whose 'patches', 'services' and
- * 'params' it copies, or makes it. */
+ * 'params' it copies, or makes it, and takes a reference.  A new one takes
+ * over the number of 'old', whose patches are gone, if nobody has yet: so that
+ * flows stay when patches are loaded anew. */
 static struct pp_policy *
-policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
+policy_intern(const struct pp_control *ctl, const struct pp_policy *like,
+              struct pp_policy *old)
 {
     size_t words = pp_pool_bitmap_words(ctl->pool);
     struct ds key = DS_EMPTY_INITIALIZER;
@@ -419,12 +316,20 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
     HMAP_FOR_EACH_WITH_HASH (policy, hmap_node, hash, &policies) {
         if (!strcmp(policy->key, ds_cstr(&key))) {
             ds_destroy(&key);
+            policy->n_refs++;
             return policy;
         }
     }
     policy = xmemdup(like, sizeof *like);
     policy->key = ds_steal_cstr(&key);
-    policy->number = unused_number();
+    policy->n_refs = 1;
+    if (old && old->stale && old->number) {
+        policy->number = old->number;
+        old->number = 0;
+    } else {
+        policy->number = unused_number();
+    }
+    by_number[policy->number] = policy;
     policy->patches = xmemdup(like->patches, words * sizeof *like->patches);
     policy->services = xmemdup(like->services, MAX(1, like->n_services)
                                * sizeof *like->services);
@@ -444,7 +349,7 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
 /* Reads patchpoint-parameters into 'like'; those of patches that it has not
  * are left out, so that it is equal to one that does not name them. */
 static char *
-parse_parameters(const struct pp_control *ctl, const struct key_value *kv,
+parse_parameters(const struct pp_control *ctl, const struct pp_key_value *kv,
                  struct pp_policy *like)
 {
     char *why, *error = NULL;
@@ -490,11 +395,13 @@ add_discovered(const struct pp_control *ctl, uint32_t server,
     free(always);
 }
 
-/* Works 'w' of 'server' out.  Returns NULL, with '*policyp' the policy or NULL
- * and '*why_not' saying why there is none; or what is wrong. */
+/* Works 'w' of 'server' out.  Returns NULL, with '*policyp' the policy, and a
+ * reference to it, or NULL and '*why_not' saying why there is none; or what is
+ * wrong.  'old' is what it came to with other patches, or NULL. */
 static char *
-resolve(const struct pp_control *ctl, const struct wishes *w, uint32_t server,
-        struct pp_policy **policyp, const char **why_not, bool *is_auto)
+resolve(const struct pp_control *ctl, const struct pp_wishes *w,
+        uint32_t server, struct pp_policy *old, struct pp_policy **policyp,
+        const char **why_not, bool *is_auto)
 {
     struct pp_service services[PP_SERVICES_MAX + 64];
     struct pp_service ports[PP_SERVICES_MAX];
@@ -503,8 +410,10 @@ resolve(const struct pp_control *ctl, const struct wishes *w, uint32_t server,
     char *error, *why = NULL;
     size_t n_ports;
 
+    COVERAGE_INC(policy_resolve);
     *policyp = NULL;
     *why_not = NULL;
+    *is_auto = false;
     if ((error = parse_mode(&w->mode, &like.mode))
         || (error = parse_fail(&w->fail, &like.fail))
         || (error = parse_ports(&w->ports, services, &like.n_services,
@@ -568,9 +477,10 @@ resolve(const struct pp_control *ctl, const struct wishes *w, uint32_t server,
     } else if (!like.n_services && !*is_auto) {
         *why_not = PP_KEY_PORTS " leaves no port to protect";
     } else {
-        *policyp = policy_intern(ctl, &like);
+        *policyp = policy_intern(ctl, &like, old);
         if (!(*policyp)->number) {
             error = xstrdup("more than 65535 different policies");
+            pp_policy_unref(*policyp);
             *policyp = NULL;
         }
     }
@@ -624,312 +534,188 @@ known_parameters(const struct pp_control *ctl, const char *parameters)
     return ds_steal_cstr(&known);
 }
 
-/* As resolve(), for wishes that made sense with patches that were there then:
- * those that are gone meanwhile are left out. */
-static struct pp_policy *
-resolve_remembered(const struct pp_control *ctl, const struct memory *m,
-                   const char **why_not)
+static void
+put_wish(struct ds *ds, const char *value)
 {
-    struct wishes w = {
-        .policy = { m->policy, "" }, .mode = { m->mode, "" },
-        .fail = { m->fail, "" }, .ports = { m->ports, "" },
-        .parameters = { m->parameters, "" }, .words = m->policy,
-    };
+    if (value) {
+        ds_put_format(ds, "%"PRIuSIZE":%s", strlen(value), value);
+    } else {
+        ds_put_char(ds, '-');
+    }
+}
+
+char *
+pp_policy_keys(const struct smap *ids)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    put_wish(&ds, smap_get(ids, PP_KEY_POLICY));
+    put_wish(&ds, smap_get(ids, PP_KEY_MODE));
+    put_wish(&ds, smap_get(ids, PP_KEY_FAIL));
+    put_wish(&ds, smap_get(ids, PP_KEY_PORTS));
+    put_wish(&ds, smap_get(ids, PP_KEY_PARAMETERS));
+    return ds_steal_cstr(&ds);
+}
+
+struct pp_answer *
+pp_answer_ref(struct pp_answer *a)
+{
+    if (a) {
+        a->n_refs++;
+    }
+    return a;
+}
+
+void
+pp_answer_unref(struct pp_answer *a)
+{
+    if (a && !--a->n_refs) {
+        hmap_remove(&answers, &a->hmap_node);
+        pp_policy_unref(a->result);
+        free(a->key);
+        free(a->policy);
+        free(a->mode);
+        free(a->fail);
+        free(a->ports);
+        free(a->parameters);
+        free(a);
+    }
+}
+
+char *
+pp_answer_get(const struct pp_control *ctl, const struct pp_wishes *w,
+              uint32_t server, struct pp_answer **answerp)
+{
+    struct ds key = DS_EMPTY_INITIALIZER;
+    struct pp_answer *a, *found = NULL;
     struct pp_policy *policy;
-    bool is_auto = false;
+    const char *why_not;
+    bool is_auto;
+    uint32_t hash;
     char *error;
 
-    if (!m->policy) {
-        *why_not = "nothing was in force before";
-        return NULL;
+    put_wish(&key, w->words);
+    put_wish(&key, w->mode.value);
+    put_wish(&key, w->fail.value);
+    put_wish(&key, w->ports.value);
+    put_wish(&key, w->parameters.value);
+    if (strstr(w->words, "auto")) {
+        /* What a server's services call for is its own. */
+        ds_put_format(&key, " %"PRIu32, server);
     }
-    error = resolve(ctl, &w, m->server_id, &policy, why_not, &is_auto);
+    hash = hash_string(ds_cstr(&key), 0);
+    HMAP_FOR_EACH_WITH_HASH (a, hmap_node, hash, &answers) {
+        if (!strcmp(a->key, ds_cstr(&key))) {
+            found = a;
+            break;
+        }
+    }
+    if (!found || found->stale || found->is_auto) {
+        error = resolve(ctl, w, server, found ? found->result : NULL,
+                        &policy, &why_not, &is_auto);
+        if (error) {
+            ds_destroy(&key);
+            return error;
+        }
+        if (!found) {
+            found = xzalloc(sizeof *found);
+            found->key = xstrdup(ds_cstr(&key));
+            found->policy = nullable_xstrdup(w->words);
+            found->mode = nullable_xstrdup(w->mode.value);
+            found->fail = nullable_xstrdup(w->fail.value);
+            found->ports = nullable_xstrdup(w->ports.value);
+            found->parameters = nullable_xstrdup(w->parameters.value);
+            hmap_insert(&answers, &found->hmap_node, hash);
+        }
+        pp_policy_unref(found->result);
+        found->result = policy;
+        found->why_not = why_not;
+        found->is_auto = is_auto;
+        found->stale = false;
+    }
+    ds_destroy(&key);
+    *answerp = pp_answer_ref(found);
+    return NULL;
+}
+
+struct pp_answer *
+pp_answer_remembered(const struct pp_control *ctl,
+                     const struct pp_answer *good, uint32_t server)
+{
+    struct pp_wishes w = {
+        .policy = { good->policy, "" }, .mode = { good->mode, "" },
+        .fail = { good->fail, "" }, .ports = { good->ports, "" },
+        .parameters = { good->parameters, "" }, .words = good->policy,
+    };
+    struct pp_answer *a = NULL;
+    char *error = pp_answer_get(ctl, &w, server, &a);
+
     if (error) {
-        char *known = known_words(ctl, m->policy);
-        char *parameters = known_parameters(ctl, m->parameters);
+        char *known = known_words(ctl, good->policy);
+        char *parameters = known_parameters(ctl, good->parameters);
 
         free(error);
         w.words = w.policy.value = *known ? known : "none";
         w.parameters.value = parameters;
-        error = resolve(ctl, &w, m->server_id, &policy, why_not, &is_auto);
+        error = pp_answer_get(ctl, &w, server, &a);
         free(known);
         free(parameters);
-        if (error) {
-            free(error);
-            return NULL;
-        }
+        free(error);
     }
-    return policy;
-}
-
-static void
-note_error(struct pp_iface *iface, struct memory *m, char *error)
-{
-    iface->error = error;
-    if (error && (!m->logged || strcmp(m->logged, error))) {
-        VLOG_ERR("interface %s on bridge %s: %s; %s stays in force",
-                 iface->name, iface->bridge->name, error,
-                 m->policy ? "what was in force" : "no policy");
-    } else if (!error && m->logged) {
-        VLOG_INFO("interface %s on bridge %s: its policy is sound again",
-                  iface->name, iface->bridge->name);
-    }
-    if (error != m->logged) {
-        free(m->logged);
-        m->logged = nullable_xstrdup(error);
-    }
-}
-
-/* Finds what is asked for 'iface', and where: in its own keys; in the named
- * policy that selects it, if it has no policy of its own; in the keys of its
- * bridge; in those of Open_vSwitch.  What a policy says that is named in one
- * of these counts right behind the keys there.  Returns 'w->words', to be
- * freed. */
-static char *
-collect(const struct pp_control *ctl, const struct pp_iface *iface,
-        const char *iface_where, const char *bridge_where, struct wishes *w)
-{
-    const struct source places[] = {
-        { &iface->row->external_ids, iface_where },
-        { NULL, NULL },
-        { &iface->bridge->row->external_ids, bridge_where },
-        { &ctl->ovs->external_ids, "Open_vSwitch" },
-    };
-    const struct pp_named *selected = NULL, **named = NULL;
-    struct source *sources;
-    size_t n_named = 0, n = 0;
-    char *words = NULL;
-    bool found = false;
-
-    if (!smap_get(places[0].keys, PP_KEY_POLICY)) {
-        selected = pp_facts_select(iface);
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(places) && !words && !selected; i++) {
-        const char *text = (places[i].keys
-                            ? smap_get(places[i].keys, PP_KEY_POLICY) : NULL);
-
-        if (text) {
-            words = pp_named_expand(text, &named, &n_named);
-        }
-    }
-
-    sources = xmalloc((ARRAY_SIZE(places) + n_named) * sizeof *sources);
-    for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-        if (places[i].keys) {
-            sources[n++] = places[i];
-        } else if (selected) {
-            sources[n++] = (struct source) { &selected->keys,
-                                             selected->where };
-        }
-        if (!found && words && places[i].keys
-            && smap_get(places[i].keys, PP_KEY_POLICY)) {
-            found = true;
-            for (size_t j = 0; j < n_named; j++) {
-                sources[n++] = (struct source) { &named[j]->keys,
-                                                 named[j]->where };
-            }
-        }
-    }
-    w->policy = lookup(sources, n, PP_KEY_POLICY);
-    w->mode = lookup(sources, n, PP_KEY_MODE);
-    w->fail = lookup(sources, n, PP_KEY_FAIL);
-    w->ports = lookup(sources, n, PP_KEY_PORTS);
-    w->parameters = lookup(sources, n, PP_KEY_PARAMETERS);
-    if (!words) {
-        words = nullable_xstrdup(w->policy.value);
-    }
-    w->words = words;
-    free(sources);
-    free(named);
-    return words;
-}
-
-static void
-iface_run(const struct pp_control *ctl, struct pp_iface *iface)
-{
-    char *iface_where = xasprintf("Interface %s", iface->name);
-    char *bridge_where = xasprintf("Bridge %s", iface->bridge->name);
-    struct memory *m = memory_get(&iface->uuid);
-    struct pp_policy *policy = NULL;
-    char *error = NULL, *words;
-    struct wishes w;
-
-    m->seen = true;
-    iface->server_id = m->server_id;
-    pp_services_adopt(m->server_id, &iface->uuid);
-    words = collect(ctl, iface, iface_where, bridge_where, &w);
-    memory_set_asked(m, &w);
-    iface->asked = m->asked;
-    iface->asked_where = m->asked_where;
-    if (!w.policy.value) {
-        memory_set_wishes(m, NULL);
-    } else {
-        error = resolve(ctl, &w, m->server_id, &policy, &iface->why_not,
-                        &iface->is_auto);
-        if (!error) {
-            memory_set_wishes(m, &w);
-        } else {
-            policy = resolve_remembered(ctl, m, &iface->why_not);
-        }
-    }
-    note_error(iface, m, error);
-
-    if (policy && iface->is_inactive) {
-        iface->why_not = "external_ids:iface-status is inactive";
-        policy = NULL;
-    } else if (policy && !iface->has_mac) {
-        iface->why_not = pp_learn_why_not(iface);
-        iface->learning = true;
-        iface->bridge->n_learning++;
-        policy = NULL;
-    }
-    if (policy) {
-        policy->in_use = true;
-        iface->policy = policy;
-        iface->bridge->n_protected++;
-    }
-    free(words);
-    free(iface_where);
-    free(bridge_where);
-}
-
-static bool
-works(const struct pp_iface *iface)
-{
-    const char *link = iface->row->link_state;
-
-    return iface->ofport && !(link && !strcmp(link, "down"));
-}
-
-/* Is 'a' rather than 'b', on the same bridge and with the same address, the
- * one to be protected?  What was written is worth more than what was learned,
- * since any VM can send from any address; a port that works more than one
- * that is left over. */
-static bool
-is_rather(const struct pp_iface *a, const struct pp_iface *b)
-{
-    return (a->mac_learned != b->mac_learned ? b->mac_learned
-            : works(a) != works(b) ? works(a)
-            : strcmp(a->name, b->name) < 0);
-}
-
-/* Two protected interfaces of one bridge with one address cannot be told
- * apart by the switch: one of them is protected. */
-static void
-refuse_doubles(struct pp_bridge *br)
-{
-    struct pp_iface *a, *b;
-
-    PP_FOR_EACH_IFACE (a, br) {
-        if (!a->policy) {
-            continue;
-        }
-        for (b = a + 1; b < br->ifaces + br->n_ifaces; b++) {
-            if (b->policy && eth_addr_equals(a->mac, b->mac)) {
-                struct pp_iface *loser = is_rather(a, b) ? b : a;
-
-                if (!loser->error) {
-                    loser->error = xasprintf(
-                        "its MAC address "ETH_ADDR_FMT" is also that of "
-                        "interface %s on the same bridge",
-                        ETH_ADDR_ARGS(a->mac), loser == a ? b->name : a->name);
-                }
-                loser->policy = NULL;
-                br->n_protected--;
-                if (loser == a) {
-                    break;
-                }
-            }
-        }
-    }
+    return a;
 }
 
 void
-pp_policy_run(struct pp_control *ctl)
+pp_policy_pool_changed(struct pp_control *ctl)
 {
     struct pp_policy *policy;
-    struct pp_bridge *br;
-    struct pp_iface *iface;
-    struct memory *m;
+    struct pp_answer *a;
 
-    HMAP_FOR_EACH (policy, hmap_node, &policies) {
-        policy->in_use = false;
-    }
-    HMAP_FOR_EACH (m, hmap_node, &memories) {
-        m->seen = false;
-    }
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (!br->row) {
-            continue;
-        }
-        PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->is_vm && !ctl->exiting) {
-                iface_run(ctl, iface);
-            } else if (iface->n_pins) {
-                m = memory_get(&iface->uuid);
-                m->seen = true;
-                iface->server_id = m->server_id;
-            }
-        }
-        refuse_doubles(br);
-    }
-    HMAP_FOR_EACH_SAFE (m, hmap_node, &memories) {
-        if (!m->seen) {
-            memory_destroy(m);
-        }
-    }
+    /* Whoever has them keeps them until it is looked at. */
     HMAP_FOR_EACH_SAFE (policy, hmap_node, &policies) {
-        if (!policy->in_use) {
-            policy_destroy(policy);
-        }
+        policy->stale = true;
+        hmap_remove(&policies, &policy->hmap_node);
     }
-}
-
-void
-pp_policy_pool_changed(void)
-{
-    struct pp_policy *policy;
-
-    HMAP_FOR_EACH_SAFE (policy, hmap_node, &policies) {
-        policy_destroy(policy);
+    HMAP_FOR_EACH (a, hmap_node, &answers) {
+        a->stale = true;
     }
+    ctl->keys_dirty = ctl->snapshot_dirty = true;
+    pp_touch_all(ctl);
 }
 
 const struct pp_policy *
 pp_policy_next(const struct pp_policy *after)
 {
-    struct pp_policy *policy, *best = NULL;
-
-    HMAP_FOR_EACH (policy, hmap_node, &policies) {
-        if (policy->in_use && policy->number > (after ? after->number : 0)
-            && (!best || policy->number < best->number)) {
-            best = policy;
+    for (uint32_t n = after ? after->number + 1u : 1; n <= UINT16_MAX; n++) {
+        if (by_number[n] && !by_number[n]->stale) {
+            return by_number[n];
         }
     }
-    return best;
+    return NULL;
 }
 
 static char *
-check(const struct pp_control *ctl, const struct source *source,
+check(const struct pp_control *ctl, const struct pp_source *source,
       const char *words)
 {
-    struct wishes w = {
-        .policy = lookup(source, 1, PP_KEY_POLICY),
-        .mode = lookup(source, 1, PP_KEY_MODE),
-        .fail = lookup(source, 1, PP_KEY_FAIL),
-        .ports = lookup(source, 1, PP_KEY_PORTS),
-        .parameters = lookup(source, 1, PP_KEY_PARAMETERS),
+    struct pp_wishes w = {
+        .policy = pp_policy_lookup(source, 1, PP_KEY_POLICY),
+        .mode = pp_policy_lookup(source, 1, PP_KEY_MODE),
+        .fail = pp_policy_lookup(source, 1, PP_KEY_FAIL),
+        .ports = pp_policy_lookup(source, 1, PP_KEY_PORTS),
+        .parameters = pp_policy_lookup(source, 1, PP_KEY_PARAMETERS),
         .words = words ? words : "none",
     };
-    struct pp_policy *policy;
-    const char *why_not;
-    bool is_auto = false;
+    struct pp_answer *a = NULL;
+    char *error;
 
     if (!w.policy.value && !w.mode.value && !w.fail.value && !w.ports.value
         && !w.parameters.value) {
         return NULL;
     }
-    return resolve(ctl, &w, 0, &policy, &why_not, &is_auto);
+    error = pp_answer_get(ctl, &w, 0, &a);
+    pp_answer_unref(a);
+    return error;
 }
 
 char *
@@ -937,7 +723,7 @@ pp_policy_check_keys(struct pp_control *ctl, const struct smap *ids,
                      const char *where)
 {
     const char *text = smap_get(ids, PP_KEY_POLICY);
-    struct source source = { ids, where };
+    struct pp_source source = { ids, where };
     const struct pp_named **named = NULL;
     char *words, *error;
     size_t n;
@@ -953,7 +739,7 @@ char *
 pp_policy_check_named(const struct pp_control *ctl,
                       const struct pp_named *named)
 {
-    struct source source = { &named->keys, named->where };
+    struct pp_source source = { &named->keys, named->where };
 
     return check(ctl, &source, smap_get(&named->keys, PP_KEY_POLICY));
 }
@@ -979,12 +765,6 @@ pp_policy_fill_set(const struct pp_policy *policy,
 void
 pp_policy_destroy(void)
 {
-    struct memory *m;
-
-    pp_policy_pool_changed();
-    HMAP_FOR_EACH_SAFE (m, hmap_node, &memories) {
-        memory_destroy(m);
-    }
     hmap_destroy(&policies);
-    hmap_destroy(&memories);
+    hmap_destroy(&answers);
 }

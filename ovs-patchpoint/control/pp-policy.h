@@ -16,6 +16,7 @@
 
 struct pp_control;
 struct pp_named;
+struct pp_iface;
 struct pp_param_choice;
 struct smap;
 
@@ -47,16 +48,82 @@ struct pp_policy {
     size_t n_services;
     struct pp_param_choice *params;     /* Of these patches, sorted. */
     size_t n_params;
-    bool in_use;
-    uint32_t snapshot_set;      /* Offset in the snapshot being built. */
+    size_t n_refs;
+    bool stale;                 /* Of patches that are no more. */
+
+    /* By pp_snapshot_build_run(): where its services are, if 'in_snapshot' is
+     * the number of the base that they are in. */
+    uint64_t in_snapshot;
+    uint32_t snapshot_services;
 };
 
-/* Works out 'policy', 'error' and 'why_not' of each interface.  What was in
- * force for an interface stays so while its keys cannot be made sense of. */
+/* Where the value of a key comes from. */
+struct pp_key_value {
+    const char *value;
+    const char *where;          /* "Interface web", "Policy web-tier", … */
+};
+
+/* What the keys of one interface come to, as text. */
+struct pp_wishes {
+    struct pp_key_value policy, mode, fail, ports, parameters;
+    const char *words;          /* 'policy' without names of policies. */
+};
+
+/* Where keys are looked for. */
+struct pp_source {
+    const struct smap *keys;
+    const char *where;
+};
+
+/* The value of 'key' in the first of 'n' sources that has it. */
+struct pp_key_value pp_policy_lookup(const struct pp_source[], size_t n,
+                                     const char *key);
+
+/* Wishes that make sense, and what they come to; shared by all interfaces
+ * that have these. */
+struct pp_answer {
+    struct hmap_node hmap_node; /* In 'answers', by 'key'. */
+    size_t n_refs;
+    char *key;
+    /* There is no name of a policy in 'policy': these may go. */
+    char *policy, *mode, *fail, *ports, *parameters;
+    bool stale;                 /* The patches are others meanwhile. */
+
+    struct pp_policy *result;   /* NULL: none... */
+    const char *why_not;        /* ...for this reason. */
+    bool is_auto;
+};
+
+/* What 'w', of server 'server', comes to: returns NULL, with a reference to
+ * the answer in '*answerp'; or what is wrong. */
+char *pp_answer_get(const struct pp_control *, const struct pp_wishes *w,
+                    uint32_t server, struct pp_answer **answerp);
+
+/* As pp_answer_get(), for wishes that made sense with patches that were there
+ * then: those that are gone meanwhile are left out.  NULL: nothing is left of
+ * them. */
+struct pp_answer *pp_answer_remembered(const struct pp_control *,
+                                       const struct pp_answer *good,
+                                       uint32_t server);
+
+/* NULL: nothing happens. */
+struct pp_answer *pp_answer_ref(struct pp_answer *);
+void pp_answer_unref(struct pp_answer *);
+void pp_policy_unref(const struct pp_policy *);
+
+/* Works out 'policy', 'error' and 'why_not' of each interface that was
+ * touched.  What was in force for an interface stays so while its keys cannot
+ * be made sense of. */
 void pp_policy_run(struct pp_control *);
 
+/* The interface is going away. */
+void pp_policy_forget(struct pp_control *, struct pp_iface *);
+
+/* The keys of 'ids' that make policy, as one text (to be freed). */
+char *pp_policy_keys(const struct smap *ids);
+
 /* The patches have changed: indexes into the old pool are void. */
-void pp_policy_pool_changed(void);
+void pp_policy_pool_changed(struct pp_control *);
 
 /* The policies in use, by number. */
 const struct pp_policy *pp_policy_next(const struct pp_policy *);

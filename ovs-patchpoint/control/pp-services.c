@@ -111,6 +111,17 @@ find_stored(const struct uuid *uuid)
     return NULL;
 }
 
+/* Policy and flows of server 'id' may be others. */
+static void
+touch(struct pp_control *ctl, uint32_t id)
+{
+    struct pp_iface *iface = pp_iface_find_server(ctl, id);
+
+    if (iface) {
+        pp_iface_touch(ctl, iface);
+    }
+}
+
 /* With 'id' 0, another one each time. */
 static struct server *
 get_server(uint32_t id)
@@ -221,7 +232,7 @@ is_bearable(struct pp_control *ctl, struct server *s, const char *name)
     VLOG_WARN("server %s: more than %d listening ports in a minute: no more "
               "are looked at for as long", name, FLOOD_MAX);
     s->muted_until = now + FLOOD_MS;
-    ctl->dirty = true;
+    touch(ctl, s->id);
     return false;
 }
 
@@ -246,7 +257,7 @@ pp_services_listens(struct pp_control *ctl, const struct pp_iface *iface,
     if (new) {
         VLOG_INFO("server %s listens on port %u", iface->name, d->port);
         note_change();
-        ctl->dirty = true;
+        touch(ctl, s->id);
     }
     return true;
 }
@@ -321,7 +332,7 @@ pp_services_handle(struct pp_control *ctl, const struct pp_ipc_said *said,
                      d->version && *d->version ? " " : "",
                      d->version ? d->version : "", *d->said ? ": " : "",
                      d->said);
-        ctl->dirty = true;
+        touch(ctl, said->server);
     }
     return NULL;
 }
@@ -532,7 +543,7 @@ forget_old(struct pp_control *ctl, struct server *s, const char *name)
             VLOG_INFO("server %s: nothing came from port %u for %lld s: "
                       "forgotten", name, d->port, timeout_ms / 1000);
             forget(s, d);
-            ctl->dirty = true;
+            touch(ctl, s->id);
         }
     }
 }
@@ -553,7 +564,7 @@ pp_services_run(struct pp_control *ctl)
         if (s->muted_until && now >= s->muted_until) {
             s->muted_until = 0;
             s->n_frames = 0;
-            ctl->dirty = true;
+            touch(ctl, s->id);
         }
         if (name) {
             forget_old(ctl, s, name);

@@ -2,9 +2,11 @@
 
 /* Slots: the numbers that stand for "came in by this port, in this VLAN".
  *
- * In: a bridge's interfaces; frames that had no slot (pp-ofconn.c).  Out: a
- * slot for each port without a tag and, on ports that carry tagged frames,
- * for each VLAN that a protected VM is in.
+ * In: interfaces that were touched; frames that had no slot (pp-ofconn.c).
+ * Out: a slot for each port without a tag and, on ports that carry tagged
+ * frames, for each VLAN that a protected VM is in.  A VM's port that could
+ * carry any VLAN, since nothing in the database says which, gets a slot for
+ * one when the first frame comes in it.
  *
  * Runs in control's main loop.  Owns the slots of each bridge. */
 
@@ -15,32 +17,55 @@
 #include <stdlib.h>
 
 #include "bitmap.h"
+#include "coverage.h"
 #include "hash.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/vlog.h"
 #include "pp-control.h"
+#include "pp-flows.h"
+#include "pp-oftable.h"
+#include "pp-snapshot-build.h"
+#include "pp-status.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(pp_slots);
 
-static uint32_t
-slot_hash(const char *ifname, int vlan)
+COVERAGE_DEFINE(slots_iface);
+COVERAGE_DEFINE(slots_refused);
+
+static uint32_t learned_max = PP_SLOTS_LEARNED_DEFAULT;
+
+void
+pp_slots_set_learned_max(uint32_t max)
 {
-    return hash_string(ifname, (uint32_t) vlan);
+    learned_max = max;
+}
+
+static uint32_t
+slot_hash(const struct pp_iface *iface, int vlan)
+{
+    return hash_pointer(iface, (uint32_t) vlan);
 }
 
 static struct pp_slot *
-slot_find(const struct pp_slots *slots, const char *ifname, int vlan)
+slot_find(const struct pp_slots *slots, const struct pp_iface *iface,
+          int vlan)
 {
     struct pp_slot *s;
 
-    HMAP_FOR_EACH_WITH_HASH (s, hmap_node, slot_hash(ifname, vlan),
+    HMAP_FOR_EACH_WITH_HASH (s, hmap_node, slot_hash(iface, vlan),
                              &slots->slots) {
-        if (s->vlan == vlan && !strcmp(s->ifname, ifname)) {
+        if (s->vlan == vlan && s->iface == iface) {
             return s;
         }
     }
     return NULL;
+}
+
+const struct pp_slot *
+pp_slots_find(const struct pp_bridge *br, uint16_t vid)
+{
+    return br->slots && vid <= PP_SLOT_MAX ? br->slots->by_vid[vid] : NULL;
 }
 
 /* The one after the last that was given out, so that a slot that was taken
@@ -57,6 +82,22 @@ free_vid(const struct pp_slots *slots)
     return vid > PP_SLOT_MAX ? 0 : (uint16_t) vid;
 }
 
+/* Whether a slot is left decides what becomes of frames without one. */
+static void
+check_full(struct pp_control *ctl, struct pp_bridge *br)
+{
+    bool full = !free_vid(br->slots);
+
+    if (full != br->slots->full) {
+        br->slots->full = full;
+        pp_owner_touch(&br->fixed);
+        if (!full) {
+            /* Maybe somebody went without. */
+            pp_bridge_touch(ctl, br);
+        }
+    }
+}
+
 /* The VLAN of the frames of 's', a slot of 'port'. */
 static uint16_t
 vlan_of(const struct pp_slot *s, const struct ovsrec_port *port)
@@ -69,20 +110,19 @@ vlan_of(const struct pp_slot *s, const struct ovsrec_port *port)
             ? (uint16_t) port->tag[0] : 0);
 }
 
-/* 's', which 'iface' has, is in use. */
+/* 's' is in use. */
 static void
-slot_use(struct pp_slot *s, struct pp_iface *iface)
+slot_use(struct pp_slot *s)
 {
-    s->iface = iface;
-    s->ofport = iface->ofport;
-    s->of_vlan = vlan_of(s, iface->port);
+    s->ofport = s->iface->ofport;
+    s->of_vlan = vlan_of(s, s->iface->port);
     s->seen = true;
 }
 
 static struct pp_slot *
 slot_get(struct pp_slots *slots, struct pp_iface *iface, int vlan)
 {
-    struct pp_slot *s = slot_find(slots, iface->name, vlan);
+    struct pp_slot *s = slot_find(slots, iface, vlan);
 
     if (!s) {
         uint16_t vid = free_vid(slots);
@@ -90,7 +130,6 @@ slot_get(struct pp_slots *slots, struct pp_iface *iface, int vlan)
         if (!vid) {
             static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 1);
 
-            slots->full = true;
             VLOG_ERR_RL(&rl, "bridge %s: no slot is left for frames of port "
                         "%s in VLAN %d: more than %d ports and VLANs; they "
                         "pass uninspected, or are dropped where "
@@ -99,24 +138,31 @@ slot_get(struct pp_slots *slots, struct pp_iface *iface, int vlan)
             return NULL;
         }
         s = xzalloc(sizeof *s);
-        s->ifname = xstrdup(iface->name);
+        s->iface = iface;
         s->vlan = vlan;
         s->vid = vid;
         bitmap_set1(slots->used, vid);
+        slots->by_vid[vid] = s;
         slots->next = (uint16_t) (vid + 1);
-        hmap_insert(&slots->slots, &s->hmap_node,
-                    slot_hash(iface->name, vlan));
+        hmap_insert(&slots->slots, &s->hmap_node, slot_hash(iface, vlan));
+        ovs_list_push_back(&iface->slots, &s->node);
+        pp_owner_init(&s->owner, PP_OWNER_SLOT, iface->bridge);
+        pp_owner_touch(&s->owner);
     }
-    slot_use(s, iface);
+    slot_use(s);
     return s;
 }
 
 static void
 slot_destroy(struct pp_slots *slots, struct pp_slot *s)
 {
+    pp_snapshot_build_forget_slot(s->iface->bridge, s);
+    pp_owner_destroy(&s->owner);
+    s->iface->n_learned -= s->counts;
     bitmap_set0(slots->used, s->vid);
+    slots->by_vid[s->vid] = NULL;
     hmap_remove(&slots->slots, &s->hmap_node);
-    free(s->ifname);
+    ovs_list_remove(&s->node);
     free(s);
 }
 
@@ -128,129 +174,266 @@ is_access(const struct ovsrec_port *port)
 }
 
 static bool
-carries(const struct ovsrec_port *port, int64_t vlan)
+is_in_trunks(const struct ovsrec_port *port, int64_t vlan)
 {
     for (size_t i = 0; i < port->n_trunks; i++) {
         if (port->trunks[i] == vlan) {
             return true;
         }
     }
-    return !port->n_trunks;
+    return false;
 }
 
-/* The VLANs in which there is a protected VM. */
-static void
-protected_vlans(const struct pp_bridge *br, unsigned long *vlans)
+/* Is 'iface' to have a slot for each VLAN that a protected VM is in? */
+static bool
+is_trunk(const struct pp_iface *iface)
 {
-    const struct pp_iface *iface;
+    return (iface->can_send && !is_access(iface->port)
+            && (!iface->is_vm || iface->port->n_trunks));
+}
 
-    PP_FOR_EACH_IFACE (iface, br) {
-        const struct ovsrec_port *port = iface->port;
+/* The VLANs that 'iface' is in, if it is protected, or NULL. */
+static unsigned long *
+protected_vlans(const struct pp_iface *iface)
+{
+    const struct ovsrec_port *port = iface->port;
+    unsigned long *vlans;
 
-        if (!iface->policy) {
-            continue;
+    if (!iface->policy || (!port->n_tag && !port->n_trunks)) {
+        return NULL;
+    }
+    vlans = bitmap_allocate(4096);
+    if (port->n_tag && port->tag[0] > 0 && port->tag[0] < 4096) {
+        bitmap_set1(vlans, (size_t) port->tag[0]);
+    }
+    for (size_t i = 0; i < port->n_trunks; i++) {
+        if (port->trunks[i] >= 0 && port->trunks[i] < 4096) {
+            bitmap_set1(vlans, (size_t) port->trunks[i]);
         }
-        if (port->n_tag && port->tag[0] > 0 && port->tag[0] < 4096) {
-            bitmap_set1(vlans, (size_t) port->tag[0]);
+    }
+    return vlans;
+}
+
+/* 'iface' is in 'vlans' now, which this takes over.  Where a VLAN comes or
+ * goes for the whole bridge, trunks are to be looked at. */
+static void
+set_vlans(struct pp_control *ctl, struct pp_iface *iface,
+          unsigned long *vlans)
+{
+    struct pp_slots *slots = iface->bridge->slots;
+    struct pp_iface *trunk;
+    bool changed = false;
+    size_t vlan;
+
+    if (iface->vlans && vlans && bitmap_equal(iface->vlans, vlans, 4096)) {
+        bitmap_free(vlans);
+        return;
+    }
+    if (vlans) {
+        BITMAP_FOR_EACH_1 (vlan, 4096, vlans) {
+            changed |= !slots->n_vlans[vlan]++;
         }
-        for (size_t i = 0; i < port->n_trunks; i++) {
-            if (port->trunks[i] >= 0 && port->trunks[i] < 4096) {
-                bitmap_set1(vlans, (size_t) port->trunks[i]);
-            }
+    }
+    if (iface->vlans) {
+        BITMAP_FOR_EACH_1 (vlan, 4096, iface->vlans) {
+            changed |= !--slots->n_vlans[vlan];
+        }
+        bitmap_free(iface->vlans);
+    }
+    iface->vlans = vlans;
+    if (changed) {
+        LIST_FOR_EACH (trunk, trunk_node, &slots->trunks) {
+            pp_iface_touch(ctl, trunk);
         }
     }
 }
 
-void
-pp_slots_run(struct pp_bridge *br)
+static void
+iface_run(struct pp_iface *iface)
 {
-    unsigned long vlans[BITMAP_N_LONGS(4096)];
-    struct pp_slots *slots = br->slots;
-    struct pp_iface *iface;
+    struct pp_slots *slots = iface->bridge->slots;
+    bool trunk = is_trunk(iface);
     struct pp_slot *s;
 
-    if (!slots) {
-        if (!pp_bridge_is_used(br)) {
-            return;
+    if (trunk == ovs_list_is_empty(&iface->trunk_node)) {
+        ovs_list_remove(&iface->trunk_node);
+        ovs_list_init(&iface->trunk_node);
+        if (trunk) {
+            ovs_list_push_back(&slots->trunks, &iface->trunk_node);
         }
-        slots = br->slots = xzalloc(sizeof *slots);
-        hmap_init(&slots->slots);
-        slots->used = bitmap_allocate(PP_SLOT_MAX + 1);
-        slots->next = PP_SLOT_MIN;
     }
-
-    memset(vlans, 0, sizeof vlans);
-    protected_vlans(br, vlans);
-    slots->full = false;
-    HMAP_FOR_EACH (s, hmap_node, &slots->slots) {
+    LIST_FOR_EACH (s, node, &iface->slots) {
         s->seen = false;
     }
-    PP_FOR_EACH_IFACE (iface, br) {
-        size_t vlan;
-
-        if (!iface->can_send) {
-            continue;
-        }
+    iface->slot = iface->vlan = 0;
+    iface->in_vlans = false;
+    if (iface->can_send) {
         s = slot_get(slots, iface, PP_UNTAGGED);
         iface->slot = s ? s->vid : 0;
         iface->vlan = s ? s->of_vlan : 0;
-        if (is_access(iface->port)) {
-            continue;
-        }
-        BITMAP_FOR_EACH_1 (vlan, 4096, vlans) {
-            if (carries(iface->port, (int64_t) vlan)) {
-                slot_get(slots, iface, (int) vlan);
-            }
-        }
-        HMAP_FOR_EACH (s, hmap_node, &slots->slots) {
-            if (s->learned && !strcmp(s->ifname, iface->name)) {
-                slot_use(s, iface);
-            }
+    }
+    for (int64_t vlan = 0; trunk && vlan < 4096; vlan++) {
+        if (slots->n_vlans[vlan] && (!iface->port->n_trunks
+                                     || is_in_trunks(iface->port, vlan))) {
+            slot_get(slots, iface, (int) vlan);
         }
     }
-    HMAP_FOR_EACH_SAFE (s, hmap_node, &slots->slots) {
+    LIST_FOR_EACH_SAFE (s, node, &iface->slots) {
+        if (s->learned && iface->can_send && !is_access(iface->port)) {
+            slot_use(s);
+        }
         if (!s->seen) {
             slot_destroy(slots, s);
-        } else if (s->of_vlan != s->iface->vlan) {
-            s->iface->in_vlans = true;
+        } else if (s->of_vlan != iface->vlan) {
+            iface->in_vlans = true;
         }
     }
-    slots->full |= !free_vid(slots);
+    iface->is_capped = iface->n_learned >= learned_max;
 }
 
-bool
-pp_slots_learn(struct pp_bridge *br, uint16_t ofport, int vlan)
+/* What flows are made of, but for the slots themselves. */
+static void
+touch_owners(struct pp_iface *iface)
+{
+    uint32_t reg = iface->policy ? pp_flows_policy_reg(iface->policy) : 0;
+    struct pp_slot *s;
+
+    pp_owner_touch(&iface->owner);
+    LIST_FOR_EACH (s, node, &iface->slots) {
+        if (s->flow_reg != reg || s->flow_port != s->ofport) {
+            s->flow_reg = reg;
+            s->flow_port = s->ofport;
+            pp_owner_touch(&s->owner);
+        }
+    }
+}
+
+static void
+slots_create(struct pp_control *ctl, struct pp_bridge *br)
+{
+    br->slots = xzalloc(sizeof *br->slots);
+    hmap_init(&br->slots->slots);
+    ovs_list_init(&br->slots->trunks);
+    br->slots->used = bitmap_allocate(PP_SLOT_MAX + 1);
+    br->slots->next = PP_SLOT_MIN;
+    pp_bridge_touch(ctl, br);
+}
+
+void
+pp_slots_run(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (!br->slots && pp_bridge_is_used(br)) {
+            slots_create(ctl, br);
+        }
+    }
+    LIST_FOR_EACH (iface, touched_node, &ctl->touched) {
+        if (iface->bridge->slots) {
+            set_vlans(ctl, iface, protected_vlans(iface));
+        }
+    }
+    LIST_FOR_EACH (iface, touched_node, &ctl->touched) {
+        if (iface->bridge->slots) {
+            COVERAGE_INC(slots_iface);
+            iface_run(iface);
+        }
+    }
+    LIST_FOR_EACH_SAFE (iface, touched_node, &ctl->touched) {
+        ovs_list_remove(&iface->touched_node);
+        ovs_list_init(&iface->touched_node);
+        pp_snapshot_build_touch(ctl, iface);
+        touch_owners(iface);
+        pp_status_touch(ctl, iface);
+    }
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->slots) {
+            check_full(ctl, br);
+        }
+    }
+    ctl->dirty |= !ovs_list_is_empty(&ctl->touched);
+}
+
+void
+pp_slots_forget(struct pp_control *ctl, struct pp_iface *iface)
+{
+    struct pp_slots *slots = iface->bridge->slots;
+    struct pp_slot *s;
+
+    if (slots) {
+        set_vlans(ctl, iface, NULL);
+        LIST_FOR_EACH_SAFE (s, node, &iface->slots) {
+            slot_destroy(slots, s);
+        }
+        ovs_list_remove(&iface->trunk_node);
+    }
+}
+
+static struct pp_iface *
+find_ofport(struct pp_bridge *br, uint16_t ofport)
 {
     struct pp_iface *iface;
 
-    if (!br->slots) {
-        return false;
-    }
     PP_FOR_EACH_IFACE (iface, br) {
         if (iface->can_send && iface->ofport == ofport) {
-            bool is_new = !slot_find(br->slots, iface->name, vlan);
-            struct pp_slot *s = slot_get(br->slots, iface, vlan);
-
-            if (s && is_new) {
-                s->learned = true;
-                VLOG_INFO("bridge %s: port %s carries VLAN %d to a protected "
-                          "VM; slot %u", br->name, iface->name, vlan, s->vid);
-            }
-            return s && is_new;
+            return iface;
         }
     }
-    return false;
+    return NULL;
+}
+
+/* One port cannot have the slots of all. */
+static void
+refuse(struct pp_iface *iface, int vlan)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+    COVERAGE_INC(slots_refused);
+    iface->bridge->slots->n_refused++;
+    VLOG_WARN_RL(&rl, "bridge %s: port %s carries more than %"PRIu32" VLANs "
+                 "to protected VMs that nobody expected there; what comes in "
+                 "others, such as %d, is dropped.  If it should carry them, "
+                 "list them in the Port's trunks, or raise "
+                 "--max-learned-vlans",
+                 iface->bridge->name, iface->name, learned_max, vlan);
+}
+
+bool
+pp_slots_learn(struct pp_control *ctl, struct pp_bridge *br, uint16_t ofport,
+               int vlan)
+{
+    struct pp_iface *iface = br->slots ? find_ofport(br, ofport) : NULL;
+    struct pp_slot *s;
+    bool counts;
+
+    if (!iface || slot_find(br->slots, iface, vlan)
+        || (vlan != PP_UNTAGGED && is_access(iface->port))) {
+        return false;
+    }
+    counts = !is_in_trunks(iface->port, vlan);
+    if (counts && iface->n_learned >= learned_max) {
+        refuse(iface, vlan);
+        return false;
+    }
+    s = slot_get(br->slots, iface, vlan);
+    if (!s) {
+        return false;
+    }
+    s->learned = true;
+    s->counts = counts;
+    iface->n_learned += counts;
+    pp_iface_touch(ctl, iface);
+    VLOG_INFO("bridge %s: port %s carries VLAN %d to a protected VM; slot %u",
+              br->name, iface->name, vlan, s->vid);
+    return true;
 }
 
 void
 pp_slots_destroy(struct pp_slots *slots)
 {
-    struct pp_slot *s;
-
     if (slots) {
-        HMAP_FOR_EACH_SAFE (s, hmap_node, &slots->slots) {
-            slot_destroy(slots, s);
-        }
         hmap_destroy(&slots->slots);
         bitmap_free(slots->used);
         free(slots);

@@ -4,11 +4,17 @@
  *
  * In: the interfaces with a policy, their slots, the policies, the program,
  * the limits.
- * Out: a sealed memfd with a struct pp_snapshot (engine/pp-snapshot.h), handed
- * to the engine when it is not what it has already.
+ * Out: the base, a sealed memfd with a struct pp_snapshot
+ * (engine/pp-snapshot.h), and after it, as messages, rows that are others than
+ * in it.  A base and a message each have a serial, which grows by one; the
+ * engine says which is in force.
  *
- * Runs in control's main loop.  Owns a copy of the last snapshot, to compare
- * with. */
+ * The base has the program, which may be large, so it is made anew for a new
+ * policy, for other patches or limits, for an engine that has none, and where
+ * it is less work than very many rows.
+ *
+ * Runs in control's main loop.  Owns rows that are gone until the engine has
+ * been told. */
 
 #include <config.h>
 
@@ -21,6 +27,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "coverage.h"
+#include "engine/pp-ipc.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "pp-bounds.h"
@@ -34,8 +42,19 @@
 
 VLOG_DEFINE_THIS_MODULE(pp_snapshot_build);
 
-static struct ofpbuf *last;
+COVERAGE_DEFINE(snapshot_base);
+COVERAGE_DEFINE(snapshot_row);
+
+/* More changed interfaces at a time than this make a new base. */
+#define MAX_UPDATE 256
+
 static uint64_t serial;
+static uint64_t n_bases;
+static struct pp_limits limits; /* In the base... */
+static uint32_t cuts_max;       /* ...and this, too. */
+static bool has_base;
+static struct pp_ipc_row *gone;
+static size_t n_gone, allocated_gone;
 
 static void
 align(struct ofpbuf *b)
@@ -84,58 +103,72 @@ put_set(struct ofpbuf *b, const struct pp_control *ctl,
     free(set);
 }
 
+static bool
+is_server(const struct pp_iface *iface)
+{
+    return (iface->policy || iface->n_pins) && iface->slot;
+}
+
+/* What the engine should know of 'iface', which is_server().  Its policy is in
+ * the base. */
+static struct pp_snap_server
+server_row(const struct pp_iface *iface)
+{
+    const struct pp_policy *policy = iface->policy;
+    struct pp_snap_server row;
+
+    memset(&row, 0, sizeof row);
+    row.id = iface->server_id;
+    row.bridge = iface->bridge->number;
+    row.mac = iface->mac;
+    row.slot = iface->slot;
+    if (policy) {
+        row.services.off = policy->snapshot_services;
+        row.services.n = (uint32_t) policy->n_services;
+    }
+    row.in_vlans = iface->in_vlans;
+    ovs_strzcpy(row.name, iface->name, sizeof row.name);
+    return row;
+}
+
+static struct pp_snap_slot
+slot_row(const struct pp_slot *s)
+{
+    const struct pp_iface *iface = s->iface;
+    struct pp_snap_slot row;
+
+    memset(&row, 0, sizeof row);
+    row.bridge = iface->bridge->number;
+    row.server = iface->policy || iface->n_pins ? iface->server_id : 0;
+    row.slot = s->vid;
+    row.vlan = s->of_vlan;
+    return row;
+}
+
+/* The engine is told what is known of 'iface'. */
 static void
-put_server(struct ofpbuf *b, const struct pp_iface *iface,
-           struct pp_snap_part services)
+set_told(struct pp_iface *iface)
 {
-    struct pp_snap_server *row = ofpbuf_put_zeros(b, sizeof *row);
+    struct pp_slot *s;
 
-    row->id = iface->server_id;
-    row->bridge = iface->bridge->number;
-    row->mac = iface->mac;
-    row->slot = iface->slot;
-    row->services = services;
-    row->in_vlans = iface->in_vlans;
-    ovs_strzcpy(row->name, iface->name, sizeof row->name);
+    iface->is_told = is_server(iface);
+    if (iface->is_told) {
+        iface->told = server_row(iface);
+    }
+    LIST_FOR_EACH (s, node, &iface->slots) {
+        s->told = slot_row(s);
+        s->is_told = true;
+    }
 }
 
-/* Adds all slots of 'br'; returns how many. */
-static uint32_t
-put_slots(struct ofpbuf *b, const struct pp_bridge *br)
+/* The services of 'policy' are in the base that is being made. */
+static void
+set_base(const struct pp_policy *policy_, uint32_t services)
 {
-    const struct pp_slot *s;
+    struct pp_policy *policy = CONST_CAST(struct pp_policy *, policy_);
 
-    if (!br->row || !br->slots) {
-        return 0;
-    }
-    HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
-        struct pp_snap_slot *row = ofpbuf_put_zeros(b, sizeof *row);
-        const struct pp_iface *iface = s->iface;
-
-        row->bridge = br->number;
-        row->server = (iface->policy || iface->n_pins ? iface->server_id
-                       : 0);
-        row->slot = s->vid;
-        row->vlan = s->of_vlan;
-    }
-    return (uint32_t) hmap_count(&br->slots->slots);
-}
-
-/* Sets '*services' to where those of 'policy' are, counting up to it. */
-static struct pp_snap_part
-find_services(const struct pp_policy *policy)
-{
-    struct pp_snap_part part = { 0, 0 };
-    const struct pp_policy *p;
-
-    PP_FOR_EACH_POLICY (p) {
-        if (p == policy) {
-            part.n = (uint32_t) p->n_services;
-            break;
-        }
-        part.off += (uint32_t) p->n_services;
-    }
-    return part;
+    policy->in_snapshot = n_bases;
+    policy->snapshot_services = services;
 }
 
 static struct ofpbuf *
@@ -152,16 +185,23 @@ build(const struct pp_control *ctl)
     const struct pp_policy *policy;
     struct pp_bridge *br;
     struct pp_iface *iface;
-    uint32_t patchset;
+    uint32_t n_services = 0, patchset;
 
     ofpbuf_put_zeros(b, sizeof snap);
     align(b);
 
+    PP_FOR_EACH_POLICY (policy) {
+        set_base(policy, n_services);
+        n_services += (uint32_t) policy->n_services;
+    }
+    snap.services.n = n_services;
+
     snap.servers.off = b->size;
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         PP_FOR_EACH_IFACE (iface, br) {
-            if ((iface->policy || iface->n_pins) && iface->slot) {
-                put_server(b, iface, find_services(iface->policy));
+            set_told(iface);
+            if (iface->is_told) {
+                ofpbuf_put(b, &iface->told, sizeof iface->told);
                 snap.servers.n++;
             }
         }
@@ -170,14 +210,18 @@ build(const struct pp_control *ctl)
 
     snap.slots.off = b->size;
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        snap.slots.n += put_slots(b, br);
+        PP_FOR_EACH_IFACE (iface, br) {
+            const struct pp_slot *s;
+
+            LIST_FOR_EACH (s, node, &iface->slots) {
+                ofpbuf_put(b, &s->told, sizeof s->told);
+                snap.slots.n++;
+            }
+        }
     }
     align(b);
 
     snap.services.off = b->size;
-    PP_FOR_EACH_POLICY (policy) {
-        snap.services.n += (uint32_t) policy->n_services;
-    }
     patchset = ROUND_UP(snap.services.off + snap.services.n
                         * (uint32_t) sizeof(struct pp_snap_service), 8);
     PP_FOR_EACH_POLICY (policy) {
@@ -265,40 +309,220 @@ pp_snapshot_seal(const struct ofpbuf *b)
     return ro;
 }
 
-void
-pp_snapshot_build_run(struct pp_control *ctl)
+static void
+send_base(struct pp_control *ctl)
 {
-    struct ofpbuf *b = build(ctl);
+    struct ofpbuf *b;
     int fd;
 
-    if (last && last->size == b->size
-        && !memcmp(last->data, b->data, b->size)) {
-        ofpbuf_delete(b);
-        return;
-    }
-    if (!last && !((struct pp_snapshot *) b->data)->servers.n) {
-        ofpbuf_delete(b);       /* Nothing to protect yet. */
-        return;
-    }
-    ofpbuf_delete(last);
-    last = ofpbuf_clone(b);     /* With serial 0. */
-
+    COVERAGE_INC(snapshot_base);
+    n_bases++;
+    limits = *pp_bounds();
+    cuts_max = pp_cuts_max();
+    n_gone = 0;
+    b = build(ctl);
     ((struct pp_snapshot *) b->data)->serial = ++serial;
     fd = pp_snapshot_seal(b);
     if (fd >= 0) {
         VLOG_DBG("snapshot %"PRIu64": %"PRIu32" bytes", serial, b->size);
-        pp_engine_set_snapshot(ctl->engine, fd, serial,
-                               pp_program_n_patches(ctl->program));
-    } else {
-        ofpbuf_delete(last);
-        last = NULL;
+        pp_engine_set_snapshot(ctl->engine, fd, serial);
     }
+    has_base = fd >= 0;
+    ctl->snapshot_dirty = false;
     ofpbuf_delete(b);
+}
+
+/* Rows for the engine. */
+
+static struct pp_ipc_rows *
+rows_start(struct ofpbuf *b)
+{
+    ofpbuf_clear(b);
+    return ofpbuf_put_zeros(b, offsetof(struct pp_ipc_rows, rows));
+}
+
+static void
+rows_flush(struct pp_control *ctl, struct ofpbuf *b)
+{
+    struct pp_ipc_rows *msg = b->data;
+
+    if (msg->n) {
+        msg->hdr = (struct pp_ipc_hdr) { PP_IPC_ROWS, b->size };
+        msg->after = serial;
+        msg->serial = ++serial;
+        pp_engine_update_snapshot(ctl->engine, msg, b->size, serial);
+    }
+    rows_start(b);
+}
+
+static void
+put_row(struct pp_control *ctl, struct ofpbuf *b,
+        const struct pp_ipc_row *row)
+{
+    COVERAGE_INC(snapshot_row);
+    ofpbuf_put(b, row, sizeof *row);
+    if (++((struct pp_ipc_rows *) b->data)->n == PP_IPC_ROWS_MAX) {
+        rows_flush(ctl, b);
+    }
+}
+
+static void
+put_iface(struct pp_control *ctl, struct ofpbuf *b, struct pp_iface *iface)
+{
+    struct pp_snap_server was = iface->told;
+    bool was_told = iface->is_told;
+    struct pp_ipc_row row;
+    struct pp_slot *s;
+
+    LIST_FOR_EACH (s, node, &iface->slots) {
+        memset(&row, 0, sizeof row);
+        row.kind = PP_ROW_SLOT;
+        row.slot = slot_row(s);
+        if (!s->is_told || memcmp(&row.slot, &s->told, sizeof s->told)) {
+            put_row(ctl, b, &row);
+        }
+    }
+    set_told(iface);
+    memset(&row, 0, sizeof row);
+    if (iface->is_told) {
+        row.kind = PP_ROW_SERVER;
+        row.server = iface->told;
+        if (!was_told || memcmp(&was, &iface->told, sizeof was)) {
+            put_row(ctl, b, &row);
+        }
+    } else if (was_told) {
+        row.kind = PP_ROW_SERVER_GONE;
+        row.server.id = was.id;
+        put_row(ctl, b, &row);
+    }
+}
+
+static void
+send_rows(struct pp_control *ctl)
+{
+    struct ofpbuf b;
+    struct pp_iface *iface;
+
+    ofpbuf_init(&b, PP_IPC_MAX);
+    rows_start(&b);
+    for (size_t i = 0; i < n_gone; i++) {
+        put_row(ctl, &b, &gone[i]);
+    }
+    n_gone = 0;
+    LIST_FOR_EACH (iface, untold_node, &ctl->untold) {
+        put_iface(ctl, &b, iface);
+    }
+    rows_flush(ctl, &b);
+    ofpbuf_uninit(&b);
+}
+
+/* Is a new base needed? */
+static bool
+needs_base(const struct pp_control *ctl)
+{
+    const struct pp_iface *iface;
+    size_t n = n_gone;
+
+    if (!has_base || ctl->snapshot_dirty || cuts_max != pp_cuts_max()
+        || memcmp(&limits, pp_bounds(), sizeof limits)) {
+        return true;
+    }
+    LIST_FOR_EACH (iface, untold_node, &ctl->untold) {
+        if (++n > MAX_UPDATE
+            || (iface->policy && iface->policy->in_snapshot != n_bases)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+any_server(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (pp_bridge_is_used(br)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+pp_snapshot_build_run(struct pp_control *ctl)
+{
+    struct pp_iface *iface;
+
+    if (!serial && !any_server(ctl)) {
+        return;                 /* Nothing to protect yet. */
+    }
+    if (needs_base(ctl)) {
+        bool others = (!has_base || ctl->snapshot_dirty
+                       || cuts_max != pp_cuts_max()
+                       || memcmp(&limits, pp_bounds(), sizeof limits));
+
+        send_base(ctl);
+        if (others) {
+            ctl->base_serial = serial;
+        }
+    } else {
+        send_rows(ctl);
+    }
+    LIST_FOR_EACH_SAFE (iface, untold_node, &ctl->untold) {
+        ovs_list_remove(&iface->untold_node);
+        ovs_list_init(&iface->untold_node);
+        iface->serial = serial;
+    }
+}
+
+void
+pp_snapshot_build_touch(struct pp_control *ctl, struct pp_iface *iface)
+{
+    if (ovs_list_is_empty(&iface->untold_node)) {
+        ovs_list_push_back(&ctl->untold, &iface->untold_node);
+    }
+}
+
+static void
+put_gone(const struct pp_ipc_row *row)
+{
+    if (n_gone >= allocated_gone) {
+        gone = x2nrealloc(gone, &allocated_gone, sizeof *gone);
+    }
+    gone[n_gone++] = *row;
+}
+
+void
+pp_snapshot_build_forget(struct pp_control *ctl OVS_UNUSED,
+                         struct pp_iface *iface)
+{
+    struct pp_ipc_row row = { .kind = PP_ROW_SERVER_GONE };
+
+    if (iface->is_told) {
+        row.server.id = iface->told.id;
+        put_gone(&row);
+        iface->is_told = false;
+    }
+}
+
+void
+pp_snapshot_build_forget_slot(const struct pp_bridge *br, struct pp_slot *s)
+{
+    struct pp_ipc_row row = { .kind = PP_ROW_SLOT_GONE };
+
+    if (s->is_told) {
+        row.slot.bridge = br->number;
+        row.slot.slot = s->vid;
+        put_gone(&row);
+        s->is_told = false;
+    }
 }
 
 void
 pp_snapshot_build_destroy(void)
 {
-    ofpbuf_delete(last);
-    last = NULL;
+    free(gone);
+    gone = NULL;
+    n_gone = allocated_gone = 0;
 }

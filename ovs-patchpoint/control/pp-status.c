@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
@@ -26,6 +27,7 @@
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-engine-proc.h"
+#include "pp-learn.h"
 #include "pp-ofconn.h"
 #include "pp-policy.h"
 #include "pp-slots.h"
@@ -35,31 +37,22 @@
 
 VLOG_DEFINE_THIS_MODULE(pp_status);
 
-/* Why frames of 'iface', which has a policy, do not reach the engine yet;
- * false: they do. */
-static bool
-format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
-                 struct ds *ds)
-{
-    const struct pp_bridge *br = iface->bridge;
-    const struct pp_engine *e = ctl->engine;
-    bool closed = iface->policy->fail == PP_FAIL_CLOSED;
+COVERAGE_DEFINE(status_iface);
 
-    if (!iface->ofport) {
-        if (iface->row->error) {
-            ds_put_format(ds, "error: the switch cannot make this port: %s",
-                          iface->row->error);
-        } else {
-            ds_put_cstr(ds, "pending: the switch has not made this port yet");
-        }
-    } else if (br->tap && br->tap->error) {
+/* Why frames of no interface of 'br' reach the engine yet; false: nothing is
+ * in the way of all. */
+static bool
+format_common(const struct pp_control *ctl, const struct pp_bridge *br,
+              bool closed, struct ds *ds)
+{
+    const struct pp_engine *e = ctl->engine;
+    const char *error;
+
+    if (br->tap && br->tap->error) {
         ds_put_format(ds, "pending: %s", br->tap->error);
     } else if (!br->tap || !br->tap->ofport) {
         ds_put_cstr(ds, "pending: the switch has not made the tap's port "
                     "yet");
-    } else if (!iface->slot) {
-        ds_put_cstr(ds, "error: more ports and VLANs on the bridge than "
-                    "there are slots");
     } else if (pp_engine_state(e) == PP_ENGINE_WAITING
                || (pp_engine_state(e) == PP_ENGINE_STARTING
                    && pp_engine_error(e))) {
@@ -71,13 +64,57 @@ format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
         ds_put_cstr(ds, "pending: the engine is starting");
     } else if (pp_engine_error(e)) {
         ds_put_format(ds, "error: the engine %s", pp_engine_error(e));
-    } else if (!pp_engine_in_force(e) || !br->tap->attached) {
+    } else if (!pp_engine_has(e, ctl->base_serial) || !br->tap->attached) {
         ds_put_cstr(ds, "pending: the engine is taking the patches over");
-    } else if (!pp_ofconn_in_sync(br->ofconn)) {
-        const char *error = pp_ofconn_error(br->ofconn);
+    } else if ((error = pp_ofconn_error(br->ofconn)) != NULL) {
+        ds_put_format(ds, "pending: %s", error);
+    } else if (!pp_ofconn_has(br->ofconn, &br->fixed)) {
+        ds_put_cstr(ds, "pending: flows are on their way to the switch");
+    } else {
+        return false;
+    }
+    return true;
+}
 
-        ds_put_format(ds, "pending: %s", error ? error
-                      : "flows are on their way to the switch");
+/* Does the switch have the flows of 'iface' itself? */
+static bool
+has_flows(const struct pp_iface *iface)
+{
+    const struct pp_ofconn *oc = iface->bridge->ofconn;
+    const struct pp_slot *s;
+
+    LIST_FOR_EACH (s, node, &iface->slots) {
+        if (!pp_ofconn_has(oc, &s->owner)) {
+            return false;
+        }
+    }
+    return pp_ofconn_has(oc, &iface->owner);
+}
+
+/* Why frames of 'iface', which has a policy, do not reach the engine yet;
+ * false: they do. */
+static bool
+format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
+                 struct ds *ds)
+{
+    const struct pp_bridge *br = iface->bridge;
+
+    if (!iface->ofport && iface->row->error) {
+        ds_put_format(ds, "error: the switch cannot make this port: %s",
+                      iface->row->error);
+    } else if (!iface->ofport) {
+        ds_put_cstr(ds, "pending: the switch has not made this port yet");
+    } else if (br->slots && !iface->slot) {
+        ds_put_cstr(ds, "error: more ports and VLANs on the bridge than "
+                    "there are slots");
+    } else if (format_common(ctl, br, iface->policy->fail == PP_FAIL_CLOSED,
+                             ds)) {
+        return true;
+    } else if (!pp_engine_has(ctl->engine, iface->serial)) {
+        ds_put_cstr(ds, "pending: the engine is taking the patches over");
+    } else if (!has_flows(iface)
+               || !pp_ofconn_has(br->ofconn, &iface->bridge_policy->owner)) {
+        ds_put_cstr(ds, "pending: flows are on their way to the switch");
     } else {
         return false;
     }
@@ -91,8 +128,9 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
     if (!iface->is_vm) {
         return;
     }
-    if (iface->error) {
-        ds_put_format(ds, "error: %s; ", iface->error);
+    if (iface->error || iface->double_error) {
+        ds_put_format(ds, "error: %s; ", iface->error ? iface->error
+                      : iface->double_error);
         if (!iface->policy) {
             ds_put_cstr(ds, "no policy is in force");
             return;
@@ -100,8 +138,11 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
         ds_put_cstr(ds, "what was in force before stays: ");
     }
     if (!iface->policy) {
-        if (iface->why_not) {
-            ds_put_format(ds, "uninspected: %s", iface->why_not);
+        const char *why_not = (iface->learning ? pp_learn_why_not(iface)
+                               : iface->why_not);
+
+        if (why_not) {
+            ds_put_format(ds, "uninspected: %s", why_not);
         }
     } else if (!format_hindrance(ctl, iface, ds)) {
         if (iface->is_auto && !iface->policy->n_services) {
@@ -127,12 +168,16 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
     }
 }
 
-static void
+/* Writes the status of 'iface' where it is another.  Returns true if it will
+ * change by itself. */
+static bool
 run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
 {
+    bool pending;
     const char *is = smap_get(&iface->row->external_ids, PP_KEY_STATUS);
     struct ds should = DS_EMPTY_INITIALIZER;
 
+    COVERAGE_INC(status_iface);
     if (!ctl->exiting) {
         pp_status_format(ctl, iface, &should);
     }
@@ -150,7 +195,9 @@ run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
         ovsrec_interface_update_external_ids_setkey(
             iface->row, PP_KEY_STATUS, ds_cstr(&should));
     }
+    pending = strstr(ds_cstr(&should), "pending: ") != NULL;
     ds_destroy(&should);
+    return pending;
 }
 
 /* What is wrong with the patches themselves, where some are in force, or
@@ -212,15 +259,34 @@ check_row(struct pp_control *ctl, const struct smap *ids, const char *where,
 }
 
 void
-pp_status_run(struct pp_control *ctl)
+pp_status_touch(struct pp_control *ctl, struct pp_iface *iface)
+{
+    ovs_list_remove(&iface->unwritten_node);
+    ovs_list_push_back(&ctl->unwritten, &iface->unwritten_node);
+}
+
+void
+pp_status_done(struct pp_control *ctl, bool ok)
+{
+    struct pp_iface *iface;
+
+    LIST_FOR_EACH_SAFE (iface, unwritten_node, &ctl->writing) {
+        ovs_list_remove(&iface->unwritten_node);
+        ovs_list_init(&iface->unwritten_node);
+        if (!ok) {
+            pp_status_touch(ctl, iface);
+        }
+    }
+    ctl->keys_dirty |= !ok;
+}
+
+/* Status of Open_vSwitch and of the bridges. */
+static void
+run_rows(struct pp_control *ctl)
 {
     struct pp_bridge *br;
-    struct pp_iface *iface;
     char *value;
 
-    if (!ctl->txn || !ctl->ovs) {
-        return;
-    }
     if (check_row(ctl, &ctl->ovs->external_ids, "Open_vSwitch",
                   refused_patches(ctl), &value)) {
         if (value) {
@@ -251,8 +317,68 @@ pp_status_run(struct pp_control *ctl)
         }
         free(value);
         free(where);
+    }
+}
+
+/* Where something is in the way of all of a bridge that was not, or the other
+ * way round, all have another status. */
+static void
+touch_hindered(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        struct ds ds = DS_EMPTY_INITIALIZER;
+
+        format_common(ctl, br, false, &ds);
+        if (br->hindrance && !strcmp(br->hindrance, ds_cstr(&ds))) {
+            ds_destroy(&ds);
+            continue;
+        }
+        free(br->hindrance);
+        br->hindrance = ds_steal_cstr(&ds);
         PP_FOR_EACH_IFACE (iface, br) {
-            run_iface(ctl, iface);
+            pp_status_touch(ctl, iface);
+        }
+    }
+}
+
+/* Is anything protected? */
+static bool
+is_any_protected(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->n_protected) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+pp_status_run(struct pp_control *ctl)
+{
+    struct pp_iface *iface;
+    bool any;
+
+    if (!ctl->txn || !ctl->ovs) {
+        return;
+    }
+    any = is_any_protected(ctl);
+    if (ctl->keys_dirty || any != ctl->was_any_protected) {
+        ctl->was_any_protected = any;
+        ctl->keys_dirty = false;
+        run_rows(ctl);
+    }
+    touch_hindered(ctl);
+    LIST_FOR_EACH_SAFE (iface, unwritten_node, &ctl->unwritten) {
+        pp_learn_write(ctl, iface);
+        if (!run_iface(ctl, iface)) {
+            ovs_list_remove(&iface->unwritten_node);
+            ovs_list_push_back(&ctl->writing, &iface->unwritten_node);
         }
     }
 }

@@ -14,6 +14,12 @@ struct pp_iface;
 /* Writes what has changed to the database. */
 void pp_status_run(struct pp_control *);
 
+/* The status of the interface may be another. */
+void pp_status_touch(struct pp_control *, struct pp_iface *);
+
+/* What was written has got to the database, or not. */
+void pp_status_done(struct pp_control *, bool ok);
+
 /* The status of a VM's interface, in words; "": none. */
 void pp_status_format(const struct pp_control *, const struct pp_iface *,
                       struct ds *);

@@ -185,30 +185,20 @@ delete_device(const char *name)
 }
 
 static const struct pp_iface *
-find_iface(const struct pp_bridge *br, const char *name)
+find_iface(const struct pp_control *ctl, const struct pp_bridge *br,
+           const char *name)
 {
-    const struct pp_iface *iface;
+    const struct pp_iface *iface = pp_iface_find(ctl, name);
 
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (!strcmp(iface->name, name)) {
-            return iface;
-        }
-    }
-    return NULL;
+    return iface && iface->bridge == br ? iface : NULL;
 }
 
 /* The port of ours that is on 'br', left over or not, or NULL. */
 static const struct pp_iface *
 find_ours(const struct pp_bridge *br)
 {
-    const struct pp_iface *iface;
-
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->is_tap) {
-            return iface;
-        }
-    }
-    return NULL;
+    return br->n_taps ? CONTAINER_OF(ovs_list_front(&br->ifaces),
+                                     struct pp_iface, node) : NULL;
 }
 
 /* Is the device 'name' there, and more than a tap that nobody uses, as a
@@ -216,13 +206,10 @@ find_ours(const struct pp_bridge *br)
 static bool
 is_taken(const struct pp_control *ctl, const char *name)
 {
-    const struct pp_bridge *br;
     int fd;
 
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (find_iface(br, name)) {
-            return true;
-        }
+    if (pp_iface_find(ctl, name)) {
+        return true;
     }
     if (!if_nametoindex(name)) {
         return false;
@@ -252,15 +239,7 @@ choose_name(const struct pp_control *ctl, const struct pp_bridge *br)
 static int
 wanted_mtu(const struct pp_bridge *br)
 {
-    const struct pp_iface *iface;
-    int64_t mtu = DEFAULT_MTU;
-
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (!iface->is_tap && iface->row->n_mtu && iface->row->mtu[0] > mtu) {
-            mtu = iface->row->mtu[0];
-        }
-    }
-    return (int) MIN(mtu + VLAN_TAG_LEN, MAX_MTU);
+    return (int) MIN(MAX(br->mtu, DEFAULT_MTU) + VLAN_TAG_LEN, MAX_MTU);
 }
 
 static void
@@ -434,7 +413,7 @@ del_port(struct pp_control *ctl, struct pp_bridge *br,
 static bool
 is_off(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap)
 {
-    const struct pp_iface *ours = find_iface(br, tap->name);
+    const struct pp_iface *ours = find_iface(ctl, br, tap->name);
 
     if (ours) {
         if (ctl->txn) {
@@ -473,7 +452,7 @@ tap_want(struct pp_control *ctl, struct pp_bridge *br)
         return;
     }
 
-    ours = find_iface(br, tap->name);
+    ours = find_iface(ctl, br, tap->name);
     if (!ours) {
         if (tap->ofport) {
             lost(ctl, br, tap, "port");

@@ -259,9 +259,14 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
             ds_put_char(&ds, '\n');
         }
         if (br->slots) {
+            if (br->slots->n_refused) {
+                ds_put_format(&ds, "  %"PRIu64" VLANs were refused a slot: "
+                              "too many on one port\n",
+                              br->slots->n_refused);
+            }
             HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
                 ds_put_format(&ds, "  slot %u: port %s (%u)", s->vid,
-                              s->ifname, s->ofport);
+                              s->iface->name, s->ofport);
                 if (s->vlan != PP_UNTAGGED) {
                     ds_put_format(&ds, " VLAN %d", s->vlan);
                 }

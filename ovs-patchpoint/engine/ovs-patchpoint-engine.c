@@ -255,11 +255,11 @@ map_snapshot(struct engine *e, int fd)
     return NULL;
 }
 
+/* 'serial' is in force, unless there is an 'error'. */
 static void
-take_snapshot(struct engine *e, const struct pp_ipc_snapshot *msg, int fd)
+say_done(struct engine *e, uint64_t serial, const char *error)
 {
-    struct pp_ipc_snapshot_done done = { .serial = msg->serial };
-    const char *error = fd < 0 ? "no snapshot came" : map_snapshot(e, fd);
+    struct pp_ipc_snapshot_done done = { .serial = serial };
 
     done.ok = !error;
     if (error) {
@@ -267,6 +267,25 @@ take_snapshot(struct engine *e, const struct pp_ipc_snapshot *msg, int fd)
         e->counters->engine_bad_snapshots++;
     }
     say(e, &done, sizeof done, PP_IPC_SNAPSHOT_DONE);
+}
+
+static void
+take_snapshot(struct engine *e, const struct pp_ipc_snapshot *msg, int fd)
+{
+    say_done(e, msg->serial,
+             fd < 0 ? "no snapshot came" : map_snapshot(e, fd));
+}
+
+static void
+take_rows(struct engine *e, const struct pp_ipc_rows *msg, size_t len)
+{
+    if (len < offsetof(struct pp_ipc_rows, rows) || msg->n > PP_IPC_ROWS_MAX
+        || len != offsetof(struct pp_ipc_rows, rows)
+                  + msg->n * sizeof *msg->rows) {
+        say_log(e, 'E', "a list of rows is too short or too long");
+        return;
+    }
+    say_done(e, msg->serial, pp_pipeline_set_rows(e->pipeline, msg));
 }
 
 static void
@@ -402,6 +421,8 @@ handle(struct engine *e, const void *msg, size_t len, int fd)
     } else if (hdr->type == PP_IPC_SNAPSHOT
                && len == sizeof(struct pp_ipc_snapshot)) {
         take_snapshot(e, msg, fd);
+    } else if (hdr->type == PP_IPC_ROWS) {
+        take_rows(e, msg, len);
     } else if ((hdr->type == PP_IPC_TAP || hdr->type == PP_IPC_TAP_DEL)
                && len == sizeof(struct pp_ipc_tap)) {
         keep_fd = take_tap(e, msg, fd);

@@ -41,6 +41,7 @@ pp_flow_set_snapshot(struct pp_flow *flow, const struct pp_snapshot *snap)
 {
     pp_servers_set(&flow->who, snap);
     flow->snapshot = snap;
+    flow->serial = snap ? snap->serial : 0;
 }
 
 static bool
@@ -384,7 +385,7 @@ begin_conn(struct pp_flow *flow, struct pp_stream *st,
     if (conn) {
         conn->half[PP_TO_SERVER].vlan = pp_servers_vlan(
             &flow->who, key->bridge, pkt->slot);
-        conn->serial = flow->snapshot->serial;
+        conn->serial = flow->serial;
         conn->service = (uint32_t) (service
                                     - pp_snapshot_services(flow->snapshot));
     }
@@ -476,13 +477,8 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     struct pp_conn *conn;
     uint32_t hash;
 
-    for (uint32_t i = 0; snap && i < snap->servers.n && !server; i++) {
-        const struct pp_snap_server *s = &pp_snapshot_servers(snap)[i];
-
-        if (!strcmp(s->name, head->server)
-            && eth_addr_equals(s->mac, head->mac)) {
-            server = s;
-        }
+    if (snap) {
+        server = pp_servers_by_name(&flow->who, head->server, &head->mac);
     }
     if (!server) {
         return NULL;
@@ -532,17 +528,14 @@ pp_flow_service(struct pp_flow *flow, struct pp_conn *conn)
 
     if (!snap) {
         return NULL;
-    } else if (conn->serial != snap->serial) {
-        const struct pp_snap_server *servers = pp_snapshot_servers(snap);
-        const struct pp_snap_service *service = NULL;
+    } else if (conn->serial != flow->serial) {
+        const struct pp_snap_server *server
+            = pp_servers_by_id(&flow->who, conn->head.key.server);
+        const struct pp_snap_service *service
+            = server ? pp_servers_service(snap, server, PP_TCP,
+                                          conn->head.key.service_port) : NULL;
 
-        for (uint32_t i = 0; i < snap->servers.n && !service; i++) {
-            if (servers[i].id == conn->head.key.server) {
-                service = pp_servers_service(snap, &servers[i], PP_TCP,
-                                             conn->head.key.service_port);
-            }
-        }
-        conn->serial = snap->serial;
+        conn->serial = flow->serial;
         conn->service
             = (service && pp_proxies[service->proxy] == conn->head.proxy
                ? (uint32_t) (service - pp_snapshot_services(snap))

@@ -68,6 +68,7 @@ struct pp_flow {
     uint32_t n_lru[PP_N_LRU];   /* How many there are. */
     struct pp_servers who;
     const struct pp_snapshot *snapshot; /* Or NULL. */
+    uint64_t serial;            /* Of that, or of rows that came after it. */
     uint32_t basis;             /* For hashes that nobody can foresee. */
     uint64_t memory;            /* Bytes of the connections, as the allocator
                                  * rounds them up. */

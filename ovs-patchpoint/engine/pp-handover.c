@@ -32,16 +32,10 @@ pp_handover_init(struct pp_handover *h, struct pp_flow *flow,
 static const struct pp_snap_server *
 find_server(const struct pp_handover *h, const char *name, uint32_t id)
 {
-    const struct pp_snapshot *snap = h->flow->snapshot;
+    const struct pp_servers *who = &h->flow->who;
 
-    for (uint32_t i = 0; snap && i < snap->servers.n; i++) {
-        const struct pp_snap_server *s = &pp_snapshot_servers(snap)[i];
-
-        if (name ? !strcmp(s->name, name) : s->id == id) {
-            return s;
-        }
-    }
-    return NULL;
+    return (name ? pp_servers_by_name(who, name, NULL)
+            : pp_servers_by_id(who, id));
 }
 
 /* All connections of a server, which may be forgotten one by one. */

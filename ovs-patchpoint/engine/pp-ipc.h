@@ -44,6 +44,7 @@ enum pp_ipc_type {
     PP_IPC_IMPORT,              /* The same. */
     PP_IPC_AROUND,              /* Until now frames may have gone around the
                                  * engine. */
+    PP_IPC_ROWS,                /* struct pp_ipc_rows. */
 
     /* Engine to control. */
     PP_IPC_HELLO = 64,          /* struct pp_ipc_hello: sandboxed, ready. */
@@ -68,6 +69,37 @@ struct pp_ipc_hdr {
 struct pp_ipc_snapshot {
     struct pp_ipc_hdr hdr;
     uint64_t serial;
+};
+
+/* Servers and slots that are others than in the snapshot. */
+enum pp_ipc_row_kind {
+    PP_ROW_SERVER = 1,          /* In place of one with the same id, if any. */
+    PP_ROW_SERVER_GONE,         /* Only 'id' counts. */
+    PP_ROW_SLOT,                /* In place of one with the same number. */
+    PP_ROW_SLOT_GONE,           /* Only 'bridge' and 'slot' count. */
+};
+
+struct pp_ipc_row {
+    uint32_t kind;              /* enum pp_ipc_row_kind. */
+    uint32_t pad;
+    union {
+        struct pp_snap_server server;
+        struct pp_snap_slot slot;
+    };
+};
+
+#define PP_IPC_ROWS_MAX 38
+
+/* PP_IPC_ROWS.  Has 'n' rows, and is no longer than that takes.  Answered as a
+ * snapshot is. */
+struct pp_ipc_rows {
+    struct pp_ipc_hdr hdr;
+    uint64_t serial;
+    uint64_t after;             /* Serial of what it changes: the snapshot, or
+                                 * the rows that came last. */
+    uint32_t n;
+    uint32_t pad;
+    struct pp_ipc_row rows[PP_IPC_ROWS_MAX];
 };
 
 struct pp_ipc_snapshot_done {

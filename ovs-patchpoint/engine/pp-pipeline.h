@@ -63,6 +63,11 @@ void pp_pipeline_reserve(struct pp_pipeline *);
 void pp_pipeline_set_snapshot(struct pp_pipeline *,
                               const struct pp_snapshot *);
 
+/* Servers and slots are others than in the snapshot in force.  Returns NULL,
+ * or what is wrong with a row; then nothing has changed. */
+const char *pp_pipeline_set_rows(struct pp_pipeline *,
+                                 const struct pp_ipc_rows *);
+
 /* Goes on from what another engine has left in 'region', and keeps the ledger
  * there from now on (pp-ledger.h).  It must outlast the pipeline. */
 void pp_pipeline_take_ledger(struct pp_pipeline *, struct pp_ledger_region *);

@@ -2,9 +2,9 @@
 
 /* Who is who: see pp-servers.h.
  *
- * In: the snapshot.  Out: servers, their services, and what slots mean.  Runs
- * in the engine and in the offline tool, for the flow stage; owns the two
- * tables. */
+ * In: the snapshot, and rows that are others than in it.  Out: servers, their
+ * services, and what slots mean.  Runs in the engine and in the offline tool,
+ * for the flow stage; owns the tables. */
 
 #include <config.h>
 
@@ -19,18 +19,20 @@
 
 struct pp_server {
     struct hmap_node node;
-    const struct pp_snap_server *snap;
+    struct hmap_node id_node;
+    struct pp_snap_server snap;
 };
 
 struct pp_slot {
     struct hmap_node node;
-    const struct pp_snap_slot *snap;
+    struct pp_snap_slot snap;
 };
 
 void
 pp_servers_init(struct pp_servers *s, uint32_t basis)
 {
     hmap_init(&s->servers);
+    hmap_init(&s->ids);
     hmap_init(&s->slots);
     s->basis = basis;
 }
@@ -41,6 +43,7 @@ clear(struct pp_servers *s)
     struct pp_server *server;
     struct pp_slot *slot;
 
+    hmap_clear(&s->ids);
     HMAP_FOR_EACH_POP (server, node, &s->servers) {
         free(server);
     }
@@ -54,6 +57,7 @@ pp_servers_destroy(struct pp_servers *s)
 {
     clear(s);
     hmap_destroy(&s->servers);
+    hmap_destroy(&s->ids);
     hmap_destroy(&s->slots);
 }
 
@@ -64,24 +68,113 @@ hash_server(const struct pp_servers *s, uint32_t bridge,
     return hash_mac(mac, (uint16_t) bridge, s->basis);
 }
 
+static struct pp_server *
+find_id(const struct pp_servers *s, uint32_t id)
+{
+    struct pp_server *server;
+
+    HMAP_FOR_EACH_WITH_HASH (server, id_node, hash_int(id, 0), &s->ids) {
+        if (server->snap.id == id) {
+            return server;
+        }
+    }
+    return NULL;
+}
+
+void
+pp_servers_remove(struct pp_servers *s, uint32_t id)
+{
+    struct pp_server *server = find_id(s, id);
+
+    if (server) {
+        hmap_remove(&s->servers, &server->node);
+        hmap_remove(&s->ids, &server->id_node);
+        free(server);
+    }
+}
+
+void
+pp_servers_put(struct pp_servers *s, const struct pp_snap_server *snap)
+{
+    struct pp_server *server = xmalloc(sizeof *server);
+
+    pp_servers_remove(s, snap->id);
+    server->snap = *snap;
+    hmap_insert(&s->servers, &server->node,
+                hash_server(s, snap->bridge, snap->mac));
+    hmap_insert(&s->ids, &server->id_node, hash_int(snap->id, 0));
+}
+
+/* What is known of slot 'number', or NULL. */
+static struct pp_slot *
+find_slot(const struct pp_servers *s, uint32_t bridge, uint16_t number)
+{
+    struct pp_slot *slot;
+
+    HMAP_FOR_EACH_WITH_HASH (slot, node, hash_2words(bridge, number),
+                             &s->slots) {
+        if (slot->snap.bridge == bridge && slot->snap.slot == number) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+void
+pp_servers_remove_slot(struct pp_servers *s, uint32_t bridge, uint16_t number)
+{
+    struct pp_slot *slot = find_slot(s, bridge, number);
+
+    if (slot) {
+        hmap_remove(&s->slots, &slot->node);
+        free(slot);
+    }
+}
+
+void
+pp_servers_put_slot(struct pp_servers *s, const struct pp_snap_slot *snap)
+{
+    struct pp_slot *slot = xmalloc(sizeof *slot);
+
+    pp_servers_remove_slot(s, snap->bridge, snap->slot);
+    slot->snap = *snap;
+    hmap_insert(&s->slots, &slot->node,
+                hash_2words(snap->bridge, snap->slot));
+}
+
 void
 pp_servers_set(struct pp_servers *s, const struct pp_snapshot *snap)
 {
     clear(s);
     for (uint32_t i = 0; snap && i < snap->servers.n; i++) {
-        struct pp_server *server = xmalloc(sizeof *server);
-
-        server->snap = &pp_snapshot_servers(snap)[i];
-        hmap_insert(&s->servers, &server->node,
-                    hash_server(s, server->snap->bridge, server->snap->mac));
+        pp_servers_put(s, &pp_snapshot_servers(snap)[i]);
     }
     for (uint32_t i = 0; snap && i < snap->slots.n; i++) {
-        struct pp_slot *slot = xmalloc(sizeof *slot);
-
-        slot->snap = &pp_snapshot_slots(snap)[i];
-        hmap_insert(&s->slots, &slot->node,
-                    hash_2words(slot->snap->bridge, slot->snap->slot));
+        pp_servers_put_slot(s, &pp_snapshot_slots(snap)[i]);
     }
+}
+
+const struct pp_snap_server *
+pp_servers_by_id(const struct pp_servers *s, uint32_t id)
+{
+    const struct pp_server *server = find_id(s, id);
+
+    return server ? &server->snap : NULL;
+}
+
+const struct pp_snap_server *
+pp_servers_by_name(const struct pp_servers *s, const char *name,
+                   const struct eth_addr *mac)
+{
+    const struct pp_server *server;
+
+    HMAP_FOR_EACH (server, node, &s->servers) {
+        if (!strcmp(server->snap.name, name)
+            && (!mac || eth_addr_equals(server->snap.mac, *mac))) {
+            return &server->snap;
+        }
+    }
+    return NULL;
 }
 
 const struct pp_snap_server *
@@ -94,9 +187,9 @@ pp_servers_find(const struct pp_servers *s, uint32_t bridge,
     memcpy(&mac, mac_bytes, sizeof mac);
     HMAP_FOR_EACH_WITH_HASH (server, node, hash_server(s, bridge, mac),
                              &s->servers) {
-        if (server->snap->bridge == bridge
-            && eth_addr_equals(server->snap->mac, mac)) {
-            return server->snap;
+        if (server->snap.bridge == bridge
+            && eth_addr_equals(server->snap.mac, mac)) {
+            return &server->snap;
         }
     }
     return NULL;
@@ -118,38 +211,23 @@ pp_servers_service(const struct pp_snapshot *snap,
     return NULL;
 }
 
-/* What the snapshot says of 'slot', or NULL. */
-static const struct pp_snap_slot *
-find_slot(const struct pp_servers *s, uint32_t bridge, uint16_t number)
-{
-    const struct pp_slot *slot;
-
-    HMAP_FOR_EACH_WITH_HASH (slot, node, hash_2words(bridge, number),
-                             &s->slots) {
-        if (slot->snap->bridge == bridge && slot->snap->slot == number) {
-            return slot->snap;
-        }
-    }
-    return NULL;
-}
-
 bool
 pp_servers_is_from(const struct pp_servers *s,
                    const struct pp_snap_server *server, uint16_t slot)
 {
-    const struct pp_snap_slot *snap;
+    const struct pp_slot *known;
 
     if (!server->slot || server->slot == slot) {
         return true;
     }
-    snap = find_slot(s, server->bridge, slot);
-    return snap && snap->server == server->id;
+    known = find_slot(s, server->bridge, slot);
+    return known && known->snap.server == server->id;
 }
 
 uint16_t
 pp_servers_vlan(const struct pp_servers *s, uint32_t bridge, uint16_t slot)
 {
-    const struct pp_snap_slot *snap = find_slot(s, bridge, slot);
+    const struct pp_slot *known = find_slot(s, bridge, slot);
 
-    return snap ? (uint16_t) (snap->vlan + 1) : 0;
+    return known ? (uint16_t) (known->snap.vlan + 1) : 0;
 }

@@ -14,7 +14,8 @@
 #include "pp-proxy.h"
 
 struct pp_servers {
-    struct hmap servers;        /* By bridge and MAC. */
+    struct hmap servers;        /* By bridge and MAC... */
+    struct hmap ids;            /* ...and by id. */
     struct hmap slots;          /* By bridge and slot. */
     uint32_t basis;             /* For hashes that nobody can foresee. */
 };
@@ -22,17 +23,30 @@ struct pp_servers {
 void pp_servers_init(struct pp_servers *, uint32_t basis);
 void pp_servers_destroy(struct pp_servers *);
 
-/* Puts 'snapshot' in force, which must stay until another one is.  NULL: no
- * server is known. */
+/* Takes over what 'snapshot' says.  NULL: no server is known. */
 void pp_servers_set(struct pp_servers *, const struct pp_snapshot *snapshot);
+
+/* One row is another, or gone. */
+void pp_servers_put(struct pp_servers *, const struct pp_snap_server *);
+void pp_servers_remove(struct pp_servers *, uint32_t id);
+void pp_servers_put_slot(struct pp_servers *, const struct pp_snap_slot *);
+void pp_servers_remove_slot(struct pp_servers *, uint32_t bridge,
+                            uint16_t slot);
+
+/* The server with 'id', or the one whose interface has 'name' and, unless that
+ * is NULL, that has the address 'mac', or NULL. */
+const struct pp_snap_server *pp_servers_by_id(const struct pp_servers *,
+                                              uint32_t id);
+const struct pp_snap_server *pp_servers_by_name(const struct pp_servers *,
+                                                const char *name,
+                                                const struct eth_addr *mac);
 
 /* The server of 'bridge' with the address of the 6 bytes at 'mac', or NULL. */
 const struct pp_snap_server *pp_servers_find(const struct pp_servers *,
                                              uint32_t bridge,
                                              const uint8_t mac[6]);
 
-/* The service of 'server', which is one of the snapshot's, on 'port', or
- * NULL. */
+/* The service of 'server', one of those above, on 'port', or NULL. */
 const struct pp_snap_service *pp_servers_service(
     const struct pp_snapshot *, const struct pp_snap_server *server,
     enum pp_transport, uint16_t port);

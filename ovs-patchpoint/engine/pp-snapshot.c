@@ -55,6 +55,28 @@ limits_are_good(const struct pp_limits *limits)
 }
 
 const char *
+pp_snapshot_check_server(const struct pp_snapshot *snap,
+                         const struct pp_snap_server *server)
+{
+    if (server->services.off > snap->services.n
+        || server->services.n > snap->services.n - server->services.off) {
+        return "a server's services are out of range";
+    } else if (server->bridge >= PP_BRIDGES_MAX
+               || server->name[PP_NAME_LEN - 1]) {
+        return "a server's bridge or name is out of range";
+    }
+    return NULL;
+}
+
+const char *
+pp_snapshot_check_slot(const struct pp_snap_slot *slot)
+{
+    return (slot->bridge >= PP_BRIDGES_MAX || slot->slot > PP_VID_MAX
+            || slot->vlan > PP_VID_MAX
+            ? "a slot's bridge, number or VLAN is out of range" : NULL);
+}
+
+const char *
 pp_snapshot_check(const void *data, size_t size)
 {
     const struct pp_snapshot *snap = data;
@@ -99,23 +121,15 @@ pp_snapshot_check(const void *data, size_t size)
         }
     }
     for (uint32_t i = 0; i < snap->servers.n; i++) {
-        const struct pp_snap_server *server = &pp_snapshot_servers(snap)[i];
-
-        if (server->services.off > snap->services.n
-            || server->services.n
-               > snap->services.n - server->services.off) {
-            return "a server's services are out of range";
-        } else if (server->bridge >= PP_BRIDGES_MAX
-                   || server->name[PP_NAME_LEN - 1]) {
-            return "a server's bridge or name is out of range";
+        error = pp_snapshot_check_server(snap, &pp_snapshot_servers(snap)[i]);
+        if (error) {
+            return error;
         }
     }
     for (uint32_t i = 0; i < snap->slots.n; i++) {
-        const struct pp_snap_slot *slot = &pp_snapshot_slots(snap)[i];
-
-        if (slot->bridge >= PP_BRIDGES_MAX || slot->slot > PP_VID_MAX
-            || slot->vlan > PP_VID_MAX) {
-            return "a slot's bridge, number or VLAN is out of range";
+        error = pp_snapshot_check_slot(&pp_snapshot_slots(snap)[i]);
+        if (error) {
+            return error;
         }
     }
     for (uint32_t i = 0; i < snap->services.n; i++) {

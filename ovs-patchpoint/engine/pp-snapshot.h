@@ -99,6 +99,11 @@ struct pp_snap_service {
  * what is wrong with it, in words. */
 const char *pp_snapshot_check(const void *data, size_t size);
 
+/* The same for a row that is to be used with a snapshot that was checked. */
+const char *pp_snapshot_check_server(const struct pp_snapshot *,
+                                     const struct pp_snap_server *);
+const char *pp_snapshot_check_slot(const struct pp_snap_slot *);
+
 static inline const struct pp_snap_server *
 pp_snapshot_servers(const struct pp_snapshot *snap)
 {

@@ -80,6 +80,19 @@ handle_message(const struct pp_ipc_hdr *hdr, size_t len, int fd)
         }
         break;
     }
+    case PP_IPC_ROWS: {
+        struct pp_ipc_snapshot_done done = {
+            .hdr = { PP_IPC_SNAPSHOT_DONE, sizeof done }, .ok = 1,
+        };
+
+        if (len >= offsetof(struct pp_ipc_rows, rows)) {
+            memcpy(&done.serial, (const uint8_t *) hdr
+                   + offsetof(struct pp_ipc_rows, serial),
+                   sizeof done.serial);
+            say(&done, sizeof done);
+        }
+        break;
+    }
     case PP_IPC_TAP:
     case PP_IPC_TAP_DEL:
         if (len != sizeof tap) {

@@ -289,5 +289,73 @@ class Trunk(Vlans):
                 peer.send(b"", flags=rawtcp.RST | rawtcp.ACK)
 
 
+class Greedy(Vlans):
+    """A host on a port that may carry any VLAN sends a frame to a protected VM
+    in each there is.  Then somebody comes from a VLAN that nobody has seen
+    before, as in Trunk."""
+
+    FILL = range(1, 4095)
+
+    @classmethod
+    def furnish(cls):
+        lab = cls.lab
+        cls.inner = inner = lab.add_bridge("in")
+        cls.port, cls.far = lab.add_link("t", bridge=lab.bridge)
+        lab.vsctl("add-port", inner, cls.far)
+        cls.tenants = [
+            Tenant(lab, cls.add("v%d" % vlan, inner, "tag=%d" % vlan),
+                   cls.add_client("c%d" % vlan, vlan), vlan)
+            for vlan in (30, 31)]
+        cls.greedy = cls.add("g", lab.bridge, mac="52:54:00:77:01:99",
+                             ip="10.77.0.99")
+        cls.wire = rawtcp.Wire(cls.greedy)
+        cls.addClassCleanup(cls.wire.close)
+        lab.vsctl("set", "Interface", cls.port,
+                  "external_ids:attached-mac=\"%s\"" % MAC,
+                  "external_ids:patchpoint-policy=" + PATCH)
+
+    def start(self, *args):
+        self.lab.stop_control()
+        self.lab.start_daemon(args=args)
+        self.lab.wait_status(self.port, "protected", 20)
+
+    def learned(self):
+        text = self.lab.daemon("pipeline/show")
+        return text.count("port %s (" % self.greedy.ifname) - 1
+
+    def fill(self, what, condition):
+        """Sends frames in all VLANs until condition() is true."""
+        peer = rawtcp.Peer(self.wire, "10.77.0.98", IP, 4600, 80, MAC)
+
+        def filled():
+            for vlan in self.FILL:
+                peer.send(b"", flags=rawtcp.SYN,
+                          link={"tags": [(rawtcp.VLAN, vlan)]})
+            return condition()
+        pplab.wait_for(what, filled, 60)
+
+    def test_without(self):
+        "without the bound, the last slot goes, and the exploit does its harm"
+        self.start("--max-learned-vlans=4094")
+        self.fill("none is left", lambda: "no slot is left"
+                  in self.lab.log())
+        self.tenants[0].send_exploit(4600)
+        self.assertTrue(self.tenants[0].seen())
+
+    def test_bound(self):
+        "one port has so many VLANs and no more; others' are inspected"
+        self.start("--max-learned-vlans=16")
+        self.fill("some are refused", lambda: "were refused a slot"
+                  in self.lab.daemon("pipeline/show"))
+        self.assertIn("raise --max-learned-vlans", self.lab.log())
+        # What comes in others is not for control to look at any more.
+        pplab.wait_for("a flow says so", lambda: any(
+            "table=202" in flow and "actions=drop" in flow
+            for flow in self.lab.flows(self.lab.bridge)))
+        self.assertEqual(self.learned(), 16)
+        self.tenants[1].send_exploit(4601)
+        self.assertFalse(self.tenants[1].seen())
+
+
 if __name__ == "__main__":
     unittest.main()

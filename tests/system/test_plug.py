@@ -5,6 +5,7 @@ wrote down.  Always with a real vulnerable server, and the same exploit
 without a policy beside it."""
 
 import os
+import re
 import socket
 import sys
 import unittest
@@ -280,7 +281,12 @@ class Learned(Case):
         self.plug(vm=b, ids={"iface-id": UUID % 9})
         self.speak("interface %s's" % a.ifname, b)
         self.set_address(b.mac, b)
-        self.send(a)
+        # The switch itself takes the address to be where it last came from.
+        at = r"^ *%s +0 +%s " % (self.lab.get("Interface", a.ifname,
+                                              "ofport"), a.mac)
+        wait_for("the switch has it at its own port again", lambda: (
+            self.send(a), re.search(at, self.lab.appctl(
+                "fdb/show", self.lab.bridge).stdout, re.M))[1])
         self.protected()
         # And it gets what is its own.
         self.speak(vm=b)

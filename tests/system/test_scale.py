@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Very many VMs: what one of them costs does not depend on how many others
+there are.  Asserted is what is done, by the daemon's own counts, and never how
+long it takes; "quickstart bench --vms" measures that."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import manyvms                                              # noqa: E402
+from manyvms import FIXED_FLOWS                             # noqa: E402
+
+FEW, MANY = 20, 200
+
+# Interfaces looked at by each part, flows put in words, rows for the engine,
+# and whole snapshots.
+COUNTS = ("discovery_iface", "policy_iface", "slots_iface",
+          "flows_worked_out", "snapshot_row", "snapshot_base")
+
+
+class ManyVms(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = lab = manyvms.ManyVms.of(cls)
+        lab.open()
+        lab.start_daemon()
+        lab.set_all(policy="all")
+
+    def tearDown(self):
+        self.lab.set_all(policy="all")
+        self.lab.wait_status("protected")
+
+    def work_of(self, change):
+        """What 'change' had the daemon do."""
+        # Nothing is under way.
+        self.lab.wait_status("protected")
+        before = self.lab.work(*COUNTS)
+        change()
+        after = self.lab.work(*COUNTS)
+        return {name: after[name] - before[name] for name in COUNTS}
+
+    def plug_one(self):
+        vm, = self.lab.plug()
+        self.lab.wait_status("protected")
+        self.lab.unplug(vm)
+        pipeline = "port %s (" % vm.name
+        manyvms.wait_for("its slot is gone", lambda: pipeline
+                         not in self.lab.daemon("pipeline/show"))
+
+    def test_0_one_of_few(self):
+        "one VM comes and goes, among few"
+        self.lab.grow(FEW)
+        self.check_one(self.work_of(self.plug_one))
+
+    def test_1_one_of_many(self):
+        "one VM comes and goes, among many: no more is done than among few"
+        self.lab.grow(MANY)
+        self.check_one(self.work_of(self.plug_one))
+
+    def check_one(self, work):
+        # It is seen without a port number, and with one.
+        for name in "discovery_iface", "policy_iface", "slots_iface":
+            self.assertIn(work[name], range(1, 7), work)
+        self.assertIn(work["flows_worked_out"], range(4, 25), work)
+        self.assertIn(work["snapshot_row"], range(4, 9), work)
+        self.assertEqual(work["snapshot_base"], 0, work)
+
+    def test_2_all(self):
+        "a policy that changes for all is worked out for all, once"
+        self.lab.grow(MANY)
+
+        def change():
+            self.lab.set_all(policy="all", mode="monitor")
+            self.lab.wait_status("monitored")
+            self.lab.set_all(policy="all", mode="enforce")
+        work = self.work_of(change)
+        self.assertGreaterEqual(work["policy_iface"], MANY)
+        self.assertGreaterEqual(work["snapshot_base"], 1)
+
+    def test_3_flows(self):
+        "four flows a VM, four a (policy, port), and some that do not grow"
+        self.lab.grow(MANY)
+        n = len(self.lab.many)
+        row = self.lab.daemon("server/list").splitlines()[0]
+        services = row.split(" services=")[1].split()[0].split(",")
+        others = self.lab.daemon("pipeline/show").count("  slot ") - n
+        self.assertLessEqual(self.lab.n_flows(), 4 * n + 4 * len(services)
+                             + 2 * others + FIXED_FLOWS)
+        self.assertGreaterEqual(self.lab.n_flows(), 4 * n)
+
+    def test_4_put_back(self):
+        "flows that another deletes are put back, those of all VMs"
+        self.lab.grow(MANY)
+        flows = self.lab.flows(self.lab.bridge)
+        self.lab.ofctl("del-flows", self.lab.bridge, "table=0")
+        self.lab.ofctl("add-flow", self.lab.bridge, "priority=0 "
+                       "actions=NORMAL")
+        manyvms.wait_for("all are there", lambda: self.lab.flows(
+            self.lab.bridge) == flows, 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
