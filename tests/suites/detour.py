@@ -10,7 +10,9 @@ takes a detour, of which neither end knows:
 
 "s" translates the destination on the way out and back again on the way in,
 "vm" passes on, and so to both ends the other one is on 127.0.0.1, under the
-port that it has.  IPv6 is off in "s": a name with both addresses is tried
+port that it has.  A suite that can be told to use another address than that
+one can have CLIENT, its own on the wire, so that what it says of its address
+is true there.  IPv6 is off in "s": a name with both addresses is tried
 without a detour, otherwise.
 
 Servers that let the system choose a port get one of EPHEMERAL, which is as
@@ -28,6 +30,7 @@ import pplab                                                # noqa: E402
 
 EPHEMERAL = (40000, 40255)
 DATA = (40300, 40999)
+CLIENT = "10.77.0.250"
 GID = 65533
 
 SUITE = """\
@@ -35,7 +38,7 @@ table ip detour {
     chain output {
         type nat hook output priority -100
         meta skgid %(gid)d accept
-        ip daddr 127.0.0.0/8 tcp dport { %(ports)s } dnat to %(vm)s
+        ip daddr %(address)s tcp dport { %(ports)s } dnat to %(vm)s
     }
     chain leaving {
         type nat hook postrouting priority 100
@@ -43,11 +46,11 @@ table ip detour {
     }
     chain back {
         type nat hook prerouting priority -100
-        iifname "back0" ip daddr 10.78.0.2 dnat to 127.0.0.1
+        iifname "back0" ip daddr 10.78.0.2 dnat to %(address)s
     }
     chain arriving {
         type nat hook input priority 100
-        iifname "back0" snat to 127.0.0.1
+        iifname "back0" snat to %(address)s
     }
 }
 """
@@ -66,12 +69,13 @@ table ip detour {
 
 
 class Detour(pplab.Lab):
-    """A lab with the namespaces 'suite' and 'vm'; 'ports' are those that take
-    the detour, as "8025" or "40000-40255"."""
+    """A lab with the namespaces 'suite' and 'vm'; 'ports' of 'address' are
+    those that take the detour, as "8025" or "40000-40255"."""
 
-    def __init__(self, ports):
+    def __init__(self, ports, address="127.0.0.1"):
         super().__init__()
         self.ports = ports
+        self.address = address
         self.suite = self.vm = None
 
     def start(self):
@@ -98,7 +102,7 @@ class Detour(pplab.Lab):
         # Segments of loopback are to fit what comes behind it.
         self.suite.run(["ip", "link", "set", "lo", "mtu", "1500"])
         names = {"ports": ", ".join(self.ports), "gid": GID,
-                 "vm": pplab.address(self.vm),
+                 "address": self.address, "vm": pplab.address(self.vm),
                  "client": pplab.address(self.suite)}
         for vm, rules in (self.suite, SUITE), (self.vm, VM):
             vm.run(["nft", "-f", "-"], input=rules % names)

@@ -4,11 +4,15 @@
 
     drive.py unittest [--data-ports] MODULE...    Python's unittest
     drive.py pytest ARGUMENT...                   pytest
-    drive.py each COMMAND TEST...                 COMMAND (words, where {} is
+    drive.py each SECONDS COMMAND TEST...         COMMAND (words, where {} is
                                                   the test) for each, or for
                                                   all files of a pattern;
                                                   passed if it ends with 0
-    drive.py curl ARGUMENT...                     curl's runtests.pl
+                                                  within SECONDS
+    drive.py curl [NAME=VALUE...] KEYWORD...      curl's runtests.pl, for the
+                                                  tests that have the keywords
+                                                  and not those behind a '!',
+                                                  which may be numbers
 
 For each test a line of JSON goes to the file that $PP_RESULTS names: "test",
 "outcome" (passed, failed, skipped), and when it "began" and "ended".  With
@@ -28,7 +32,6 @@ import time
 import unittest
 
 DATA = (40300, 40999)           # As in detour.py.
-TIMEOUT = 120                   # Of a test of "each", in seconds.
 
 
 class Results:
@@ -135,7 +138,7 @@ def with_pytest(results, *args):
                 plugins=[PytestPlugin(results)])
 
 
-def each(results, command, *tests):
+def each(results, seconds, command, *tests):
     for test in [name for test in tests
                  for name in (sorted(glob.glob(test)) or [test])]:
         began = time.time()
@@ -143,9 +146,9 @@ def each(results, command, *tests):
         p = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                              start_new_session=True)
         try:
-            status = p.wait(TIMEOUT)
+            status = p.wait(int(seconds))
         except subprocess.TimeoutExpired:
-            status = "none: it was ended after %d s" % TIMEOUT
+            status = "none: it was ended after %s s" % seconds
         try:
             # What it left.
             os.killpg(p.pid, 9)
@@ -156,10 +159,29 @@ def each(results, command, *tests):
         results.tell(test, "failed" if status else "passed", began)
 
 
-def curl(results, *args):
+def curl_tests(keywords):
+    """The numbers of curl's tests that have 'keywords'.  By numbers all are
+    run; by keywords runtests.pl gives up at the first that it has to skip."""
+    numbers = []
+    for name in glob.glob("data/test[0-9]*"):
+        with open(name, encoding="latin-1") as f:
+            m = re.search(r"<keywords>(.*?)</keywords>", f.read(), re.S)
+        has = set(m[1].split("\n")) if m else set()
+        has.add(name[len("data/test"):])
+        if all((word[1:] not in has) if word.startswith("!")
+               else word in has for word in keywords):
+            numbers.append(int(name[len("data/test"):]))
+    return map(str, sorted(numbers))
+
+
+def curl(results, *words):
     """Its tests say "test 0001...[title]", and lines later, or behind it, how
     that went."""
-    p = subprocess.Popen(["perl", "-I.", "./runtests.pl", "-a", "-n", *args],
+    options = [option for word in words if "=" in word
+               for option in ("-o", word)]
+    p = subprocess.Popen(["perl", "-I.", "./runtests.pl", "-a", "-n", *options,
+                          *curl_tests([word for word in words
+                                       if "=" not in word])],
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          stdin=subprocess.DEVNULL, text=True,
                          errors="replace")

@@ -22,7 +22,7 @@ A suite is a recipe, NAME.json:
     "title"           whose tests these are
     "root"            what of roots.json they are in; tests/fidelity/setup
                       gets it, and says what can stand there
-    "proxy", "ports"  where the protocol is spoken
+    "proxy", "ports"  where the protocol is spoken; "address", if not 127.0.0.1
     "env", "run"      the command; {root}, {python}, {drive} (drive.py) are
                       filled in.  It runs in an empty folder, or in a copy of
                       the root's folder "copy", in "cwd" of it
@@ -97,7 +97,8 @@ class Suite:
         self.recipe = recipe
         self.short = short
         self.tell = tell
-        self.lab = detour.Detour(recipe["ports"])
+        self.lab = detour.Detour(recipe["ports"],
+                                 recipe.get("address", "127.0.0.1"))
         self.direct = {}        # Outcomes of each test, a set.
         self.through = {}
         self.turns = []         # Of tests through us: (began, ended, name).
