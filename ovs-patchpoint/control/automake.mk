@@ -60,6 +60,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-server-hits.h \
 	ovs-patchpoint/control/pp-services-file.c \
 	ovs-patchpoint/control/pp-services-file.h \
+	ovs-patchpoint/control/pp-services-frame.c \
+	ovs-patchpoint/control/pp-services-frame.h \
 	ovs-patchpoint/control/pp-services.c \
 	ovs-patchpoint/control/pp-services.h \
 	ovs-patchpoint/control/pp-slots.c \

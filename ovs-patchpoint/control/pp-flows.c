@@ -303,19 +303,44 @@ put_discovery(struct svec *flows)
         PP_COOKIE, PP_TABLE_LISTENS, PP_CONTROLLER_ID, PP_FRAME_LISTENS);
 }
 
+/* The match of what comes from 'service' on 'ofport', in 'table'. */
+static void
+put_service(struct ds *ds, uint8_t table, int priority, uint16_t ofport,
+            const struct pp_ipc_addr *service)
+{
+    char buf[8];
+
+    ds_put_format(ds, FLOW"table=%u,priority=%d,hard_timeout=%d,%s,"
+                  "in_port=%s", PP_COOKIE_LISTENS, table, priority,
+                  PP_DISCOVERY_PAUSE,
+                  IN6_IS_ADDR_V4MAPPED(&service->ip) ? "tcp" : "tcp6",
+                  port_name(ofport, buf));
+    pp_flows_put_end(ds, "src", service);
+}
+
 char *
 pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service)
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
-    char buf[8];
 
-    ds_put_format(&ds, FLOW"table=%d,priority=10,hard_timeout=%d,%s,"
-                  "in_port=%s",
-                  PP_COOKIE_LISTENS, PP_TABLE_LISTENS, PP_DISCOVERY_PAUSE,
-                  IN6_IS_ADDR_V4MAPPED(&service->ip) ? "tcp" : "tcp6",
-                  port_name(ofport, buf));
-    pp_flows_put_end(&ds, "src", service);
+    put_service(&ds, PP_TABLE_LISTENS, 10, ofport, service);
     ds_put_cstr(&ds, " actions=drop");
+    return ds_steal_cstr(&ds);
+}
+
+char *
+pp_flows_speaks(uint16_t ofport, const struct pp_ipc_addr *service, bool more)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    put_service(&ds, PP_TABLE_DISCOVER, 5, ofport, service);
+    ds_put_cstr(&ds, ",tcp_flags=+psh actions=");
+    if (more) {
+        ds_put_format(&ds, "controller(id=%u,max_len=%d,userdata=%02x)",
+                      PP_CONTROLLER_ID, PP_FRAME_SPEAKS_MAX, PP_FRAME_SPEAKS);
+    } else {
+        ds_put_cstr(&ds, "drop");
+    }
     return ds_steal_cstr(&ds);
 }
 

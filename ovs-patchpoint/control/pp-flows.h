@@ -21,6 +21,8 @@
  *   table 205 go on: back to table 0, with the guard set.
  *   table 206 discover: frames with SYN and ACK from a VM pass through here on
  *             their way from table 0 to 200.
+ *             For a while also those with PSH of a service whose protocol is
+ *             not known: copies of some go to control.
  *   table 207 listens: of the first of them in a while of an address and port,
  *             control gets a copy, and adds a flow (with a cookie of its own)
  *             that those which follow end at.
@@ -86,6 +88,8 @@ struct svec;
 #define PP_CONTROLLER_ID 0x5050
 #define PP_FRAME_TO_LEARN 0x4c          /* By pp-learn.h. */
 #define PP_FRAME_LISTENS 0x53           /* By pp-services.h. */
+#define PP_FRAME_SPEAKS 0x54            /* The same, of so many bytes. */
+#define PP_FRAME_SPEAKS_MAX 256
 
 /* Table 0: frames from a VM, by its port. */
 #define PP_PRIO_FROM_VM 65501
@@ -107,6 +111,12 @@ void pp_flows_put_end(struct ds *, const char *which,
 /* The flow, to be freed, by which control hears no more for a while of what
  * listens at 'service' on 'ofport'. */
 char *pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service);
+
+/* The flow, to be freed, by which control hears for a while what the server at
+ * 'service' on 'ofport' sends: copies of its frames with PSH.  Without 'more',
+ * one in its place that ends this. */
+char *pp_flows_speaks(uint16_t ofport, const struct pp_ipc_addr *service,
+                      bool more);
 
 /* Should there be any on 'br'? */
 bool pp_flows_wanted(const struct pp_bridge *br);

@@ -23,7 +23,6 @@
 #include <stdlib.h>
 
 #include "dirs.h"
-#include "dp-packet.h"
 #include "flow.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/ofp-actions.h"
@@ -46,7 +45,7 @@
 #include "pp-flows.h"
 #include "pp-learn.h"
 #include "pp-oftable.h"
-#include "pp-services.h"
+#include "pp-services-frame.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
 #include "socket-util.h"
@@ -511,34 +510,6 @@ handle_monitor(struct pp_ofconn *oc, struct pp_bridge *br,
     ofpbuf_uninit(&ofpacts);
 }
 
-/* A frame with SYN and ACK, of the VM on 'port'. */
-static void
-handle_listens(struct pp_control *ctl, const struct pp_bridge *br,
-               uint16_t port, const struct ofputil_packet_in *pin)
-{
-    const struct pp_iface *iface;
-    struct pp_ipc_addr service;
-    struct dp_packet packet;
-    struct flow flow;
-
-    dp_packet_use_const(&packet, pin->packet, pin->packet_len);
-    flow_extract(&packet, &flow);
-    service = (struct pp_ipc_addr) {
-        .ip = (flow.dl_type == htons(ETH_TYPE_IPV6) ? flow.ipv6_src
-               : in6_addr_mapped_ipv4(flow.nw_src)),
-        .port = ntohs(flow.tp_src),
-    };
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->ofport == port && iface->is_vm
-            && pp_services_listens(ctl, iface, &service)) {
-            char *text = pp_flows_listens(port, &service);
-
-            pp_ofconn_add_flow(br->ofconn, text);
-            free(text);
-        }
-    }
-}
-
 /* Returns true when that changes what is known of the bridge. */
 static bool
 handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
@@ -559,8 +530,9 @@ handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
         return false;
     }
     eth = pin.packet;
-    if (pin.userdata_len && pin.userdata[0] == PP_FRAME_LISTENS) {
-        handle_listens(ctl, br, in_port, &pin);
+    if (pin.userdata_len && (pin.userdata[0] == PP_FRAME_LISTENS
+                             || pin.userdata[0] == PP_FRAME_SPEAKS)) {
+        pp_services_frame(ctl, br, in_port, &pin);
         return false;
     }
     if (pin.userdata_len && pin.userdata[0] == PP_FRAME_TO_LEARN) {

@@ -42,6 +42,12 @@ VLOG_DEFINE_THIS_MODULE(pp_services);
 #define FLOOD_MAX 128
 #define FLOOD_MS 60000
 
+/* Frames of a port whose protocol is not known that are looked at each time
+ * that it was seen to listen; these times first, and one in as many then. */
+#define ASK_MAX 32              /* Of a server in a minute. */
+#define ASK_FRAMES 16
+#define ASK_SIGHTS 8
+
 #define LOOK_MS 1000            /* How often to look for what has to go. */
 #define WRITE_MS 2000           /* How often to write what is new... */
 #define WRITE_SEEN_MS 60000     /* ...and when they were last seen. */
@@ -238,7 +244,7 @@ is_bearable(struct pp_control *ctl, struct server *s, const char *name)
 
 bool
 pp_services_listens(struct pp_control *ctl, const struct pp_iface *iface,
-                    const struct pp_ipc_addr *service)
+                    const struct pp_ipc_addr *service, bool *ask)
 {
     struct pp_discovered *d;
     struct server *s;
@@ -259,7 +265,45 @@ pp_services_listens(struct pp_control *ctl, const struct pp_iface *iface,
         note_change();
         touch(ctl, s->id);
     }
+    d->n_frames = 0;
+    d->n_sights++;
+    *ask = (d->proxy < 0 && s->n_frames <= ASK_MAX
+            && (d->n_sights <= ASK_SIGHTS || !(d->n_sights % ASK_SIGHTS)));
     return true;
+}
+
+bool
+pp_services_speaks(struct pp_control *ctl, const struct pp_iface *iface,
+                   const struct pp_ipc_addr *service, const void *payload,
+                   size_t n)
+{
+    const struct pp_view view = { .base = payload, .len = n };
+    struct server *s = find_server(iface->server_id);
+    struct pp_discovered *d = s ? find_service(s, PP_TCP, service->port)
+                              : NULL;
+    int proxy = -1;
+
+    if (!d || d->proxy >= 0) {
+        return false;
+    }
+    for (int i = 0; pp_proxies[i]; i++) {
+        if (pp_proxies[i]->transport == PP_TCP && pp_proxies[i]->speaks
+            && pp_proxies[i]->speaks(&view)) {
+            if (proxy >= 0) {
+                return false;   /* It may be either. */
+            }
+            proxy = i;
+        }
+    }
+    if (proxy < 0) {
+        return ++d->n_frames < ASK_FRAMES;
+    }
+    VLOG_INFO("server %s, port %u: %s", iface->name, d->port,
+              pp_proxies[proxy]->name);
+    d->proxy = proxy;
+    note_change();
+    touch(ctl, s->id);
+    return false;
 }
 
 /* What is made of what it says. */
@@ -441,7 +485,7 @@ pp_services_select(const struct pp_control *ctl, uint32_t server,
             *s = (struct pp_service) {
                 .port = d->port, .transport = d->transport,
                 .proxy = (uint8_t) proxy,
-                .guessed = d->proxy != proxy,
+                .guessed = d->proxy != proxy || !d->said,
                 .patches = xcalloc(pp_pool_bitmap_words(ctl->pool),
                                    sizeof *s->patches),
             };

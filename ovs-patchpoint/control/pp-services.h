@@ -42,6 +42,8 @@ struct pp_discovered {
     char *version;              /* With a product; may be empty. */
     long long int first_seen;   /* In ms since 1970. */
     long long int last_seen;
+    unsigned int n_sights;      /* How often it was seen to listen. */
+    unsigned int n_frames;      /* Looked at since it was last. */
 };
 
 /* For how long a service is remembered that is not seen; 0: for ever. */
@@ -57,9 +59,16 @@ void pp_services_adopt(uint32_t id, const struct uuid *uuid);
 uint64_t pp_services_seqno(void);
 
 /* 'iface' sent a TCP segment with SYN and ACK from 'service'.  Returns false
- * if it has sent too many. */
+ * if it has sent too many; else '*ask' says whether to look at what it sends
+ * from there, since it is not known which protocol that is. */
 bool pp_services_listens(struct pp_control *, const struct pp_iface *iface,
-                         const struct pp_ipc_addr *service);
+                         const struct pp_ipc_addr *service, bool *ask);
+
+/* 'iface' sent the 'n' bytes at 'payload' from 'service', at the start of a
+ * segment.  Returns true if more is to be looked at. */
+bool pp_services_speaks(struct pp_control *, const struct pp_iface *iface,
+                        const struct pp_ipc_addr *service,
+                        const void *payload, size_t n);
 
 /* What the engine heard.  Returns NULL, or what is wrong with it. */
 const char *pp_services_handle(struct pp_control *, const struct pp_ipc_said *,

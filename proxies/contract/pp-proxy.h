@@ -274,6 +274,10 @@ struct pp_proxy {
      * if it is so. */
     bool (*is_idle)(const void *conn);
 
+    /* Do the first bytes that a server sends, 'view', show beyond doubt that
+     * it speaks this protocol?  They may be cut off.  NULL: they never do. */
+    bool (*speaks)(const struct pp_view *view);
+
     /* Forgets how far parse() has looked into the view (not what was
      * committed): the next parse() of to-server bytes reads it as if for the
      * first time.  The engine calls it on a copy of the state, to parse a

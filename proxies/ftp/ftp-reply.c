@@ -200,6 +200,26 @@ take(struct pp_ftp_conn *conn, uint8_t c)
     }
 }
 
+/* speaks(); see pp-proxy.h.  Greetings of other protocols have the same code:
+ * it has to have the word. */
+bool
+pp_ftp_speaks(const struct pp_view *view)
+{
+    size_t i;
+
+    if (view->len < 8 || memcmp(view->base, "220", 3)
+        || (view->base[3] != ' ' && view->base[3] != '-')) {
+        return false;
+    }
+    for (i = 4; i + 3 <= view->len && view->base[i] != '\n'; i++) {
+        if ((view->base[i] | 0x20) == 'f' && (view->base[i + 1] | 0x20) == 't'
+            && (view->base[i + 2] | 0x20) == 'p') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* parse() of the server's bytes; see pp-proxy.h. */
 struct pp_parse
 pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)

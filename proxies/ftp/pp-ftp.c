@@ -122,6 +122,7 @@ const struct pp_proxy pp_proxy_ftp = {
     .scratch_size = sizeof(struct pp_ftp_scratch),
     .conn_init = ftp_conn_init,
     .conn_ends = ftp_conn_ends,
+    .speaks = pp_ftp_speaks,
     .rewind = ftp_rewind,
     .parse = ftp_parse,
     .commit = ftp_commit,

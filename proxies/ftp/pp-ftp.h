@@ -294,6 +294,7 @@ void pp_ftp_commit_to(struct pp_ftp_conn *, const struct pp_ftp_msg *,
 bool pp_ftp_awaits(const struct pp_ftp_conn *);
 
 /* ftp-reply.c. */
+bool pp_ftp_speaks(const struct pp_view *);
 struct pp_parse pp_ftp_parse_from(struct pp_ftp_conn *,
                                   const struct pp_view *);
 

@@ -327,6 +327,18 @@ step(struct from_call *call)
     return stop_status(call, PP_PARSE_MORE);
 }
 
+/* speaks(); see pp-proxy.h (RFC 9112 4). */
+bool
+pp_http_speaks(const struct pp_view *view)
+{
+    const uint8_t *p = view->base;
+
+    return (view->len >= 12 && !memcmp(p, "HTTP/1.", 7)
+            && (p[7] == '0' || p[7] == '1') && p[8] == ' '
+            && pp_http_is_digit(p[9]) && pp_http_is_digit(p[10])
+            && pp_http_is_digit(p[11]));
+}
+
 /* parse() of the server's bytes; see pp-proxy.h. */
 struct pp_parse
 pp_http_parse_from(struct pp_http_conn *conn, struct pp_http_scratch *scratch,

@@ -155,6 +155,7 @@ const struct pp_proxy pp_proxy_http = {
     .scratch_size = sizeof(struct pp_http_scratch),
     .conn_init = http_conn_init,
     .is_idle = http_is_idle,
+    .speaks = pp_http_speaks,
     .rewind = http_rewind,
     .parse = http_parse,
     .commit = http_commit,

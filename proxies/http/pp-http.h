@@ -446,6 +446,9 @@ bool pp_http_has_token(const struct pp_reader *,
                        const struct pp_http_fields *, enum pp_http_id,
                        const char *token);
 
+/* http-response.c. */
+bool pp_http_speaks(const struct pp_view *);
+
 /* http-chunk.c. */
 enum pp_http_found pp_http_chunk_parse(const struct pp_reader *, size_t pos,
                                        bool before, bool eof, uint32_t *scan,

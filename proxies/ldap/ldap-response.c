@@ -293,6 +293,20 @@ step(struct from_call *call)
     return false;
 }
 
+/* speaks(); see pp-proxy.h: a bind's or a search's response. */
+bool
+pp_ldap_speaks(const struct pp_view *view)
+{
+    struct pp_reader text = pp_reader_init(view->base, view->len);
+    struct pp_ldap_prefix prefix;
+
+    return (pp_ldap_prefix(&text, 0, &prefix) == PP_LDAP_FOUND
+            && prefix.whole && prefix.id > 0
+            && (prefix.op.tag == PP_LDAP_T_BIND_RESPONSE
+                || prefix.op.tag == PP_LDAP_T_SEARCH_ENTRY
+                || prefix.op.tag == PP_LDAP_T_SEARCH_DONE));
+}
+
 /* parse() of the server's bytes; see pp-proxy.h. */
 struct pp_parse
 pp_ldap_parse_from(struct pp_ldap_conn *conn, const struct pp_view *view)

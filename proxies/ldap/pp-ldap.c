@@ -138,6 +138,7 @@ const struct pp_proxy pp_proxy_ldap = {
     .conn_size = sizeof(struct pp_ldap_conn),
     .scratch_size = sizeof(struct pp_ldap_scratch),
     .conn_init = ldap_conn_init,
+    .speaks = pp_ldap_speaks,
     .rewind = ldap_rewind,
     .parse = ldap_parse,
     .commit = ldap_commit,

@@ -320,6 +320,7 @@ void pp_ldap_commit_to(struct pp_ldap_conn *, const struct pp_msg *,
 void pp_ldap_pending_remove(struct pp_ldap_conn *, int64_t id);
 
 /* ldap-response.c */
+bool pp_ldap_speaks(const struct pp_view *);
 struct pp_parse pp_ldap_parse_from(struct pp_ldap_conn *,
                                    const struct pp_view *);
 

@@ -216,6 +216,7 @@ const struct pp_proxy pp_proxy_smtp = {
     .conn_size = sizeof(struct pp_smtp_conn),
     .scratch_size = sizeof(struct pp_smtp_scratch),
     .conn_init = smtp_conn_init,
+    .speaks = pp_smtp_speaks,
     .rewind = smtp_rewind,
     .parse = smtp_parse,
     .commit = smtp_commit,

@@ -336,6 +336,7 @@ void pp_smtp_data_passed(struct pp_smtp_conn *, const struct pp_smtp_line *,
 /* smtp-reply.c. */
 bool pp_smtp_owe(struct pp_smtp_conn *, enum pp_smtp_kind);
 bool pp_smtp_owes(const struct pp_smtp_conn *, enum pp_smtp_kind);
+bool pp_smtp_speaks(const struct pp_view *);
 struct pp_parse pp_smtp_parse_from(struct pp_smtp_conn *,
                                    const struct pp_view *);
 

@@ -12,6 +12,8 @@
 
 #include "pp-smtp.h"
 
+#include <string.h>
+
 /* What replies are due to. */
 
 /* A reply to 'kind' is due, behind all others.  False if they are too many. */
@@ -262,6 +264,35 @@ reply_line(struct pp_smtp_conn *conn, const struct pp_reader *text,
     if (!conn->in_reply) {
         reply(conn, code);
     }
+}
+
+/* Is 'word' in 's', without ASCII case? */
+static bool
+has_word(const struct pp_reader *text, struct pp_span s, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (uint32_t i = 0; i + n <= s.len; i++) {
+        if (pp_smtp_equals(text, pp_smtp_span(s.off + i, s.off + i + n),
+                           word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* speaks(); see pp-proxy.h.  Greetings of other protocols have the same code;
+ * what comes after the name is "ESMTP" or "SMTP" (RFC 5321 4.2). */
+bool
+pp_smtp_speaks(const struct pp_view *view)
+{
+    struct pp_reader text = pp_reader_init(view->base, view->len);
+    size_t lf = pp_reader_find(&text, '\n');
+    size_t end = lf == SIZE_MAX ? view->len : lf;
+
+    return (end > 4 && !memcmp(view->base, "220", 3)
+            && (view->base[3] == ' ' || view->base[3] == '-')
+            && has_word(&text, pp_smtp_span(4, end), "SMTP"));
 }
 
 /* parse() of the server's bytes; see pp-proxy.h.  A line at a time: what the

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-hearing.h"
 #include "pp-proxy.h"
 #include "registry.h"
 
@@ -254,6 +255,28 @@ take_skip(struct run *run, struct side *side, enum pp_dir dir)
     run->skipped += dir == PP_TO_SERVER ? n : 0;
 }
 
+/* What the server says of itself lies in the view, and is safe to print. */
+static void
+check_said(enum pp_dir dir, const struct pp_view *view,
+           const struct pp_parse *parse)
+{
+    char text[PP_SAID_MAX];
+
+    proxy->speaks(view);
+    if (!parse->said) {
+        return;
+    }
+    ASSERT(dir == PP_FROM_SERVER);
+    for (int i = 0; i < PP_BANNER_PIECES; i++) {
+        ASSERT((size_t) parse->banner[i].off + parse->banner[i].len
+               <= view->len);
+    }
+    pp_hearing_text(view, parse->banner, text);
+    for (const char *p = text; *p; p++) {
+        ASSERT(*p >= ' ' && *p <= '~');
+    }
+}
+
 /* One parse().  False when it got no further. */
 static bool
 step(struct run *run, enum pp_dir dir)
@@ -277,6 +300,7 @@ step(struct run *run, enum pp_dir dir)
     view.base = copy;
     parse = proxy->parse(run->state, scratch, dir, run->wants, &view, &msg);
     run->calls++;
+    check_said(dir, &view, &parse);
     switch (parse.status) {
     case PP_PARSE_MESSAGE:
         take_message(run, &msg, &parse);

@@ -125,6 +125,58 @@ START_TEST(test_spoken)
 }
 END_TEST
 
+/* First words of servers, and the proxies that take them for theirs. */
+static const struct {
+    const char *said;           /* LDAP: as ber-text.h has it, behind a '='. */
+    const char *proxies;
+} first[] = {
+    { "HTTP/1.1 200 OK\r\nServer: FTP SMTP\r\n", "http " },
+    { "HTTP/1.0 404 N", "http " },
+    { "HTTP/1.1 20", "" },
+    { "HTTP/1.2 200 OK\r\n", "" },
+    { "http/1.1 200 OK\r\n", "" },
+    { "x HTTP/1.1 200 OK\r\n", "" },
+    { "220 mx ESMTP Exim 4.96 Sat\r\n", "smtp " },
+    { "220-mx lmtp and smtp", "smtp " },
+    { "220 ProFTPD 1.3.5 Server\r\n", "ftp " },
+    { "220 (vsFTPd 3.0.3)\r\n", "ftp " },
+    { "220 ready\r\nFTP SMTP\r\n", "" },
+    { "220 smtp.ftp.test ESMTP\r\n", "ftp smtp " },      /* Either. */
+    { "250 SMTP FTP\r\n", "" },
+    { "220", "" },
+    { "SSH-2.0-OpenSSH_9.2p1\r\n", "" },
+    { "\026\003\003", "" },
+    { "=30(02(01) 61(0a(00) 04() 04()))", "ldap " },
+    { "=" DONE, "ldap " },
+    { "=30(02(01) 64(04('dc=x') 30()))", "ldap " },
+    { "=30(02(01) 77(04()))", "" },
+    { "=30(02(00) 61(0a(00) 04() 04()))", "" },
+    { "=30(04('abc'))", "" },
+    { "", "" },
+};
+
+START_TEST(test_first)
+{
+    uint8_t room[256];
+    const char *said = first[_i].said;
+    size_t n = (*said == '=' ? ber_text(said + 1, room, sizeof room)
+                : strlen(said));
+    uint8_t *bytes = xmemdup(*said == '=' ? (const void *) room : said,
+                             MAX(n, 1));
+    struct pp_view view = { .base = bytes, .len = n };
+    char got[64] = "";
+
+    for (int i = 0; pp_proxies[i]; i++) {
+        if (pp_proxies[i]->speaks(&view)) {
+            strcat(got, pp_proxies[i]->name);
+            strcat(got, " ");
+        }
+    }
+    ck_assert_str_eq(got, first[_i].proxies);
+    free(bytes);
+}
+END_TEST
+
 /* What goes to control. */
 
 START_TEST(test_text)
@@ -395,6 +447,7 @@ services_suite(void)
 
     tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_spoken, 0, ARRAY_SIZE(spoken));
+    tcase_add_loop_test(tc, test_first, 0, ARRAY_SIZE(first));
     tcase_add_test(tc, test_text);
     tcase_add_test(tc, test_news);
     tcase_add_loop_test(tc, test_bad, 0, ARRAY_SIZE(bad));
