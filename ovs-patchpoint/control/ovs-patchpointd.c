@@ -317,6 +317,7 @@ run(struct unixctl_server *unixctl)
         }
         poll_block();
     }
+    pp_events_flush(&ctl);      /* While there are rows to name servers by. */
     ctl.txn = NULL;
     if (loop.open_txn) {
         ovsdb_idl_txn_destroy(loop.open_txn);
@@ -411,7 +412,6 @@ main(int argc, char *argv[])
 
     code = run(unixctl);
 
-    pp_events_flush(&ctl);
     pp_db_stop();
     pp_discovery_destroy(&ctl);
     pp_engine_destroy(ctl.engine, ex.restart);
