@@ -14,6 +14,7 @@
 #include "ovsdb-schema/patchpoint-idl.h"
 
 struct pp_control;
+struct pp_iface;
 struct shash;
 
 /* pp-db-attach.c.  pp_db_attach_run() returns true when the database has just
@@ -58,6 +59,7 @@ void pp_db_put_services(const struct pp_control *, const struct pp_iface *,
  * not get there.  pp_db_patch_write() returns false if there is more. */
 void pp_db_write_again(void);
 void pp_db_write_wait(void);
+void pp_db_write_destroy(void);
 void pp_db_patch_start(struct ovsdb_idl *);
 bool pp_db_patch_write(const struct pp_control *);
 void pp_db_patch_again(void);

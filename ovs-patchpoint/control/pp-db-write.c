@@ -6,8 +6,10 @@
  * In: the model of the virtual network and all that is known of it.  Out: rows
  * of Host, Server and Policy.  Rows are compared with what the database has
  * and only what differs is sent, so that it does not matter why one was
- * written before, or whether that succeeded.  What has changed is written
- * after a second at the earliest; mere counters of the engine less often.
+ * written before.  Servers of which nothing has changed since they were
+ * written are passed over by a hash: there may be thousands.  What has changed
+ * is written after a second at the earliest; mere counters of the engine less
+ * often.
  *
  * Runs in control's main loop.  Owns the times. */
 
@@ -18,7 +20,9 @@
 #include <stdlib.h>
 
 #include "engine/pp-ipc.h"
+#include "hash.h"
 #include "lib/vswitch-idl.h"
+#include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
@@ -35,6 +39,7 @@
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(pp_db_write);
 
@@ -56,6 +61,17 @@ struct seen {
     enum pp_engine_state engine;
     bool in_force;
 };
+
+/* What a server's row was made of when it was written last. */
+struct written {
+    struct hmap_node hmap_node; /* In 'written', by the interface's UUID. */
+    struct uuid uuid;
+    uint32_t hash;
+    uint64_t pass;              /* In which it was last seen. */
+};
+
+static struct hmap written = HMAP_INITIALIZER(&written);
+static uint64_t n_passes;
 
 static struct seen seen;
 static bool pending = true;     /* Something is to be written. */
@@ -137,14 +153,12 @@ put_policy(const struct pprec_server *row, const struct pp_iface *iface)
     pprec_server_set_n_patches(row, policy ? (int64_t) policy->n_patches : 0);
 }
 
-/* Returns its status. */
-static char *
-put_server(const struct pp_control *ctl, const struct pp_iface *iface,
-           const struct pprec_server *row, const char *old_status)
+static void
+put_server(const struct pp_iface *iface, const struct pprec_server *row,
+           const char *old_status, const char *status)
 {
     const struct smap *ids = &iface->row->external_ids;
     int64_t vlan = iface->port->n_tag ? iface->port->tag[0] : 0;
-    struct ds status = DS_EMPTY_INITIALIZER;
     char mac[ETH_ADDR_STRLEN + 1];
 
     pprec_server_set_bridge(row, iface->bridge->name);
@@ -156,9 +170,93 @@ put_server(const struct pp_control *ctl, const struct pp_iface *iface,
                  smap_get(ids, "vm-id") ? smap_get(ids, "vm-id")
                  : smap_get(ids, "vm-uuid"));
     put_policy(row, iface);
-    pp_status_format(ctl, iface, &status);
-    put_status(row, old_status, ds_cstr(&status));
-    return ds_steal_cstr(&status);
+    put_status(row, old_status, status);
+}
+
+static uint32_t
+hash_text(const char *text, uint32_t basis)
+{
+    return text ? hash_string(text, basis) : hash_int(1, basis);
+}
+
+/* Of all that the row of 'iface' is made of. */
+static uint32_t
+hash_server(const struct pp_iface *iface, const struct pprec_server *row,
+            const char *status)
+{
+    const struct smap *ids = &iface->row->external_ids;
+    const struct pp_policy *policy = iface->policy;
+    const struct shash *counts;
+    int64_t last;
+    uint32_t h = hash_text(status, 0);
+
+    h = hash_text(iface->bridge->name, h);
+    h = hash_bytes(&iface->mac, sizeof iface->mac, h + iface->has_mac);
+    h = hash_int(iface->port->n_tag ? (uint32_t) iface->port->tag[0] : 0, h);
+    h = hash_text(smap_get(ids, "iface-id"), h);
+    h = hash_text(smap_get(ids, "vm-id"), h);
+    h = hash_text(smap_get(ids, "vm-uuid"), h);
+    h = hash_text(iface->asked, h);
+    h = hash_text(iface->asked_where, h);
+    if (policy) {
+        h = hash_int((uint32_t) policy->mode * 2 + (uint32_t) policy->fail,
+                     h);
+        h = hash_uint64_basis(policy->n_patches, h);
+    }
+    if (pp_services_next(iface->server_id, NULL)) {
+        h = hash_uint64_basis(pp_services_seqno(), h);
+    }
+    counts = pp_db_hits_get(iface->server_id, row, &last);
+    if (counts && !shash_is_empty(counts)) {
+        const struct shash_node *node;
+        uint64_t sum = 0;
+
+        SHASH_FOR_EACH (node, counts) {
+            const struct pp_db_count *count = node->data;
+
+            sum += count->base + count->now;
+        }
+        h = hash_uint64_basis(sum, hash_uint64_basis((uint64_t) last, h));
+    }
+    return h;
+}
+
+/* Is the row of 'iface' as it was written?  If not, it is going to be. */
+static bool
+is_written(const struct pp_iface *iface, uint32_t hash)
+{
+    uint32_t key = uuid_hash(&iface->uuid);
+    struct written *w;
+
+    HMAP_FOR_EACH_WITH_HASH (w, hmap_node, key, &written) {
+        if (uuid_equals(&w->uuid, &iface->uuid)) {
+            bool same = w->hash == hash;
+
+            w->pass = n_passes;
+            w->hash = hash;
+            return same;
+        }
+    }
+    w = xzalloc(sizeof *w);
+    w->uuid = iface->uuid;
+    w->hash = hash;
+    w->pass = n_passes;
+    hmap_insert(&written, &w->hmap_node, key);
+    return false;
+}
+
+/* Forgets what was not seen in this pass, or all. */
+static void
+forget_written(bool all)
+{
+    struct written *w;
+
+    HMAP_FOR_EACH_SAFE (w, hmap_node, &written) {
+        if (all || w->pass != n_passes) {
+            hmap_remove(&written, &w->hmap_node);
+            free(w);
+        }
+    }
 }
 
 /* Counts 'iface' for the named policies that it goes by. */
@@ -242,9 +340,9 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
             }
         }
     }
+    n_passes++;
     PPREC_SERVER_FOR_EACH_SAFE (row, idl) {
-        const char *old = row->status;
-        char *status;
+        struct ds status = DS_EMPTY_INITIALIZER;
 
         if (strcmp(row->kind, "interface")
             || strcmp(row->host, pp_db_host())) {
@@ -255,17 +353,22 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
             pprec_server_delete(row);
             continue;
         }
-        put_hits(row, iface->server_id, false);
-        pp_db_put_services(ctl, iface, row, false);
-        status = put_server(ctl, iface, row, old);
-        *waiting |= !strncmp(status, "pending", 7);
-        free(status);
+        pp_status_format(ctl, iface, &status);
+        *waiting |= !strncmp(ds_cstr(&status), "pending", 7);
+        if (!is_written(iface, hash_server(iface, row, ds_cstr(&status)))) {
+            const char *old = row->status;
+
+            put_hits(row, iface->server_id, false);
+            pp_db_put_services(ctl, iface, row, false);
+            put_server(iface, row, old, ds_cstr(&status));
+        }
+        ds_destroy(&status);
     }
 
     struct shash_node *node;
 
     SHASH_FOR_EACH (node, &model) {
-        char *status;
+        struct ds status = DS_EMPTY_INITIALIZER;
 
         if (inserted++ >= INSERTS_MAX) {
             all = false;
@@ -281,12 +384,14 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
         pprec_server_set_kind(row, "interface");
         put_hits(row, iface->server_id, true);
         pp_db_put_services(ctl, iface, row, true);
-        status = put_server(ctl, iface, row, NULL);
-        *waiting |= !strncmp(status, "pending", 7);
-        free(status);
+        pp_status_format(ctl, iface, &status);
+        *waiting |= !strncmp(ds_cstr(&status), "pending", 7);
+        put_server(iface, row, NULL, ds_cstr(&status));
+        ds_destroy(&status);
     }
     if (all) {
         pp_db_hits_sweep();
+        forget_written(false);
     }
     put_policies(idl, pp_db_host(), &counts);
     shash_destroy(&counts);
@@ -538,6 +643,7 @@ pp_db_write(const struct pp_control *ctl)
 void
 pp_db_write_again(void)
 {
+    forget_written(true);
     pending = true;
 }
 
@@ -552,4 +658,10 @@ pp_db_write_wait(void)
         poll_timer_wait_until(last_write + (urgent ? URGENT_MS : WRITE_MS));
     }
     poll_timer_wait_until(last_statistics + STATISTICS_MS);
+}
+
+void
+pp_db_write_destroy(void)
+{
+    forget_written(true);
 }

@@ -257,6 +257,7 @@ pp_db_stop(void)
 {
     pp_db_attach_stop();
     pp_db_policy_destroy();
+    pp_db_write_destroy();
     pp_db_patch_destroy();
     pp_db_hits_destroy();
     if (loop.idl) {
