@@ -37,6 +37,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-flows.h \
 	ovs-patchpoint/control/pp-handover.c \
 	ovs-patchpoint/control/pp-handover.h \
+	ovs-patchpoint/control/pp-first.c \
+	ovs-patchpoint/control/pp-first.h \
 	ovs-patchpoint/control/pp-hits.c \
 	ovs-patchpoint/control/pp-hits.h \
 	ovs-patchpoint/control/pp-learn.c \

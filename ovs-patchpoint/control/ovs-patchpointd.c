@@ -38,6 +38,7 @@
 #include "pp-drain.h"
 #include "pp-engine-proc.h"
 #include "pp-events.h"
+#include "pp-first.h"
 #include "pp-handover.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
@@ -134,11 +135,13 @@ update(void)
     pp_services_run(&ctl);
     changed = pp_discovery_run(&ctl);
     pp_pins_assign(&ctl);
+    pp_first_check(&ctl);
     changed |= !ovs_list_is_empty(&ctl.touched);
     if (changed) {
         pp_bounds_run(&ctl);
         if (ctl.ovs) {
             pp_policy_run(&ctl);
+            pp_first_early(&ctl);
         }
         pp_slots_run(&ctl);
         pp_cuts_check(&ctl);
@@ -149,6 +152,7 @@ update(void)
     pp_engine_run(&ctl);
     pp_handover_run_commands();
     pp_ofconn_run(&ctl);
+    pp_first_run(&ctl);
     pp_cuts_run(&ctl);
     pp_events_run(&ctl);
     pp_status_run(&ctl);
@@ -300,6 +304,7 @@ run(struct unixctl_server *unixctl)
         pp_ofconn_wait(&ctl);
         pp_pins_wait();
         pp_handover_wait_commands();
+        pp_first_wait();
         pp_events_wait();
         pp_db_wait();
         pp_services_wait();
@@ -420,6 +425,7 @@ main(int argc, char *argv[])
     pp_snapshot_build_destroy();
     pp_policy_destroy();
     pp_learn_destroy();
+    pp_first_destroy();
     pp_services_destroy();
     pp_watch_stop();
     pp_bounds_destroy();

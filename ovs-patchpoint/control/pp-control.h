@@ -126,6 +126,9 @@ struct pp_iface {
     char *double_error;         /* The same: another has its address. */
     const char *why_not;        /* Why there is none, where keys are set. */
     bool learning;              /* For want of 'mac' alone (pp-learn.h). */
+    bool held;                  /* It would fail closed (pp-first.h). */
+    struct eth_addr early_mac;  /* Frames to it were told to wait. */
+    long long int port_since;   /* When 'ofport' came; 0: it is in use. */
     bool is_auto;
     uint32_t server_id;         /* Stable; with a policy or pins only. */
     const char *asked;          /* What asks for its patches, and... */
@@ -175,6 +178,7 @@ struct pp_bridge {
     size_t n_protected;         /* Interfaces with a policy... */
     size_t n_learning;          /* ...and with one to come. */
     size_t n_pins;              /* Pinned connections. */
+    bool first_waits;           /* By pp_first_check(). */
     int64_t mtu;                /* The largest, but for taps... */
     size_t n_mtu;               /* ...and how many have it. */
 
@@ -255,7 +259,8 @@ void pp_touch_all(struct pp_control *);
 static inline bool
 pp_bridge_is_used(const struct pp_bridge *br)
 {
-    return br->row && (br->n_protected || br->n_learning || br->n_pins);
+    return br->row && (br->n_protected || br->n_learning || br->n_pins
+                       || br->first_waits);
 }
 
 #define PP_FOR_EACH_IFACE(IFACE, BRIDGE)                        \

@@ -24,6 +24,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-first.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
 #include "pp-oftable.h"
@@ -34,6 +35,7 @@
 #include "pp-status.h"
 #include "pp-tap.h"
 #include "smap.h"
+#include "timeval.h"
 #include "util.h"
 #include "uuid.h"
 
@@ -371,6 +373,7 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
 {
     const struct ovsrec_interface *row = iface->row;
     uint64_t signature = rows_signature(iface);
+    uint16_t before;
     int64_t mtu;
 
     if (iface->signature == signature) {
@@ -378,6 +381,7 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     }
     COVERAGE_INC(discovery_iface);
     iface->signature = signature;
+    before = iface->ofport;
     iface->ofport = 0;
     if (row->n_ofport && row->ofport[0] > 0 && row->ofport[0] < 0xff00) {
         iface->ofport = (uint16_t) row->ofport[0];
@@ -386,6 +390,9 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     }
     set_tap(iface, smap_get(&row->external_ids, PP_KEY_TAP) != NULL);
     iface->is_vm = !iface->is_tap && is_vm(row);
+    if (iface->ofport != before) {
+        iface->port_since = time_msec();
+    }
     iface->can_send = !iface->is_tap && iface->ofport;
     iface->is_inactive = iface->is_vm && is_inactive(row);
     iface->has_mac = !iface->is_tap && written_mac(row, &iface->mac);
@@ -451,6 +458,7 @@ iface_create(struct pp_control *ctl, struct pp_port *port,
 static void
 iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
 {
+    pp_first_left(iface);
     pp_policy_forget(ctl, iface);
     pp_learn_forget(iface);
     pp_slots_forget(ctl, iface);

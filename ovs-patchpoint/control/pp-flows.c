@@ -19,6 +19,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "pp-control.h"
+#include "pp-first.h"
 #include "pp-learn.h"
 #include "pp-pins.h"
 #include "pp-policy.h"
@@ -30,12 +31,10 @@
 #include "util.h"
 
 /* Priorities in table 0: above what others use. */
-#define PRIO_RETURN 65503
-#define PRIO_TO_VM 65502
+#define PRIO_RETURN 65504
+#define PRIO_TO_VM 65503
 
 #define SET_GUARD "load:1->NXM_NX_REG10[31]"
-#define CLEAR_REGS "load:0->NXM_NX_REG11[],load:0->NXM_NX_REG12[]," \
-                   "load:0->NXM_NX_REG13[]"
 
 static void OVS_PRINTF_FORMAT(2, 3)
 put(struct svec *lines, const char *format, ...)
@@ -47,9 +46,8 @@ put(struct svec *lines, const char *format, ...)
     va_end(args);
 }
 
-/* As a match has it. */
-static const char *
-port_name(uint16_t ofport, char buf[8])
+const char *
+pp_flows_port_name(uint16_t ofport, char buf[8])
 {
     if (ofport == ofp_to_u16(OFPP_LOCAL)) {
         return "LOCAL";
@@ -113,8 +111,9 @@ put_classify(const struct pp_iface *iface, struct svec *flows)
 
         put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",in_port=%s "
             "actions=load:%#x->NXM_NX_REG12[],%sresubmit(,%d)",
-            PP_COOKIE, PP_PRIO_FROM_VM, port_name(iface->ofport, buf),
-            reg, heard ? "resubmit(,"DISCOVER")," : "", PP_TABLE_INGRESS);
+            PP_COOKIE, PP_PRIO_FROM_VM,
+            pp_flows_port_name(iface->ofport, buf), reg,
+            heard ? "resubmit(,"DISCOVER")," : "", PP_TABLE_INGRESS);
     }
 }
 
@@ -137,10 +136,14 @@ put_slot(const struct pp_slot *s, struct svec *flows)
         ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
                       pp_flows_policy_reg(iface->policy));
     }
-    put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
-        "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
-        PP_COOKIE, PP_TABLE_INGRESS, port_name(s->ofport, buf), match,
-        ds_cstr(&from), s->vid, PP_TABLE_POLICY);
+    if (!pp_first_holds(iface)) {
+        /* By this the port is known (pp-first.h). */
+        put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
+            "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
+            PP_COOKIE, PP_TABLE_INGRESS,
+            pp_flows_port_name(s->ofport, buf), match, ds_cstr(&from),
+            s->vid, PP_TABLE_POLICY);
+    }
     ds_destroy(&from);
 
     if (s->vlan == PP_UNTAGGED) {
@@ -165,12 +168,13 @@ put_iface(const struct pp_iface *iface, struct svec *flows)
     put_classify(iface, flows);
     /* In place of the one for its port, if it has pins. */
     pp_learn_put_flows(iface, flows);
+    pp_first_put_iface(iface, flows);
     if (iface->is_capped) {
         /* No other VLAN of this port gets a slot, so control need not be
          * asked. */
         put(flows, FLOW"table=%d,priority=30,in_port=%s,reg13=0/0xffff "
             "actions=drop", PP_COOKIE, PP_TABLE_OUT,
-            port_name(iface->ofport, buf));
+            pp_flows_port_name(iface->ofport, buf));
     }
 }
 
@@ -281,9 +285,9 @@ put_fixed(const struct pp_bridge *br, struct svec *flows)
         "actions=move:NXM_NX_REG13[0..11]->NXM_OF_VLAN_TCI[0..11],output:%u",
         PP_COOKIE, PP_TABLE_OUT, pp);
 
-    put(flows, FLOW"table=%d,priority=0 actions="CLEAR_REGS","SET_GUARD
+    put(flows, FLOW"table=%d,priority=0 actions="PP_CLEAR_REGS","SET_GUARD
         ",resubmit(,0)", PP_COOKIE, PP_TABLE_BYPASS);
-    put(flows, FLOW"table=%d,priority=0 actions="CLEAR_REGS","SET_GUARD
+    put(flows, FLOW"table=%d,priority=0 actions="PP_CLEAR_REGS","SET_GUARD
         ",resubmit(,0)", PP_COOKIE, PP_TABLE_GO_ON);
 }
 
@@ -314,7 +318,7 @@ put_service(struct ds *ds, uint8_t table, int priority, uint16_t ofport,
                   "in_port=%s", PP_COOKIE_LISTENS, table, priority,
                   PP_DISCOVERY_PAUSE,
                   IN6_IS_ADDR_V4MAPPED(&service->ip) ? "tcp" : "tcp6",
-                  port_name(ofport, buf));
+                  pp_flows_port_name(ofport, buf));
     pp_flows_put_end(ds, "src", service);
 }
 
@@ -389,6 +393,7 @@ pp_flows_put(const struct pp_owner *owner, struct svec *flows)
     case PP_OWNER_FIXED:
         put_fixed(owner->bridge, flows);
         put_discovery(flows);
+        pp_first_put_fixed(owner->bridge, flows);
         break;
     default:
         OVS_NOT_REACHED();

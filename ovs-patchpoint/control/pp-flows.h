@@ -18,7 +18,9 @@
  *             and the frame goes to the tap.
  *   table 203 return: the slot says which port and VLAN to restore.
  *   table 204 bypass: what cannot be inspected now, where it may pass.
- *   table 205 go on: back to table 0, with the guard set.
+ *   table 205 go on: back to table 0, with the guard set.  Here and in 204,
+ *             what comes from a port that is not known waits, where that is
+ *             wanted (pp-first.h).
  *   table 206 discover: frames with SYN and ACK from a VM pass through here on
  *             their way from table 0 to 200.
  *             For a while also those with PSH of a service whose protocol is
@@ -43,7 +45,8 @@
  * its port's slot.  A (policy, port) has four, too: both address
  * families, both directions.  Another slot, of a port that is no VM's or of a
  * VLAN on a trunk, has two, a pinned connection two, and there are at most 34
- * others, whatever the number of VMs. */
+ * others, whatever the number of VMs.  Where first packets wait, it is 15 more
+ * and one of each port without a policy. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -90,19 +93,32 @@ struct svec;
 #define PP_FRAME_LISTENS 0x53           /* By pp-services.h. */
 #define PP_FRAME_SPEAKS 0x54            /* The same, of so many bytes. */
 #define PP_FRAME_SPEAKS_MAX 256
+#define PP_FRAME_TO_WAIT 0x47           /* By pp-first.h: for its sender... */
+#define PP_FRAME_TO_VM 0x56             /* ...or for its receiver. */
 
-/* Table 0: frames from a VM, by its port. */
+/* Table 0: frames to a VM that has left, or is being plugged in; frames from a
+ * VM, by its port; and those that pp-first.h has a look at. */
+#define PP_PRIO_LEFT 65505
+#define PP_PRIO_EARLY 65502
 #define PP_PRIO_FROM_VM 65501
+#define PP_PRIO_FIRST 65500
 #define PP_UNGUARDED "reg10=0/0x80000000"
 
 /* Bits of reg11, reg12 and reg13. */
 #define PP_REG_TCP (1u << 16)           /* Has TCP services. */
 #define PP_REG_UDP (1u << 17)           /* Has UDP services. */
 #define PP_REG_CLOSED (1u << 18)        /* Fails closed. */
+#define PP_REG_KNOWN (1u << 19)         /* No VM's that is protected. */
+
+#define PP_CLEAR_REGS "load:0->NXM_NX_REG11[],load:0->NXM_NX_REG12[]," \
+                      "load:0->NXM_NX_REG13[]"
 
 /* What reg11 has of frames to a server with 'policy', and reg12 of those from
  * one. */
 uint32_t pp_flows_policy_reg(const struct pp_policy *);
+
+/* 'ofport' as a match has it, maybe in 'buf'. */
+const char *pp_flows_port_name(uint16_t ofport, char buf[8]);
 
 /* Appends to a match that 'which' end, "src" or "dst", is 'addr'. */
 void pp_flows_put_end(struct ds *, const char *which,

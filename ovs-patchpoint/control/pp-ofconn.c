@@ -43,6 +43,7 @@
 #include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-flows.h"
+#include "pp-first.h"
 #include "pp-learn.h"
 #include "pp-oftable.h"
 #include "pp-services-frame.h"
@@ -537,6 +538,10 @@ handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
     }
     if (pin.userdata_len && pin.userdata[0] == PP_FRAME_TO_LEARN) {
         return pp_learn_frame(ctl, br, in_port, eth->eth_src);
+    } else if (pin.userdata_len && (pin.userdata[0] == PP_FRAME_TO_WAIT
+                                    || pin.userdata[0] == PP_FRAME_TO_VM)) {
+        pp_first_frame(br, oh);
+        return false;
     }
     if (eth->eth_type != htons(ETH_TYPE_VLAN)
         && eth->eth_type != htons(ETH_TYPE_VLAN_8021AD)) {
@@ -814,6 +819,20 @@ pp_ofconn_has(const struct pp_ofconn *oc, const struct pp_owner *owner)
 }
 
 bool
+pp_ofconn_has_iface(const struct pp_iface *iface)
+{
+    const struct pp_ofconn *oc = iface->bridge->ofconn;
+    const struct pp_slot *s;
+
+    LIST_FOR_EACH (s, node, &iface->slots) {
+        if (!pp_ofconn_has(oc, &s->owner)) {
+            return false;
+        }
+    }
+    return pp_ofconn_has(oc, &iface->owner);
+}
+
+bool
 pp_ofconn_has_flows(const struct pp_ofconn *oc)
 {
     return oc && (oc->state != SETTLED || oc->n_barriers || !oc->confirmed
@@ -826,12 +845,12 @@ pp_ofconn_is_up(const struct pp_ofconn *oc)
     return oc->state != CONNECTING;
 }
 
-ovs_be32
-pp_ofconn_add_flow(struct pp_ofconn *oc, const char *flow)
+static ovs_be32
+send_flow_mod(struct pp_ofconn *oc, int command, const char *flow)
 {
     enum ofputil_protocol usable;
     struct ofputil_flow_mod fm;
-    char *error = parse_ofp_str(&fm, OFPFC_ADD, flow, NULL, NULL, &usable);
+    char *error = parse_ofp_str(&fm, command, flow, NULL, NULL, &usable);
     ovs_be32 xid;
 
     if (error) {
@@ -843,6 +862,18 @@ pp_ofconn_add_flow(struct pp_ofconn *oc, const char *flow)
     minimatch_destroy(&fm.match);
     free(fm.ofpacts);
     return xid;
+}
+
+ovs_be32
+pp_ofconn_add_flow(struct pp_ofconn *oc, const char *flow)
+{
+    return send_flow_mod(oc, OFPFC_ADD, flow);
+}
+
+void
+pp_ofconn_delete_flow(struct pp_ofconn *oc, const char *flow)
+{
+    send_flow_mod(oc, OFPFC_DELETE_STRICT, flow);
 }
 
 void
@@ -868,6 +899,13 @@ ovs_be32
 pp_ofconn_send_barrier(struct pp_ofconn *oc)
 {
     return send_msg(oc, ofputil_encode_barrier_request(of_version(oc)));
+}
+
+void
+pp_ofconn_resume(struct pp_ofconn *oc, const struct ofputil_packet_in *pin,
+                 const struct ofpbuf *continuation)
+{
+    send_msg(oc, ofputil_encode_resume(pin, continuation, oc->protocol));
 }
 
 const char *

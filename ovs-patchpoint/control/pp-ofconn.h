@@ -12,8 +12,11 @@
 #include "openvswitch/types.h"
 
 struct ds;
+struct ofpbuf;
+struct ofputil_packet_in;
 struct pp_bridge;
 struct pp_control;
+struct pp_iface;
 struct pp_ofconn;
 struct pp_owner;
 
@@ -26,6 +29,9 @@ void pp_ofconn_wait(const struct pp_control *);
  * is the owner's? */
 bool pp_ofconn_in_sync(const struct pp_ofconn *);
 bool pp_ofconn_has(const struct pp_ofconn *, const struct pp_owner *);
+
+/* The same of the interface and of all its slots. */
+bool pp_ofconn_has_iface(const struct pp_iface *);
 
 /* May anything of ours be in the switch?  It may until the switch has
  * confirmed that there is nothing. */
@@ -41,9 +47,17 @@ bool pp_ofconn_is_up(const struct pp_ofconn *);
 /* Adds 'flow', as ovs-ofctl takes it.  Returns the message's xid. */
 ovs_be32 pp_ofconn_add_flow(struct pp_ofconn *, const char *flow);
 
+/* Deletes the one with the match and the priority of 'flow'. */
+void pp_ofconn_delete_flow(struct pp_ofconn *, const char *flow);
+
 /* Deletes the flows with 'cookie' in the bits of 'mask'. */
 void pp_ofconn_delete_flows(struct pp_ofconn *, uint64_t cookie,
                             uint64_t mask);
+
+/* The switch goes on with a frame that it paused, behind all that was sent
+ * before. */
+void pp_ofconn_resume(struct pp_ofconn *, const struct ofputil_packet_in *,
+                      const struct ofpbuf *continuation);
 
 /* The answer comes as pp_cuts_barrier(), with the xid that this returns. */
 ovs_be32 pp_ofconn_send_barrier(struct pp_ofconn *);

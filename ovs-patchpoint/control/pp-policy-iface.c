@@ -274,6 +274,8 @@ iface_run(struct pp_control *ctl, struct pp_iface *iface)
     iface->bridge->n_learning -= iface->learning;
     iface->learning = wanted && !iface->is_inactive && !iface->has_mac;
     iface->bridge->n_learning += iface->learning;
+    iface->held = (wanted ? wanted->fail == PP_FAIL_CLOSED
+                   : !a && iface->error);
     if (wanted && iface->is_inactive) {
         iface->why_not = "external_ids:iface-status is inactive";
         wanted = NULL;

@@ -23,6 +23,7 @@
 #include "openvswitch/vlog.h"
 #include "pp-control.h"
 #include "pp-flows.h"
+#include "pp-first.h"
 #include "pp-oftable.h"
 #include "pp-snapshot-build.h"
 #include "pp-status.h"
@@ -295,7 +296,8 @@ iface_run(struct pp_iface *iface)
 static void
 touch_owners(struct pp_iface *iface)
 {
-    uint32_t reg = iface->policy ? pp_flows_policy_reg(iface->policy) : 0;
+    uint32_t reg = (iface->policy ? pp_flows_policy_reg(iface->policy)
+                    : pp_first_holds(iface) ? UINT32_MAX : 0);
     struct pp_slot *s;
 
     pp_owner_touch(&iface->owner);

@@ -106,7 +106,7 @@ put_set(struct ofpbuf *b, const struct pp_control *ctl,
 static bool
 is_server(const struct pp_iface *iface)
 {
-    return (iface->policy || iface->n_pins) && iface->slot;
+    return iface->policy || iface->n_pins;
 }
 
 /* What the engine should know of 'iface', which is_server().  Its policy is in
@@ -121,7 +121,7 @@ server_row(const struct pp_iface *iface)
     row.id = iface->server_id;
     row.bridge = iface->bridge->number;
     row.mac = iface->mac;
-    row.slot = iface->slot;
+    row.slot = iface->slot ? iface->slot : PP_SLOT_NONE;
     if (policy) {
         row.services.off = policy->snapshot_services;
         row.services.n = (uint32_t) policy->n_services;

@@ -33,6 +33,7 @@
 #include "pp-slots.h"
 #include "pp-tap.h"
 #include "smap.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(pp_status);
@@ -76,21 +77,6 @@ format_common(const struct pp_control *ctl, const struct pp_bridge *br,
     return true;
 }
 
-/* Does the switch have the flows of 'iface' itself? */
-static bool
-has_flows(const struct pp_iface *iface)
-{
-    const struct pp_ofconn *oc = iface->bridge->ofconn;
-    const struct pp_slot *s;
-
-    LIST_FOR_EACH (s, node, &iface->slots) {
-        if (!pp_ofconn_has(oc, &s->owner)) {
-            return false;
-        }
-    }
-    return pp_ofconn_has(oc, &iface->owner);
-}
-
 /* Why frames of 'iface', which has a policy, do not reach the engine yet;
  * false: they do. */
 static bool
@@ -112,7 +98,7 @@ format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
         return true;
     } else if (!pp_engine_has(ctl->engine, iface->serial)) {
         ds_put_cstr(ds, "pending: the engine is taking the patches over");
-    } else if (!has_flows(iface)
+    } else if (!pp_ofconn_has_iface(iface)
                || !pp_ofconn_has(br->ofconn, &iface->bridge_policy->owner)) {
         ds_put_cstr(ds, "pending: flows are on their way to the switch");
     } else {
@@ -168,6 +154,19 @@ pp_status_format(const struct pp_control *ctl, const struct pp_iface *iface,
     }
 }
 
+/* How long the port was there, as far as control saw, before all was. */
+static void
+note_redirect(struct pp_iface *iface)
+{
+    if (iface->policy && iface->port_since
+        && pp_ofconn_has_iface(iface)) {
+        VLOG_INFO("interface %s on bridge %s: redirected %lld ms after its "
+                  "port came", iface->name, iface->bridge->name,
+                  time_msec() - iface->port_since);
+        iface->port_since = 0;
+    }
+}
+
 /* Writes the status of 'iface' where it is another.  Returns true if it will
  * change by itself. */
 static bool
@@ -191,6 +190,7 @@ run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
             || strncmp(is, ds_cstr(&should), strcspn(is, ": "))) {
             VLOG_INFO("interface %s on bridge %s: %s", iface->name,
                       iface->bridge->name, ds_cstr(&should));
+            note_redirect(CONST_CAST(struct pp_iface *, iface));
         }
         ovsrec_interface_update_external_ids_setkey(
             iface->row, PP_KEY_STATUS, ds_cstr(&should));

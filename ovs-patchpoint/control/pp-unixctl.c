@@ -26,6 +26,7 @@
 #include "pp-cuts.h"
 #include "pp-db.h"
 #include "pp-engine-proc.h"
+#include "pp-first.h"
 #include "pp-handover.h"
 #include "pp-hits.h"
 #include "pp-events.h"
@@ -239,6 +240,7 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     }
     pp_cuts_format(&ds);
     ds_put_char(&ds, '\n');
+    pp_first_format(&ds);
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         const struct pp_slot *s;
 

@@ -24,6 +24,7 @@
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
 #define PP_VID_MAX 4095
+#define PP_SLOT_NONE 0xffff
 
 #define PP_CUTS_MAX 4096        /* Connections that are cut through. */
 
@@ -63,7 +64,8 @@ struct pp_snap_server {
     uint32_t bridge;            /* As in PP_IPC_TAP. */
     struct eth_addr mac;
     uint16_t slot;              /* VID that says "from this port" of untagged
-                                 * frames; 0: frames have no slots. */
+                                 * frames; PP_SLOT_NONE: it has no port yet;
+                                 * 0: frames have no slots. */
     struct pp_snap_part services;   /* Indexes into 'services'. */
     char name[PP_NAME_LEN];     /* Interface name, for people. */
     uint8_t in_vlans;           /* 1: its frames come in more than one VLAN, so
