@@ -315,7 +315,10 @@ class Controller(threading.Thread):
             self.wipe(sock)
             with sock.makefile("rb") as f:
                 while True:
-                    head = f.read(8)
+                    try:
+                        head = f.read(8)
+                    except ConnectionError:
+                        return
                     if len(head) < 8:
                         return
                     _, kind, length, xid = struct.unpack("!BBHI", head)

@@ -72,8 +72,9 @@ class Soak(unittest.TestCase):
         "a short run: what is inspected is corrected, hardly a request fails"
         code, out, r = run("soak.py", "--seed", "5", "15")
         self.assertEqual(code, 1 if r["failed"] else 0, out)
-        # Not 0 yet: README, "When things fail".
-        self.assertLessEqual(r["failed"], 2, out)
+        # A connection whose first correction is under way when flows are
+        # wiped may be reset: README, "When things fail".
+        self.assertLessEqual(r["failed"], 1, out)
         self.assertGreater(r["requests"], 1000)
         self.assertGreater(r["exploits"], 500)
         self.assertLessEqual(

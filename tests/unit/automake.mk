@@ -5,6 +5,7 @@
 # list.  Every suite links our libraries, libopenvswitch and libcheck.
 
 UNIT_SUITES = \
+	tests/unit/test-around \
 	tests/unit/test-bounds \
 	tests/unit/test-contract \
 	tests/unit/test-cut \

@@ -295,6 +295,17 @@ send_syn(struct tcp_end *e)
     e->rto_at = e->net->now + e->rto;
 }
 
+/* The same where SACK blocks take some of it (RFC 6691 3). */
+static size_t
+segment_room(const struct tcp_end *e)
+{
+    size_t blocks = MIN(e->ts_on ? 3 : 4, e->early.n + !!e->dsack.r);
+    size_t sack = e->sack_on && blocks ? 4 + 8 * blocks : 0;
+    size_t max = segment_max(e);
+
+    return max > sack ? max - sack : max;
+}
+
 /* Sends bytes from 'from' to at most 'to', and returns how far it came. */
 static uint64_t
 send_range(struct tcp_end *e, uint64_t from, uint64_t to)
@@ -307,6 +318,9 @@ send_range(struct tcp_end *e, uint64_t from, uint64_t to)
     bool fin;
 
     n = MIN(n, e->gso ? SUPER_MAX : segment_max(e));
+    if (n <= segment_max(e)) {
+        n = MIN(n, segment_room(e));
+    }
     fin = all && from + n == e->out.n;
     if (n) {
         memcpy(copy, e->out.data + from, n);
