@@ -105,6 +105,7 @@ struct pp_ofconn {
     uint16_t tap_port;          /* For which the groups were made. */
     bool regroup;               /* They are to be made anew. */
 
+    bool connected_anew;        /* Not compared yet since then. */
     bool around;                /* Frames may go around the engine, which has
                                  * been told: flows are missing. */
     bool alarm;                 /* Somebody touched ours: look again. */
@@ -700,7 +701,7 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         || oc->seqno != rconn_get_connection_seqno(oc->rconn)) {
         oc->seqno = rconn_get_connection_seqno(oc->rconn);
         start(oc, br);
-        tell_around(ctl, oc, true);
+        oc->connected_anew = true;
     }
 
     for (int i = 0; i < 200; i++) {
@@ -737,7 +738,13 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
             send_dump(oc);
         }
     } else if (time_msec() >= oc->next_try) {
-        if (pp_oftable_differs(&oc->table)) {
+        bool differs = pp_oftable_differs(&oc->table);
+
+        if (differs && oc->connected_anew) {
+            tell_around(ctl, oc, true);
+        }
+        oc->connected_anew = false;
+        if (differs) {
             if (oc->n_barriers < MAX_BATCHES) {
                 send_difference(oc);
             }

@@ -345,8 +345,10 @@ take_tap(struct engine *e, const struct pp_ipc_tap *msg, int fd)
                 ovs_strerror(errno));
         return false;
     }
-    /* Until now there was nobody behind it. */
-    pp_pipeline_went_around(e->pipeline);
+    if (e->taps[msg->bridge].name[0]) {
+        /* Until now there was nobody behind it. */
+        pp_pipeline_went_around(e->pipeline);
+    }
     e->taps[msg->bridge].fd = fd;
     memcpy(e->taps[msg->bridge].name, msg->name, PP_NAME_LEN);
     e->taps[msg->bridge].name[PP_NAME_LEN - 1] = '\0';

@@ -195,6 +195,8 @@ struct pp_conn {
     bool shifted;               /* Timestamps leave later than they came:
                                  * frames that go around the engine are
                                  * old. */
+    bool unplaced;              /* From another host: the client's slot is not
+                                 * known yet. */
     bool around;                /* Bytes went around the engine... */
     bool out_of_step;           /* ...where they must not have. */
     bool loose;                 /* Does without the engine: all passes as it

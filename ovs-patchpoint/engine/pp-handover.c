@@ -280,6 +280,7 @@ go_on_conn(void *import_, struct pp_conn *conn)
      * client's is here its next frame tells. */
     conn->record = 0;
     conn->half[PP_TO_SERVER].slot = 0;
+    conn->unplaced = true;
     conn->half[PP_FROM_SERVER].slot = import->server->slot;
     import->handed->records++;
     import->handed->fresh += !conn->restored;

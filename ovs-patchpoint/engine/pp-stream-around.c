@@ -107,6 +107,11 @@ pp_stream_check_epoch(struct pp_stream *st, struct pp_conn *conn)
     struct pp_half *to = &conn->half[PP_TO_SERVER];
     struct pp_half *from = &conn->half[PP_FROM_SERVER];
 
+    if (is_guarded(conn) && !conn->asks
+        && pp_edit_list_acked(&from->edits, from->acked) <= from->in_next) {
+        /* It has seen no foreign bytes, and takes none. */
+        conn->epoch = st->epoch;
+    }
     if (conn->epoch == st->epoch || conn->asks || conn->out_of_step
         || to->guarded || !pp_stream_is_edited(conn)
         || conn->state == PP_CONN_CLOSING || conn->state == PP_CONN_CLOSED) {
@@ -119,13 +124,25 @@ pp_stream_check_epoch(struct pp_stream *st, struct pp_conn *conn)
     if (is_under_way(to)) {
         if (to->unkept <= pp_edit_list_acked(&to->edits, to->acked)) {
             to->owned = MAX(to->owned, to->end);
-        } else {
+        } else if (pp_map(to, to->in_next) > to->in_next) {
             conn->out_of_step = true;
         }
     }
     if (is_under_way(from) && !pp_edit_list_is_clean(&from->edits)) {
         conn->out_of_step = true;
     }
+}
+
+/* Frames of the server's went around the engine to the client: can a
+ * connection with edits go on?  Their bytes must have been in their place, and
+ * what they acknowledged no more than the server has. */
+static bool
+can_go_on(const struct pp_conn *conn)
+{
+    const struct pp_half *to = &conn->half[PP_TO_SERVER];
+
+    return (pp_edit_list_is_clean(&conn->half[PP_FROM_SERVER].edits)
+            && pp_map(to, to->in_next) <= to->in_next);
 }
 
 /* What the ends say. */
@@ -167,12 +184,15 @@ take_foreign(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         uint64_t in = pp_offset(&conn->half[dir], pkt->seq,
                                 conn->half[dir].in_next);
 
-        conn->out_of_step |= (asked && !is_guarded(conn) && out <= acked->edge
-                              && (dir == PP_FROM_SERVER
-                                  || (in + 1 >= conn->half[dir].told
-                                      && in <= pp_stream_furthest(conn,
-                                                                  dir))));
-        return conn->out_of_step;
+        if (!asked || is_guarded(conn) || out > acked->edge
+            || (dir == PP_TO_SERVER
+                && (in + 1 < conn->half[dir].told
+                    || in > pp_stream_furthest(conn, dir)))) {
+            return false;
+        }
+        conn->out_of_step |= dir == PP_FROM_SERVER || !can_go_on(conn);
+        conn->around = true;
+        return true;
     } else if (conn->pending_syn
                && conn->pending_isn != conn->half[PP_TO_SERVER].isn) {
         /* It may be of the connection that begins here. */
@@ -221,14 +241,17 @@ pp_stream_take_gap(struct pp_conn *conn)
     uint64_t in = pp_edit_list_acked(&from->edits, from->acked);
 
     if (conn->state != PP_CONN_INSPECTED
-        || (is_guarded(conn) && !conn->doubtful)
         || in <= from->in_next || in <= from->decided) {
         return;
     }
-    /* What is there only waits for its turn. */
-    conn->around |= (ovs_list_is_empty(early)
-                     || CONTAINER_OF(ovs_list_front(early), struct pp_held,
-                                     node)->in > from->in_next);
+    if (!ovs_list_is_empty(early)
+        && CONTAINER_OF(ovs_list_front(early), struct pp_held, node)->in
+           <= from->in_next) {
+        /* What is there only waits for its turn. */
+        return;
+    }
+    conn->around = true;
+    conn->out_of_step |= !can_go_on(conn);
 }
 
 /* Who sends what is behind a gap again has nothing to fill it with: the server
@@ -285,6 +308,7 @@ pp_stream_must_ask(struct pp_stream *st, struct pp_conn *conn)
     }
     /* What it says has the connection looked at in any case. */
     conn->around |= !tells_all(conn);
+    conn->out_of_step |= conn->around && pp_stream_is_edited(conn);
     if (!conn->asks) {
         conn->asks = true;
         conn->ask_at = MAX(st->now, st->epoch_at + SETTLE_MS);
@@ -326,10 +350,9 @@ pp_stream_lose(struct pp_stream *st, struct pp_conn *conn, enum pp_fail fail)
 {
     const struct pp_step bad = { .kind = PP_STEP_BAD };
     const struct pp_view nothing = { .len = 0 };
-    bool edited = pp_stream_is_edited(conn);
 
     conn->asks = false;
-    if (conn->out_of_step || (conn->around && edited)) {
+    if (conn->out_of_step) {
         conn->out_of_step = conn->around = false;
         if (conn->state != PP_CONN_CLOSING) {
             st->counters->stream_out_of_step++;
@@ -353,7 +376,8 @@ pp_stream_lose(struct pp_stream *st, struct pp_conn *conn, enum pp_fail fail)
     for (int dir = 0; dir < 2; dir++) {
         struct pp_half *half = &conn->half[dir];
 
-        half->in_next = MAX(half->in_next, half->acked);
+        half->in_next = MAX(half->in_next,
+                            pp_edit_list_acked(&half->edits, half->acked));
         half->high = MAX(half->high, half->in_next);
     }
 }

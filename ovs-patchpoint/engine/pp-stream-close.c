@@ -75,7 +75,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     conn->to_server_waits = conn->has_ts = conn->signed_ = false;
     conn->met = conn->other_syn = conn->loose = conn->another = false;
     conn->shifted = conn->asks = conn->doubtful = false;
-    conn->around = conn->out_of_step = false;
+    conn->around = conn->out_of_step = conn->unplaced = false;
     conn->n_again = 0;
     conn->fins = conn->cut_frames = 0;
     pp_stream_conn_init(conn);

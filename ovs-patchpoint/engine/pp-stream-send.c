@@ -611,8 +611,13 @@ retransmit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
     st->counters->stream_rto++;
     half->recover = MAX(half->recover, half->sent);
     half->n_rto++;
-    if (conn->out_of_step || (dir == PP_TO_SERVER && pp_stream_is_edited(conn)
-                              && pp_stream_must_ask(st, conn))) {
+    if (conn->unplaced && dir == PP_TO_SERVER) {
+        /* The client's answer tells where its frames come from; until then
+         * none can be made in its name. */
+        pp_stream_probe(st, conn, PP_FROM_SERVER);
+    } else if (conn->out_of_step
+               || (dir == PP_TO_SERVER && pp_stream_is_edited(conn)
+                   && pp_stream_must_ask(st, conn))) {
         pp_stream_probe(st, conn, dir);
     } else if (from >= half->edge && from != half->out_fin) {
         /* Its window is closed: it is asked for it (RFC 9293 3.8.6.1), with no

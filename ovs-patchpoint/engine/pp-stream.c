@@ -432,6 +432,7 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     if (fit) {
         learn(half, pkt);
         half->dead = false;
+        conn->unplaced &= dir != PP_TO_SERVER;
         pp_stream_learn_guard(conn, dir, pkt);
     }
     if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0

@@ -249,11 +249,9 @@ check_lost(struct world *w)
 void
 toy_lose(struct world *w)
 {
-    bool edited = pp_stream_is_edited(w->conn);
-
     if (w->conn->state == PP_CONN_CLOSING) {
         /* Nothing comes of it. */
-    } else if (w->conn->out_of_step || edited) {
+    } else if (w->conn->out_of_step) {
         tcp_seen.out_of_step++;
         check_lost(w);
         set_mode(w, WORLD_ABORTED);

@@ -116,6 +116,8 @@ struct tcp_net {
     bool stray;                 /* The frame at hand is of an earlier life,
                                  * or foreign. */
     bool foreign;               /* What is sent now is. */
+    bool misled;                /* Some was, and its receiver could not
+                                 * tell. */
     bool near[2];               /* The end that sends in this direction is
                                  * near the stage: nothing is late or lost
                                  * between them. */
