@@ -35,7 +35,8 @@ LICENCE = "SPDX-License-Identifier: Apache-2.0"
 SOURCE = (".c", ".h", ".py", ".sh", ".mk", ".am", ".ac", ".m4")
 
 # Where "#include" finds headers of ours, after the includer's own folder.
-INCLUDE_PATH = ("proxies/contract", "proxies", "ovs-patchpoint")
+INCLUDE_PATH = ("proxies/contract", "proxies", "ovs-patchpoint",
+                "vtep-discovery")
 
 # A layer and the layers it may include.  '*' is every proxy.
 LAYERS = {
@@ -44,7 +45,8 @@ LAYERS = {
     "registry": {"contract", "registry", "*"},
     "patch": {"contract", "registry", "patch"},
     "engine": {"contract", "registry", "patch", "engine"},
-    "control": {"contract", "registry", "patch", "control"},
+    "vtep": {"vtep"},
+    "control": {"contract", "registry", "patch", "vtep", "control"},
     "tool": {"contract", "registry", "patch", "engine", "tool"},
 }
 
@@ -209,6 +211,8 @@ def layer(name):
     folders = name.split("/")
     if folders[0] == "ovs-patchpoint" and folders[1] in LAYERS:
         return folders[1], "/".join(folders[:2])
+    if folders[0] == "vtep-discovery":
+        return "vtep", "vtep-discovery"
     if folders[0] == "proxies":
         if len(folders) == 2:
             return "registry", "proxies/registry"

@@ -5,6 +5,8 @@
 
 noinst_LIBRARIES += ovs-patchpoint/control/libpp-control.a
 ovs_patchpoint_control_libpp_control_a_SOURCES = \
+	ovs-patchpoint/control/pp-addresses.c \
+	ovs-patchpoint/control/pp-addresses.h \
 	ovs-patchpoint/control/pp-bounds.c \
 	ovs-patchpoint/control/pp-bounds.h \
 	ovs-patchpoint/control/pp-control.h \
@@ -51,6 +53,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-oftable.h \
 	ovs-patchpoint/control/pp-patches.c \
 	ovs-patchpoint/control/pp-patches.h \
+	ovs-patchpoint/control/pp-physical.c \
+	ovs-patchpoint/control/pp-physical.h \
 	ovs-patchpoint/control/pp-pins.c \
 	ovs-patchpoint/control/pp-pins.h \
 	ovs-patchpoint/control/pp-policy-iface.c \

@@ -23,6 +23,7 @@
 #include "command-line.h"
 #include "daemon.h"
 #include "dirs.h"
+#include "dns-resolve.h"
 #include "engine/pp-inspect.h"
 #include "fatal-signal.h"
 #include "lib/vswitch-idl.h"
@@ -30,6 +31,7 @@
 #include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
+#include "pp-addresses.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
@@ -41,8 +43,10 @@
 #include "pp-first.h"
 #include "pp-handover.h"
 #include "pp-learn.h"
+#include "pp-names.h"
 #include "pp-ofconn.h"
 #include "pp-patches.h"
+#include "pp-physical.h"
 #include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-privileges.h"
@@ -134,6 +138,8 @@ update(void)
     pp_pins_run(&ctl);
     pp_services_run(&ctl);
     changed = pp_discovery_run(&ctl);
+    pp_physical_run(&ctl);
+    pp_addresses_run();
     pp_pins_assign(&ctl);
     pp_first_check(&ctl);
     changed |= !ovs_list_is_empty(&ctl.touched);
@@ -275,6 +281,7 @@ run(struct unixctl_server *unixctl)
                 unixctl_server_destroy(unixctl);
                 exit(EXIT_SUCCESS);
             }
+            pp_names_abandon();
             ex.asked = false;
             ex.conn = NULL;
         }
@@ -308,6 +315,8 @@ run(struct unixctl_server *unixctl)
         pp_events_wait();
         pp_db_wait();
         pp_services_wait();
+        pp_physical_wait();
+        pp_addresses_wait();
         if (!ctl.exiting) {
             pp_watch_wait();
         }
@@ -393,6 +402,8 @@ main(int argc, char *argv[])
     }
     pp_unixctl_init(&ctl, &ex);
     pp_services_init(&ctl);
+    pp_addresses_init(&ctl);
+    dns_resolve_init(true);     /* For databases given by host name. */
     signal(SIGPIPE, SIG_IGN);
 
     if (!no_events) {
@@ -427,6 +438,8 @@ main(int argc, char *argv[])
     pp_learn_destroy();
     pp_first_destroy();
     pp_services_destroy();
+    pp_physical_destroy();
+    pp_addresses_destroy();
     pp_watch_stop();
     pp_bounds_destroy();
     pp_patches_destroy(&ctl);
@@ -437,6 +450,7 @@ main(int argc, char *argv[])
     }
     if (!pp_drain_is()) {
         unixctl_server_destroy(unixctl);
+        dns_resolve_destroy();
     }
     free(ctl.patch_paths);
     free(engine_path);

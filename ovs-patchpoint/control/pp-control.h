@@ -58,6 +58,7 @@ struct pp_vetted;
 #define PP_KEY_PORTS "patchpoint-ports"
 #define PP_KEY_LIMITS "patchpoint-limits"
 #define PP_KEY_PARAMETERS "patchpoint-parameters"
+#define PP_KEY_VTEP "patchpoint-vtep"
 #define PP_KEY_MAC "patchpoint-mac"     /* Learned. */
 #define PP_KEY_STATUS "patchpoint-status"
 #define PP_KEY_HOST "patchpoint-host"   /* In the PatchPoint database. */
@@ -82,7 +83,8 @@ struct pp_owner {
     uint64_t seq;               /* Of the batch with the last that was. */
 };
 
-/* An Interface. */
+/* An Interface; or a physical server "behind" one that is a tunnel
+ * (pp-physical.h), of which the rows are the tunnel's. */
 struct pp_iface {
     struct hmap_node uuid_node; /* In pp_control's 'ifaces'. */
     struct hmap_node name_node; /* In pp_control's 'names'. */
@@ -115,6 +117,16 @@ struct pp_iface {
     int64_t mtu;
 
     size_t n_pins, n_pins_before;       /* By pp_pins_assign(). */
+
+    /* By pp_physical_run(). */
+    struct pp_iface *behind;    /* The tunnel that it is behind, or NULL. */
+    struct ovs_list guest_node; /* In that one's 'guests'. */
+    struct ovs_list guests;     /* Of struct pp_iface, behind this one. */
+    struct ovs_list tunnel_node;        /* In 'tunnels' of pp_control. */
+    bool is_found;
+
+    struct ovs_list addresses;  /* Of struct pp_address... */
+    uint32_t addresses_seqno;   /* ...which have changed so often. */
 
     /* By pp_policy_run(). */
     struct pp_memory *memory;   /* What is remembered of it. */
@@ -219,6 +231,8 @@ struct pp_control {
     struct ovs_list unwritten;  /* By the status. */
     struct ovs_list writing;    /* Those whose status is on its way. */
     struct ovs_list pinned;     /* Those with pins. */
+    struct ovs_list tunnels;    /* Those that may lead to a VTEP... */
+    bool tunnels_dirty;         /* ...of which one has changed. */
     bool snapshot_dirty;        /* All of the snapshot is to be made anew. */
     bool was_any_protected;     /* When last looked at. */
     uint64_t base_serial;       /* Of the snapshot that all depends on. */

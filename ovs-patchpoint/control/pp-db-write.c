@@ -29,6 +29,7 @@
 #include "ovsdb-idl.h"
 #include "packets.h"
 #include "patch/pp-pool.h"
+#include "pp-addresses.h"
 #include "pp-control.h"
 #include "pp-db-private.h"
 #include "pp-engine-proc.h"
@@ -153,11 +154,33 @@ put_policy(const struct pprec_server *row, const struct pp_iface *iface)
     pprec_server_set_n_patches(row, policy ? (int64_t) policy->n_patches : 0);
 }
 
+/* What is known of its addresses.  As long as that is nothing, what a daemon
+ * before this one wrote stays. */
+static void
+put_addresses(const struct pprec_server *row, const struct pp_iface *iface)
+{
+    struct svec addresses = SVEC_EMPTY_INITIALIZER;
+    struct svec names = SVEC_EMPTY_INITIALIZER;
+
+    pp_addresses_list(iface, &addresses);
+    if (addresses.n) {
+        pprec_server_set_addresses(row, (const char **) addresses.names,
+                                   addresses.n);
+        if (pp_addresses_list_names(iface, &names)) {
+            pprec_server_set_names(row, (const char **) names.names, names.n);
+        }
+    }
+    svec_destroy(&addresses);
+    svec_destroy(&names);
+}
+
 static void
 put_server(const struct pp_iface *iface, const struct pprec_server *row,
            const char *old_status, const char *status)
 {
-    const struct smap *ids = &iface->row->external_ids;
+    static const struct smap none = SMAP_INITIALIZER(&none);
+    const struct smap *ids = (iface->behind ? &none
+                              : &iface->row->external_ids);
     int64_t vlan = iface->port->n_tag ? iface->port->tag[0] : 0;
     char mac[ETH_ADDR_STRLEN + 1];
 
@@ -169,6 +192,7 @@ put_server(const struct pp_iface *iface, const struct pprec_server *row,
     set_optional(row, pprec_server_set_vm_id,
                  smap_get(ids, "vm-id") ? smap_get(ids, "vm-id")
                  : smap_get(ids, "vm-uuid"));
+    put_addresses(row, iface);
     put_policy(row, iface);
     put_status(row, old_status, status);
 }
@@ -196,6 +220,7 @@ hash_server(const struct pp_iface *iface, const struct pprec_server *row,
     h = hash_text(smap_get(ids, "iface-id"), h);
     h = hash_text(smap_get(ids, "vm-id"), h);
     h = hash_text(smap_get(ids, "vm-uuid"), h);
+    h = hash_int(iface->addresses_seqno, h);
     h = hash_text(iface->asked, h);
     h = hash_text(iface->asked_where, h);
     if (policy) {
@@ -344,8 +369,7 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
     PPREC_SERVER_FOR_EACH_SAFE (row, idl) {
         struct ds status = DS_EMPTY_INITIALIZER;
 
-        if (strcmp(row->kind, "interface")
-            || strcmp(row->host, pp_db_host())) {
+        if (strcmp(row->host, pp_db_host())) {
             continue;
         }
         iface = shash_find_and_delete(&model, row->name);
@@ -374,14 +398,11 @@ put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
             all = false;
             break;
         }
-        if (pp_db_find_server(node->name)) {
-            continue;           /* One behind a VTEP is called that. */
-        }
         iface = node->data;
         row = pprec_server_insert(pp_db_txn());
         pprec_server_set_host(row, pp_db_host());
         pprec_server_set_name(row, iface->name);
-        pprec_server_set_kind(row, "interface");
+        pprec_server_set_kind(row, iface->behind ? "vtep" : "interface");
         put_hits(row, iface->server_id, true);
         pp_db_put_services(ctl, iface, row, true);
         pp_status_format(ctl, iface, &status);

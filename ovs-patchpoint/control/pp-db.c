@@ -313,10 +313,7 @@ pp_db_add_names(const char *name, struct pp_facts *facts)
 {
     const struct pprec_server *server = pp_db_find_server(name);
 
-    if (!server) {
-        return;
-    }
-    for (size_t i = 0; i < server->n_names; i++) {
+    for (size_t i = 0; server && i < server->n_names; i++) {
         svec_add(&facts->values[PP_SELECT_NAME], server->names[i]);
     }
 }

@@ -50,7 +50,7 @@ const char *pp_db_host(void);
 /* The row of this host's server 'name', or NULL. */
 const struct pprec_server *pp_db_find_server(const char *name);
 
-/* Adds the DNS names of the server 'name'. */
+/* Adds the DNS names of the server 'name', as they were written last. */
 void pp_db_add_names(const char *name, struct pp_facts *);
 
 /* For ovs-appctl pipeline/show: a line without its end. */

@@ -23,6 +23,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "pp-addresses.h"
 #include "pp-control.h"
 #include "pp-first.h"
 #include "pp-learn.h"
@@ -96,6 +97,7 @@ pp_discovery_register(struct ovsdb_idl *idl)
         &ovsrec_interface_col_mac_in_use,
         &ovsrec_interface_col_error,
         &ovsrec_interface_col_link_state,
+        &ovsrec_interface_col_options,
     };
 
     ovsdb_idl_add_table(idl, &ovsrec_table_open_vswitch);
@@ -121,6 +123,7 @@ pp_discovery_init(struct pp_control *ctl)
     ovs_list_init(&ctl->unwritten);
     ovs_list_init(&ctl->writing);
     ovs_list_init(&ctl->pinned);
+    ovs_list_init(&ctl->tunnels);
     ctl->keys_dirty = true;
 }
 
@@ -322,7 +325,8 @@ rows_signature(const struct pp_iface *iface)
     signature = ((uint64_t) hash_bytes(ds_cstr(&ds), ds.length, 1) << 32
                  | hash_bytes(ds_cstr(&ds), ds.length, 2));
     ds_destroy(&ds);
-    return signature + ids_signature(&row->external_ids);
+    return (signature + ids_signature(&row->external_ids)
+            + 3 * ids_signature(&row->options));
 }
 
 /* The largest MTU of 'br', of which a port had 'old', or -1, and has 'new',
@@ -367,6 +371,38 @@ set_tap(struct pp_iface *iface, bool is_tap)
     }
 }
 
+/* Is it of the kind that leads to a VTEP (vtep(5), Physical_Locator)? */
+static void
+set_tunnel(struct pp_control *ctl, struct pp_iface *iface, bool is_tunnel)
+{
+    bool was = !ovs_list_is_empty(&iface->tunnel_node);
+
+    if (was || is_tunnel) {
+        ctl->tunnels_dirty = true;
+    }
+    if (was != is_tunnel) {
+        ovs_list_remove(&iface->tunnel_node);
+        ovs_list_init(&iface->tunnel_node);
+        if (is_tunnel) {
+            ovs_list_push_back(&ctl->tunnels, &iface->tunnel_node);
+        }
+    }
+}
+
+/* What is behind 'iface' comes by its port. */
+static void
+read_guests(struct pp_control *ctl, struct pp_iface *iface)
+{
+    struct pp_iface *guest;
+
+    LIST_FOR_EACH (guest, guest_node, &iface->guests) {
+        guest->row = iface->row;
+        guest->port = iface->port;
+        guest->ofport = iface->ofport;
+        pp_iface_touch(ctl, guest);
+    }
+}
+
 /* Reads the rows of 'iface', and touches it if they say something else. */
 static void
 iface_read(struct pp_control *ctl, struct pp_iface *iface)
@@ -403,6 +439,8 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     iface->mtu = row->n_mtu && !iface->is_tap ? row->mtu[0] : -1;
     count_mtu(iface->bridge, mtu, iface->mtu);
     pp_iface_touch(ctl, iface);
+    set_tunnel(ctl, iface, !strcmp(row->type, "vxlan"));
+    read_guests(ctl, iface);
 }
 
 void
@@ -426,38 +464,78 @@ iface_find(const struct pp_control *ctl, const struct uuid *uuid)
     return NULL;
 }
 
-static void
-iface_create(struct pp_control *ctl, struct pp_port *port,
-             const struct ovsrec_interface *row)
+/* The caller sets the rows. */
+static struct pp_iface *
+iface_create(struct pp_control *ctl, struct pp_bridge *br,
+             const struct uuid *uuid, const char *name)
 {
     struct pp_iface *iface = xzalloc(sizeof *iface);
 
-    iface->bridge = port->bridge;
-    iface->in_port = port;
-    iface->row = row;
-    iface->port = port->row;
-    iface->uuid = row->header_.uuid;
-    iface->name = xstrdup(row->name);
+    iface->bridge = br;
+    iface->uuid = *uuid;
+    iface->name = xstrdup(name);
     iface->mtu = -1;
+    ovs_list_init(&iface->port_node);
+    ovs_list_init(&iface->guest_node);
+    ovs_list_init(&iface->guests);
+    ovs_list_init(&iface->tunnel_node);
+    ovs_list_init(&iface->addresses);
     ovs_list_init(&iface->touched_node);
     ovs_list_init(&iface->untold_node);
     ovs_list_init(&iface->unwritten_node);
     ovs_list_init(&iface->pinned_node);
     ovs_list_init(&iface->trunk_node);
     ovs_list_init(&iface->slots);
-    pp_owner_init(&iface->owner, PP_OWNER_IFACE, port->bridge);
+    pp_owner_init(&iface->owner, PP_OWNER_IFACE, br);
     hmap_insert(&ctl->ifaces, &iface->uuid_node, uuid_hash(&iface->uuid));
     hmap_insert(&ctl->names, &iface->name_node, hash_string(iface->name, 0));
-    ovs_list_push_back(&port->bridge->ifaces, &iface->node);
-    ovs_list_push_back(&port->ifaces, &iface->port_node);
+    ovs_list_push_back(&br->ifaces, &iface->node);
     pp_iface_touch(ctl, iface);
+    return iface;
+}
+
+static void
+iface_add(struct pp_control *ctl, struct pp_port *port,
+          const struct ovsrec_interface *row)
+{
+    struct pp_iface *iface = iface_create(ctl, port->bridge,
+                                          &row->header_.uuid, row->name);
+
+    iface->in_port = port;
+    iface->row = row;
+    iface->port = port->row;
+    ovs_list_push_back(&port->ifaces, &iface->port_node);
     iface_read(ctl, iface);
 }
 
-/* 'iface' is gone, and maybe its rows are. */
-static void
-iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
+struct pp_iface *
+pp_iface_create_behind(struct pp_control *ctl, struct pp_iface *tunnel,
+                       const struct uuid *uuid, const char *name,
+                       const struct eth_addr mac)
 {
+    struct pp_iface *iface = iface_create(ctl, tunnel->bridge, uuid, name);
+
+    iface->behind = tunnel;
+    iface->row = tunnel->row;
+    iface->port = tunnel->port;
+    iface->ofport = tunnel->ofport;
+    iface->is_vm = iface->has_mac = true;
+    iface->mac = mac;
+    ovs_list_push_back(&tunnel->guests, &iface->guest_node);
+    return iface;
+}
+
+/* 'iface' is gone, and maybe its rows are. */
+void
+pp_iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
+{
+    struct pp_iface *guest;
+
+    LIST_FOR_EACH_SAFE (guest, guest_node, &iface->guests) {
+        pp_iface_destroy(ctl, guest);
+    }
+    set_tunnel(ctl, iface, false);
+    pp_addresses_forget(iface);
     pp_first_left(iface);
     pp_policy_forget(ctl, iface);
     pp_learn_forget(iface);
@@ -469,6 +547,7 @@ iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
     hmap_remove(&ctl->names, &iface->name_node);
     ovs_list_remove(&iface->node);
     ovs_list_remove(&iface->port_node);
+    ovs_list_remove(&iface->guest_node);
     ovs_list_remove(&iface->touched_node);
     ovs_list_remove(&iface->untold_node);
     ovs_list_remove(&iface->unwritten_node);
@@ -500,7 +579,7 @@ port_destroy(struct pp_control *ctl, struct pp_port *port)
     struct pp_iface *iface;
 
     LIST_FOR_EACH_SAFE (iface, port_node, &port->ifaces) {
-        iface_destroy(ctl, iface);
+        pp_iface_destroy(ctl, iface);
     }
     hmap_remove(&ctl->ports, &port->hmap_node);
     free(port);
@@ -525,7 +604,7 @@ port_read(struct pp_control *ctl, struct pp_port *port)
 
     LIST_FOR_EACH_SAFE (iface, port_node, &port->ifaces) {
         if (!has_iface(port->row, &iface->uuid)) {
-            iface_destroy(ctl, iface);
+            pp_iface_destroy(ctl, iface);
         }
     }
     for (size_t i = 0; i < port->row->n_interfaces; i++) {
@@ -534,7 +613,7 @@ port_read(struct pp_control *ctl, struct pp_port *port)
         iface = iface_find(ctl, &row->header_.uuid);
         if (iface && (iface->in_port != port
                       || strcmp(iface->name, row->name))) {
-            iface_destroy(ctl, iface);
+            pp_iface_destroy(ctl, iface);
             iface = NULL;
         }
         if (iface) {
@@ -542,7 +621,7 @@ port_read(struct pp_control *ctl, struct pp_port *port)
             iface->port = port->row;
             iface_read(ctl, iface);
         } else {
-            iface_create(ctl, port, row);
+            iface_add(ctl, port, row);
         }
     }
 }

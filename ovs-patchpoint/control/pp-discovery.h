@@ -5,9 +5,12 @@
 
 #include <stdbool.h>
 
+#include "openvswitch/types.h"
+
 struct ovsdb_idl;
 struct pp_control;
 struct pp_iface;
+struct uuid;
 
 /* Says which columns control reads and writes. */
 void pp_discovery_register(struct ovsdb_idl *);
@@ -27,5 +30,14 @@ void pp_discovery_reread(struct pp_control *, struct pp_iface *);
 void pp_discovery_forget(struct pp_control *);
 
 void pp_discovery_destroy(struct pp_control *);
+
+/* Makes a server at 'mac' behind 'tunnel'.  'uuid' is that of the row that
+ * says so. */
+struct pp_iface *pp_iface_create_behind(struct pp_control *,
+                                        struct pp_iface *tunnel,
+                                        const struct uuid *uuid,
+                                        const char *name,
+                                        const struct eth_addr mac);
+void pp_iface_destroy(struct pp_control *, struct pp_iface *);
 
 #endif /* pp-discovery.h */

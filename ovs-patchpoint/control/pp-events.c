@@ -179,7 +179,7 @@ server_json(const struct pp_server_hits *h, const struct pp_iface *iface)
         json_object_put_format(server, "mac", ETH_ADDR_FMT,
                                ETH_ADDR_ARGS(iface->mac));
     }
-    if (iface && iface->row) {
+    if (iface && iface->row && !iface->behind) {
         put_id(server, "vm-id", iface, vm_ids);
         put_id(server, "iface-id", iface, iface_ids);
     }

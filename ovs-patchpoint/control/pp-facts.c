@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "lib/vswitch-idl.h"
+#include "pp-addresses.h"
 #include "pp-control.h"
 #include "pp-db.h"
 #include "pp-named.h"
@@ -47,10 +48,15 @@ pp_facts_select(const struct pp_iface *iface)
     add(&facts, PP_SELECT_HOST, pp_db_host());
     add(&facts, PP_SELECT_BRIDGE, iface->bridge->name);
     add(&facts, PP_SELECT_VLAN, vlan);
-    add(&facts, PP_SELECT_IFACE_ID, smap_get(ids, "iface-id"));
-    add(&facts, PP_SELECT_VM_ID, smap_get(ids, "vm-id"));
-    add(&facts, PP_SELECT_VM_ID, smap_get(ids, "vm-uuid"));
-    pp_db_add_names(iface->name, &facts);
+    if (!iface->behind) {
+        add(&facts, PP_SELECT_IFACE_ID, smap_get(ids, "iface-id"));
+        add(&facts, PP_SELECT_VM_ID, smap_get(ids, "vm-id"));
+        add(&facts, PP_SELECT_VM_ID, smap_get(ids, "vm-uuid"));
+    }
+    if (!pp_addresses_list_names(iface, &facts.values[PP_SELECT_NAME])
+        || ovs_list_is_empty(&iface->addresses)) {
+        pp_db_add_names(iface->name, &facts);
+    }
     PP_FOR_EACH_DISCOVERED (service, iface->server_id) {
         add(&facts, PP_SELECT_PRODUCT, service->product);
     }

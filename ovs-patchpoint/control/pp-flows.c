@@ -92,12 +92,23 @@ policy_group(const struct pp_policy *policy)
             : PP_GROUP_OPEN);
 }
 
+/* What besides the port tells frames of 'iface', for a match. */
+static const char *
+from_mac(const struct pp_iface *iface, char buf[32])
+{
+    buf[0] = '\0';
+    if (iface->behind) {
+        snprintf(buf, 32, ",dl_src="ETH_ADDR_FMT, ETH_ADDR_ARGS(iface->mac));
+    }
+    return buf;
+}
+
 /* Table 0. */
 static void
 put_classify(const struct pp_iface *iface, struct svec *flows)
 {
     uint32_t reg = iface->policy ? pp_flows_policy_reg(iface->policy) : 0;
-    char buf[8];
+    char mac[32], buf[8];
 
     if (!iface->policy && !iface->n_pins) {
         return;
@@ -109,11 +120,28 @@ put_classify(const struct pp_iface *iface, struct svec *flows)
     if (iface->ofport && !iface->learning) {
         bool heard = iface->policy && !pp_services_is_muted(iface->server_id);
 
-        put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",in_port=%s "
+        put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",in_port=%s%s "
             "actions=load:%#x->NXM_NX_REG12[],%sresubmit(,%d)",
             PP_COOKIE, PP_PRIO_FROM_VM,
-            pp_flows_port_name(iface->ofport, buf), reg,
+            pp_flows_port_name(iface->ofport, buf), from_mac(iface, mac), reg,
             heard ? "resubmit(,"DISCOVER")," : "", PP_TABLE_INGRESS);
+    }
+}
+
+/* Table 200: frames from a server behind a tunnel, which has the slot of all
+ * that come by that port. */
+static void
+put_behind(const struct pp_iface *iface, struct svec *flows)
+{
+    char mac[32], buf[8];
+
+    if (iface->policy && iface->ofport && iface->slot) {
+        put(flows, FLOW"table=%d,priority=15,in_port=%s%s,vlan_tci=0/0x0fff "
+            "actions=load:%#x->NXM_NX_REG12[],load:%#x->NXM_NX_REG13[],"
+            "resubmit(,%d)", PP_COOKIE, PP_TABLE_INGRESS,
+            pp_flows_port_name(iface->ofport, buf), from_mac(iface, mac),
+            pp_flows_policy_reg(iface->policy), iface->slot,
+            PP_TABLE_POLICY);
     }
 }
 
@@ -166,6 +194,9 @@ put_iface(const struct pp_iface *iface, struct svec *flows)
     char buf[8];
 
     put_classify(iface, flows);
+    if (iface->behind) {
+        put_behind(iface, flows);
+    }
     /* In place of the one for its port, if it has pins. */
     pp_learn_put_flows(iface, flows);
     pp_first_put_iface(iface, flows);

@@ -829,9 +829,10 @@ bool
 pp_ofconn_has_iface(const struct pp_iface *iface)
 {
     const struct pp_ofconn *oc = iface->bridge->ofconn;
+    const struct pp_iface *port = iface->behind ? iface->behind : iface;
     const struct pp_slot *s;
 
-    LIST_FOR_EACH (s, node, &iface->slots) {
+    LIST_FOR_EACH (s, node, &port->slots) {
         if (!pp_ofconn_has(oc, &s->owner)) {
             return false;
         }

@@ -154,7 +154,8 @@ static struct pp_answer *
 iface_answer(const struct pp_control *ctl, struct pp_iface *iface,
              struct pp_memory *m)
 {
-    char *iface_where = xasprintf("Interface %s", iface->name);
+    char *iface_where = xasprintf("Interface %s", iface->behind
+                                  ? iface->behind->name : iface->name);
     char *bridge_where = xasprintf("Bridge %s", iface->bridge->name);
     struct pp_answer *a = NULL;
     char *error = NULL, *words;

@@ -19,6 +19,7 @@
 #include "flow.h"
 #include "openvswitch/ofp-packet.h"
 #include "packets.h"
+#include "pp-addresses.h"
 #include "pp-control.h"
 #include "pp-flows.h"
 #include "pp-ofconn.h"
@@ -75,13 +76,14 @@ add_flow(const struct pp_bridge *br, char *flow)
 }
 
 static void
-listens(struct pp_control *ctl, const struct pp_iface *iface,
+listens(struct pp_control *ctl, struct pp_iface *iface,
         const struct pp_ipc_addr *service)
 {
     const struct pp_bridge *br = iface->bridge;
     bool ask;
 
     if (pp_services_listens(ctl, iface, service, &ask)) {
+        pp_addresses_add(ctl, iface, &service->ip);
         add_flow(br, pp_flows_listens(iface->ofport, service));
         if (ask) {
             add_flow(br, pp_flows_speaks(iface->ofport, service, true));
@@ -106,7 +108,7 @@ void
 pp_services_frame(struct pp_control *ctl, const struct pp_bridge *br,
                   uint16_t port, const struct ofputil_packet_in *pin)
 {
-    const struct pp_iface *iface;
+    struct pp_iface *iface;
     struct pp_ipc_addr service;
     struct start s;
 
@@ -120,7 +122,9 @@ pp_services_frame(struct pp_control *ctl, const struct pp_bridge *br,
         .port = ntohs(s.flow.tp_src),
     };
     PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->ofport != port || !iface->is_vm) {
+        if (iface->ofport != port || !iface->is_vm
+            || (iface->behind
+                && !eth_addr_equals(s.flow.dl_src, iface->mac))) {
             continue;
         } else if (pin->userdata[0] == PP_FRAME_SPEAKS) {
             speaks(ctl, iface, &service, &s.packet);

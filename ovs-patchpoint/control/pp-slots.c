@@ -189,7 +189,7 @@ is_in_trunks(const struct ovsrec_port *port, int64_t vlan)
 static bool
 is_trunk(const struct pp_iface *iface)
 {
-    return (iface->can_send && !is_access(iface->port)
+    return (iface->can_send && !iface->behind && !is_access(iface->port)
             && (!iface->is_vm || iface->port->n_trunks));
 }
 
@@ -249,12 +249,34 @@ set_vlans(struct pp_control *ctl, struct pp_iface *iface,
     }
 }
 
+/* What is behind 'iface' has its slot, for frames without a tag: VTEPs put
+ * none into a tunnel that has a network's number (RFC 7348 6.1). */
 static void
-iface_run(struct pp_iface *iface)
+give_guests(struct pp_control *ctl, const struct pp_iface *iface)
+{
+    struct pp_iface *guest;
+
+    LIST_FOR_EACH (guest, guest_node, &iface->guests) {
+        if (guest->slot != iface->slot) {
+            pp_iface_touch(ctl, guest);
+        }
+        guest->slot = iface->slot;
+        guest->vlan = iface->vlan;
+    }
+}
+
+static void
+iface_run(struct pp_control *ctl, struct pp_iface *iface)
 {
     struct pp_slots *slots = iface->bridge->slots;
     bool trunk = is_trunk(iface);
     struct pp_slot *s;
+
+    if (iface->behind) {
+        iface->slot = iface->behind->slot;
+        iface->vlan = iface->behind->vlan;
+        return;
+    }
 
     if (trunk == ovs_list_is_empty(&iface->trunk_node)) {
         ovs_list_remove(&iface->trunk_node);
@@ -290,6 +312,7 @@ iface_run(struct pp_iface *iface)
         }
     }
     iface->is_capped = iface->n_learned >= learned_max;
+    give_guests(ctl, iface);
 }
 
 /* What flows are made of, but for the slots themselves. */
@@ -340,7 +363,7 @@ pp_slots_run(struct pp_control *ctl)
     LIST_FOR_EACH (iface, touched_node, &ctl->touched) {
         if (iface->bridge->slots) {
             COVERAGE_INC(slots_iface);
-            iface_run(iface);
+            iface_run(ctl, iface);
         }
     }
     LIST_FOR_EACH_SAFE (iface, touched_node, &ctl->touched) {

@@ -29,6 +29,7 @@
 #include "pp-engine-proc.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
+#include "pp-physical.h"
 #include "pp-policy.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
@@ -180,7 +181,10 @@ run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
     if (!ctl->exiting) {
         pp_status_format(ctl, iface, &should);
     }
-    if (!should.length) {
+    if (iface->behind) {
+        /* It has no row of its own; server/list and the PatchPoint database
+         * have its status. */
+    } else if (!should.length) {
         if (is) {
             ovsrec_interface_update_external_ids_delkey(iface->row,
                                                         PP_KEY_STATUS);
@@ -243,7 +247,8 @@ check_row(struct pp_control *ctl, const struct smap *ids, const char *where,
     char *error = ctl->exiting ? NULL : pp_policy_check_keys(ctl, ids, where);
 
     if (!error && !ctl->exiting && ids == &ctl->ovs->external_ids) {
-        error = nullable_xstrdup(pp_bounds_error());
+        error = nullable_xstrdup(pp_bounds_error() ? pp_bounds_error()
+                                 : pp_physical_error());
     }
     if (error || ctl->exiting) {
         free(other);

@@ -30,7 +30,9 @@
 #include "pp-handover.h"
 #include "pp-hits.h"
 #include "pp-events.h"
+#include "pp-names.h"
 #include "pp-ofconn.h"
+#include "pp-physical.h"
 #include "pp-patches.h"
 #include "pp-policy.h"
 #include "pp-server-hits.h"
@@ -57,6 +59,26 @@ put_services(const struct pp_policy *policy, struct ds *ds)
         ds_put_format(ds, "%s%s:%u", i ? "," : "",
                       pp_proxies[s->proxy]->name, s->port);
     }
+}
+
+static void
+vtep_list(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *ctl)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    pp_physical_format(ctl, &ds);
+    reply_ds(conn, &ds);
+}
+
+static void
+name_list(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *ctl OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    pp_names_format(&ds);
+    reply_ds(conn, &ds);
 }
 
 static void
@@ -332,6 +354,8 @@ pp_unixctl_init(struct pp_control *ctl, struct pp_exit *ex)
     unixctl_command_register("stats/show", "", 0, 0, stats_show, ctl);
     unixctl_command_register("hits/show", "", 0, 0, hits_show, ctl);
     unixctl_command_register("events/rotate", "", 0, 0, events_rotate, ctl);
+    unixctl_command_register("vtep/list", "", 0, 0, vtep_list, ctl);
+    unixctl_command_register("name/list", "", 0, 0, name_list, ctl);
     unixctl_command_register("pipeline/show", "", 0, 0, pipeline_show, ctl);
     pp_handover_init_commands(ctl);
 }

@@ -9,6 +9,7 @@ UNIT_SUITES = \
 	tests/unit/test-bounds \
 	tests/unit/test-contract \
 	tests/unit/test-cut \
+	tests/unit/test-dns-name \
 	tests/unit/test-expr \
 	tests/unit/test-ftp \
 	tests/unit/test-http \
