@@ -9,6 +9,7 @@ plugs N times and prints what came of it."""
 import os
 import re
 import selectors
+import signal
 import socket
 import sys
 import threading
@@ -187,8 +188,9 @@ class Plugs:
         """Sets the policy; where that is to wait for VMs, what it takes is
         there then."""
         self.keys(policy="all", fail=fail)
-        wait_for("the engine is there", lambda: fail != "closed"
-                 or "with the engine" in self.lab.daemon("pipeline/show"), 15)
+        closed = fail == "closed"
+        wait_for("the policy is in force", lambda: closed == (
+            "with the engine" in self.lab.daemon("pipeline/show")), 15)
 
     def waited(self):
         """How many frames waited, and how many of these went on."""
@@ -196,26 +198,41 @@ class Plugs:
                       self.lab.daemon("pipeline/show"))
         return int(m[1]), int(m[2])
 
-    def once(self, attack):
+    def wait_tries(self, attack, rounds=1):
+        """Waits until the attack has tried anew, so many times over."""
+        tried = attack.tried
+        wait_for("the attack goes on", lambda:
+                 attack.tried > tried + rounds * attack.AT_ONCE, 10, 0.005)
+
+    def once(self, attack, late):
         """Plugs, waits until the attack gets an answer, and unplugs.  The
         attack ends what it has open before that: corrected connections that
         are cut off would be kept, thousands of them."""
         before = attack.answered
-        self.lab.plug(self.vm)
+        if late:
+            # The switch gives a port that comes again its old number.
+            wait_for("flows of the last time are gone", lambda: self.vm.mac
+                     not in " ".join(self.lab.flows(self.lab.bridge)))
+            self.lab.control.send_signal(signal.SIGSTOP)
+        try:
+            self.lab.plug(self.vm)
+            if late:
+                self.wait_tries(attack, 5)
+        finally:
+            self.lab.control.send_signal(signal.SIGCONT)
         wait_for("an answer", lambda: attack.answered > before, 30, 0.005)
         attack.pause()
         self.lab.vsctl("del-port", self.vm.ifname)
         attack.go_on()
-        tried = attack.tried
-        wait_for("the attack goes on", lambda:
-                 attack.tried > tried + attack.AT_ONCE, 10, 0.005)
+        self.wait_tries(attack)
 
-    def run(self, n):
-        """Returns the attack, over."""
+    def run(self, n, late=False):
+        """Returns the attack, over.  'late': control does nothing about a
+        port before the attack has been at it for a while."""
         attack = Attack(self.client, self.host)
         try:
             for _ in range(n):
-                self.once(attack)
+                self.once(attack, late)
         finally:
             attack.stop()
         return attack
