@@ -350,8 +350,13 @@ pp_stream_lose(struct pp_stream *st, struct pp_conn *conn, enum pp_fail fail)
 {
     const struct pp_step bad = { .kind = PP_STEP_BAD };
     const struct pp_view nothing = { .len = 0 };
+    const struct pp_half *to = &conn->half[PP_TO_SERVER];
 
     conn->asks = false;
+    if (to->swallow > to->decided) {
+        /* The rest of what is being taken away would get through. */
+        conn->out_of_step = true;
+    }
     if (conn->out_of_step) {
         conn->out_of_step = conn->around = false;
         if (conn->state != PP_CONN_CLOSING) {

@@ -249,9 +249,11 @@ check_lost(struct world *w)
 void
 toy_lose(struct world *w)
 {
-    if (w->conn->state == PP_CONN_CLOSING) {
+    const struct pp_half *to = &w->conn->half[PP_TO_SERVER];
+
+    if (w->conn->state == PP_CONN_CLOSING || is_stray(w)) {
         /* Nothing comes of it. */
-    } else if (w->conn->out_of_step) {
+    } else if (w->conn->out_of_step || to->swallow > to->decided) {
         tcp_seen.out_of_step++;
         check_lost(w);
         set_mode(w, WORLD_ABORTED);

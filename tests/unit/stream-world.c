@@ -683,6 +683,12 @@ stall(struct world *w)
     const struct tcp_end *c = &w->end[PP_TO_SERVER];
     const struct tcp_end *s = &w->end[PP_FROM_SERVER];
 
+    if (w->unguarded) {
+        /* An end took a foreign frame for the other's, and neither it nor the
+         * stage could tell. */
+        tcp_seen.stalled_unguarded++;
+        return;
+    }
     tcp_fail("stalled in mode %d; client sent %llu of %zu, %llu "
              "acknowledged, read %zu of %llu, fin %d/%d, gone %d; server "
              "sent %llu of %zu, %llu acknowledged, read %zu of %zu, fin "

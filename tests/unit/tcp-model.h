@@ -48,7 +48,7 @@
     X(reuses) X(strays) X(deaths) X(restored)                               \
     X(times_around) X(frames_around) X(bytes_around) X(foreign_frames)      \
     X(foreign_without_timestamps) X(went_around) X(asked) X(out_of_step) \
-    X(harmed)
+    X(harmed) X(stalled_unguarded)
 
 struct tcp_seen {
 #define X(NAME) uint64_t NAME;
