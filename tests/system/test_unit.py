@@ -189,9 +189,12 @@ class Unit(unittest.TestCase):
             cls.log.seek(0)
             raise pplab.Failed("boot: " + cls.log.read())
         for pid in cls.pids(cls.cgroup):
-            with open("/proc/%d/comm" % pid) as f:
-                if f.read() == "systemd\n":
-                    return pid
+            try:
+                with open("/proc/%d/comm" % pid) as f:
+                    if f.read() == "systemd\n":
+                        return pid
+            except OSError:
+                pass            # It has ended.
         return None
 
     @staticmethod
