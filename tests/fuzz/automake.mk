@@ -66,7 +66,8 @@ FUZZ_LIBS = $(FUZZ_MAIN) $(PP_TEST_LIBS)
 
 # "make fuzzers" builds the targets and runs nothing.
 check_PROGRAMS += $(FUZZERS)
-fuzzers: $(FUZZERS) tests/fuzz/make-seeds
+fuzzers: $(BUILT_SOURCES)
+	$(AM_V_at)$(MAKE) $(AM_MAKEFLAGS) $(FUZZERS) tests/fuzz/make-seeds
 .PHONY: fuzzers
 
 TESTS += tests/fuzz/replay-corpora
