@@ -129,16 +129,16 @@ bool
 pp_addresses_list_names(const struct pp_iface *iface, struct svec *names)
 {
     const struct pp_address *a;
-    bool all = true;
+    bool known = true;
 
     LIST_FOR_EACH (a, node, &iface->addresses) {
         const char *name = pp_names_get(&a->ip);
 
-        all &= pp_names_is_known(&a->ip);
+        known &= pp_names_is_known(&a->ip);
         if (name) {
             svec_add(names, name);
         }
     }
     svec_sort_unique(names);
-    return all;
+    return known;
 }
