@@ -11,6 +11,24 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "packets.h"
+
+bool
+pp_dns_address_parse(const char *text, struct in6_addr *addr)
+{
+    struct in6_addr ip6;
+    ovs_be32 ip;
+
+    if (text && ip_parse(text, &ip)) {
+        in6_addr_set_mapped_ipv4(addr, ip);
+        return true;
+    } else if (text && ipv6_parse(text, &ip6)) {
+        *addr = ip6;
+        return true;
+    }
+    return false;
+}
+
 void
 pp_dns_reverse(const struct in6_addr *addr, char text[PP_DNS_REVERSE_SIZE])
 {

@@ -3,7 +3,8 @@
 #ifndef PP_DNS_NAME_H
 #define PP_DNS_NAME_H 1
 
-/* Domain names: between text and the form that the DNS has them in. */
+/* Domain names and addresses: between text and the forms that the DNS and
+ * others have them in. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,10 @@ struct in6_addr;
 /* The name under which PTR records of an address are: 32 digits, 32 dots,
  * "ip6.arpa" (RFC 3596 section 2.5). */
 #define PP_DNS_REVERSE_SIZE 74
+
+/* Reads an IPv4 or IPv6 address from 'text', which may be NULL.  False, and
+ * 'addr' as it was, for what is none. */
+bool pp_dns_address_parse(const char *text, struct in6_addr *addr);
 
 /* Writes into 'text' the name under which the DNS keeps the PTR records of
  * 'addr', IPv4 or IPv6: "4.3.2.1.in-addr.arpa". */

@@ -23,6 +23,7 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
+#include "pp-dns-name.h"
 #include "socket-util.h"
 #include "stream.h"
 #include "sset.h"
@@ -123,18 +124,6 @@ clear_macs(void)
     }
 }
 
-static bool
-parse_address(const char *text, struct in6_addr *addr)
-{
-    ovs_be32 ip;
-
-    if (ip_parse(text, &ip)) {
-        in6_addr_set_mapped_ipv4(addr, ip);
-        return true;
-    }
-    return ipv6_parse(text, addr);
-}
-
 /* The gateway whose end of tunnels is 'ip', or "". */
 static const char *
 gateway_of(struct ovsdb_idl *idl, const char *ip)
@@ -165,7 +154,7 @@ add_mac(struct ovsdb_idl *idl, const struct uuid *uuid, bool is_local,
 
     if (!eth_addr_from_string(mac_text, &ea) || eth_addr_is_multicast(ea)
         || eth_addr_is_zero(ea) || !locator || !ls
-        || !parse_address(locator->dst_ip, &where)) {
+        || !pp_dns_address_parse(locator->dst_ip, &where)) {
         static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
         VLOG_DBG_RL(&rl, "row "UUID_FMT" (MAC \"%s\") is not of a host",
@@ -180,9 +169,7 @@ add_mac(struct ovsdb_idl *idl, const struct uuid *uuid, bool is_local,
     mac->key = ls->n_tunnel_key ? ls->tunnel_key[0] : -1;
     mac->locator = where;
     mac->gateway = xstrdup(gateway_of(idl, locator->dst_ip));
-    if (!parse_address(ip_text, &mac->ip)) {
-        mac->ip = in6addr_any;
-    }
+    pp_dns_address_parse(ip_text, &mac->ip);    /* Or none: all zero. */
     hmap_insert(&macs, &mac->hmap_node, hash_mac(ea, 0, 0));
 }
 

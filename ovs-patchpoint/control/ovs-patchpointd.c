@@ -342,26 +342,33 @@ run(struct unixctl_server *unixctl)
     return code;
 }
 
+/* The file 'name' in the PatchPoint database's directory. */
+static char *
+beside_pp_db(const char *name)
+{
+    char *folder = dir_name(pp_db_file);
+    char *file = xasprintf("%s/%s", folder, name);
+
+    free(folder);
+    return file;
+}
+
 static void
 start_pp_db(void)
 {
-    char *folder = dir_name(pp_db_file);
-    char *cache = xasprintf("%s/patchpoint.policies", folder);
+    char *cache = beside_pp_db("patchpoint.policies");
 
     pp_db_start(pp_db_remote, db_remote, pp_db_file, pp_db_helper, cache);
     free(cache);
-    free(folder);
 }
 
 static void
 open_services(void)
 {
-    char *folder = dir_name(pp_db_file);
-    char *file = xasprintf("%s/patchpoint.services", folder);
+    char *file = beside_pp_db("patchpoint.services");
 
     pp_services_open(&ctl, file);
     free(file);
-    free(folder);
 }
 
 int

@@ -139,18 +139,14 @@ put_status(const struct pprec_server *row, const char *old, const char *text)
 static void
 put_policy(const struct pprec_server *row, const struct pp_iface *iface)
 {
-    static const char *const modes[] = {
-        [PP_MODE_OFF] = "off", [PP_MODE_MONITOR] = "monitor",
-        [PP_MODE_ENFORCE] = "enforce",
-    };
     const struct pp_policy *policy = iface->policy;
 
     set_optional(row, pprec_server_set_policy, iface->asked);
     set_optional(row, pprec_server_set_policy_from, iface->asked_where);
-    pprec_server_set_mode(row, policy ? modes[policy->mode] : NULL);
-    pprec_server_set_fail(row, !policy ? NULL
-                          : policy->fail == PP_FAIL_CLOSED ? "closed"
-                          : "open");
+    pprec_server_set_mode(row, policy ? pp_policy_mode_word(policy->mode)
+                          : NULL);
+    pprec_server_set_fail(row, policy ? pp_policy_fail_word(policy->fail)
+                          : NULL);
     pprec_server_set_n_patches(row, policy ? (int64_t) policy->n_patches : 0);
 }
 

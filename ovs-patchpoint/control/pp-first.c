@@ -119,8 +119,6 @@ pp_first_holds(const struct pp_iface *iface)
 
 /* Flows. */
 
-#define FLOW "cookie=0x%"PRIx64","
-
 /* What a server could have sent, but for UDP. */
 static const char *const servers_say[] = {
     "tcp", "tcp6",
@@ -137,11 +135,11 @@ put_first(const char *match, struct svec *flows)
     static const int tables[] = { PP_TABLE_BYPASS, PP_TABLE_GO_ON };
 
     svec_add_nocopy(flows, xasprintf(
-        FLOW"table=0,priority=%d,"PP_UNGUARDED",%s actions=resubmit(,%d)",
+        PP_FLOW"table=0,priority=%d,"PP_UNGUARDED",%s actions=resubmit(,%d)",
         PP_COOKIE, PP_PRIO_FIRST, match, PP_TABLE_INGRESS));
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
         svec_add_nocopy(flows, xasprintf(
-            FLOW"table=%d,priority=10,reg12=0,reg13=0,%s actions="
+            PP_FLOW"table=%d,priority=10,reg12=0,reg13=0,%s actions="
             "controller(id=%u,userdata=%02x,pause),"PP_CLEAR_REGS
             ",resubmit(,0)",
             PP_COOKIE, tables[i], match, PP_CONTROLLER_ID,
@@ -239,7 +237,7 @@ pp_first_put_iface(const struct pp_iface *iface, struct svec *flows)
         char port[8];
 
         svec_add_nocopy(flows, xasprintf(
-            FLOW"table=%d,priority=5,in_port=%s "
+            PP_FLOW"table=%d,priority=5,in_port=%s "
             "actions=load:%#x->NXM_NX_REG12[],resubmit(,%d)",
             PP_COOKIE, PP_TABLE_INGRESS,
             pp_flows_port_name(iface->ofport, port), PP_REG_KNOWN,

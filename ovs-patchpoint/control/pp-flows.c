@@ -60,8 +60,6 @@ pp_flows_port_name(uint16_t ofport, char buf[8])
 #define DISCOVER "206"
 BUILD_ASSERT_DECL(PP_TABLE_DISCOVER == 206);
 
-#define FLOW "cookie=0x%"PRIx64","
-
 uint32_t
 pp_flows_policy_reg(const struct pp_policy *policy)
 {
@@ -113,14 +111,14 @@ put_classify(const struct pp_iface *iface, struct svec *flows)
     if (!iface->policy && !iface->n_pins) {
         return;
     }
-    put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",dl_dst="ETH_ADDR_FMT
+    put(flows, PP_FLOW"table=0,priority=%d,"PP_UNGUARDED",dl_dst="ETH_ADDR_FMT
         " actions=load:%#x->NXM_NX_REG11[],resubmit(,%d)",
         PP_COOKIE, PRIO_TO_VM, ETH_ADDR_ARGS(iface->mac),
         reg, PP_TABLE_INGRESS);
     if (iface->ofport && !iface->learning) {
         bool heard = iface->policy && !pp_services_is_muted(iface->server_id);
 
-        put(flows, FLOW"table=0,priority=%d,"PP_UNGUARDED",in_port=%s%s "
+        put(flows, PP_FLOW"table=0,priority=%d,"PP_UNGUARDED",in_port=%s%s "
             "actions=load:%#x->NXM_NX_REG12[],%sresubmit(,%d)",
             PP_COOKIE, PP_PRIO_FROM_VM,
             pp_flows_port_name(iface->ofport, buf), from_mac(iface, mac), reg,
@@ -136,8 +134,9 @@ put_behind(const struct pp_iface *iface, struct svec *flows)
     char mac[32], buf[8];
 
     if (iface->policy && iface->ofport && iface->slot) {
-        put(flows, FLOW"table=%d,priority=15,in_port=%s%s,vlan_tci=0/0x0fff "
-            "actions=load:%#x->NXM_NX_REG12[],load:%#x->NXM_NX_REG13[],"
+        put(flows, PP_FLOW"table=%d,priority=15,in_port=%s%s,"
+            "vlan_tci=0/0x0fff actions=load:%#x->NXM_NX_REG12[],"
+            "load:%#x->NXM_NX_REG13[],"
             "resubmit(,%d)", PP_COOKIE, PP_TABLE_INGRESS,
             pp_flows_port_name(iface->ofport, buf), from_mac(iface, mac),
             pp_flows_policy_reg(iface->policy), iface->slot,
@@ -166,7 +165,7 @@ put_slot(const struct pp_slot *s, struct svec *flows)
     }
     if (!pp_first_holds(iface)) {
         /* By this the port is known (pp-first.h). */
-        put(flows, FLOW"table=%d,priority=10,in_port=%s,%s "
+        put(flows, PP_FLOW"table=%d,priority=10,in_port=%s,%s "
             "actions=%sload:%#x->NXM_NX_REG13[],resubmit(,%d)",
             PP_COOKIE, PP_TABLE_INGRESS,
             pp_flows_port_name(s->ofport, buf), match, ds_cstr(&from),
@@ -175,12 +174,12 @@ put_slot(const struct pp_slot *s, struct svec *flows)
     ds_destroy(&from);
 
     if (s->vlan == PP_UNTAGGED) {
-        put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+        put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
             "actions=pop_vlan,load:%#x->NXM_OF_IN_PORT[],"SET_GUARD
             ",resubmit(,0)",
             PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid, s->ofport);
     } else {
-        put(flows, FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+        put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
             "actions=load:%#x->NXM_OF_VLAN_TCI[0..11],"
             "load:%#x->NXM_OF_IN_PORT[],"SET_GUARD",resubmit(,0)",
             PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
@@ -203,7 +202,7 @@ put_iface(const struct pp_iface *iface, struct svec *flows)
     if (iface->is_capped) {
         /* No other VLAN of this port gets a slot, so control need not be
          * asked. */
-        put(flows, FLOW"table=%d,priority=30,in_port=%s,reg13=0/0xffff "
+        put(flows, PP_FLOW"table=%d,priority=30,in_port=%s,reg13=0/0xffff "
             "actions=drop", PP_COOKIE, PP_TABLE_OUT,
             pp_flows_port_name(iface->ofport, buf));
     }
@@ -221,10 +220,10 @@ put_policy(const struct pp_policy *policy, struct svec *flows)
         const char *l4 = s->transport == PP_TCP ? "tcp" : "udp";
 
         for (int v6 = 0; v6 < 2; v6++) {
-            put(flows, FLOW"table=%d,priority=30,%s%s,reg11=%#x,tp_dst=%u "
+            put(flows, PP_FLOW"table=%d,priority=30,%s%s,reg11=%#x,tp_dst=%u "
                 "actions=group:%u", PP_COOKIE, PP_TABLE_POLICY, l4,
                 v6 ? "6" : "", reg, s->port, policy_group(policy));
-            put(flows, FLOW"table=%d,priority=20,%s%s,reg12=%#x,tp_src=%u "
+            put(flows, PP_FLOW"table=%d,priority=20,%s%s,reg12=%#x,tp_src=%u "
                 "actions=group:%u", PP_COOKIE, PP_TABLE_POLICY, l4,
                 v6 ? "6" : "", reg, s->port, policy_group(policy));
         }
@@ -244,7 +243,7 @@ put_fragments(uint32_t regs, struct svec *flows)
         for (int i = 0; regs & bit && i < 8; i++) {
             bool from = i & 1, closed = i & 2, v6 = i & 4;
 
-            put(flows, FLOW"table=%d,priority=%d,%s,ip_frag=yes,"
+            put(flows, PP_FLOW"table=%d,priority=%d,%s,ip_frag=yes,"
                 "reg%d=%#x/%#x actions=group:%u",
                 PP_COOKIE, PP_TABLE_POLICY, (from ? 41 : 43) - udp,
                 v6 ? "ipv6" : udp ? "udp" : "tcp", from ? 12 : 11,
@@ -263,7 +262,7 @@ put_tagged(uint32_t regs, struct svec *flows)
     for (int i = 0; regs & PP_REG_TCP && i < 8; i++) {
         bool from = i & 1, closed = i & 2, service = i & 4;
 
-        put(flows, FLOW"table=%d,priority=%d,dl_type=%#x,"
+        put(flows, PP_FLOW"table=%d,priority=%d,dl_type=%#x,"
             "reg%d=%#x/%#x actions=group:%u",
             PP_COOKIE, PP_TABLE_POLICY, from ? 11 : 13,
             service ? ETH_TYPE_VLAN_8021AD : ETH_TYPE_VLAN, from ? 12 : 11,
@@ -281,15 +280,15 @@ put_fixed(const struct pp_bridge *br, struct svec *flows)
                      | (br->n_udp ? PP_REG_UDP : 0));
     uint16_t pp = br->tap->ofport;
 
-    put(flows, FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
+    put(flows, PP_FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
         PP_COOKIE, PRIO_RETURN, pp, PP_TABLE_RETURN);
-    put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
+    put(flows, PP_FLOW"table=%d,priority=0 actions=resubmit(,%d)",
         PP_COOKIE, PP_TABLE_INGRESS, PP_TABLE_POLICY);
-    put(flows, FLOW"table=%d,priority=0 actions=drop",
+    put(flows, PP_FLOW"table=%d,priority=0 actions=drop",
         PP_COOKIE, PP_TABLE_RETURN);
     put_fragments(regs, flows);
     put_tagged(regs, flows);
-    put(flows, FLOW"table=%d,priority=0 actions=resubmit(,%d)",
+    put(flows, PP_FLOW"table=%d,priority=0 actions=resubmit(,%d)",
         PP_COOKIE, PP_TABLE_POLICY, PP_TABLE_GO_ON);
 
     /* No slot: a VLAN that nobody expected on that port.  Control gives it
@@ -297,28 +296,28 @@ put_fixed(const struct pp_bridge *br, struct svec *flows)
      * connection whose first segment passed would not be followed.  Where no
      * slot is left, the fail mode decides. */
     if (br->slots->full) {
-        put(flows, FLOW"table=%d,priority=20,reg13=0 "
+        put(flows, PP_FLOW"table=%d,priority=20,reg13=0 "
             "actions=controller(id=%u,max_len=64),resubmit(,%d)",
             PP_COOKIE, PP_TABLE_OUT, PP_CONTROLLER_ID, PP_TABLE_BYPASS);
     } else {
-        put(flows, FLOW"table=%d,priority=20,reg13=0 "
+        put(flows, PP_FLOW"table=%d,priority=20,reg13=0 "
             "actions=controller(id=%u,max_len=64)",
             PP_COOKIE, PP_TABLE_OUT, PP_CONTROLLER_ID);
     }
-    put(flows, FLOW"table=%d,priority=20,reg13=%#x "
+    put(flows, PP_FLOW"table=%d,priority=20,reg13=%#x "
         "actions=controller(id=%u,max_len=64)",
         PP_COOKIE, PP_TABLE_OUT, PP_REG_CLOSED, PP_CONTROLLER_ID);
-    put(flows, FLOW"table=%d,priority=10,vlan_tci=0/0x1000 "
+    put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=0/0x1000 "
         "actions=push_vlan:0x8100,"
         "move:NXM_NX_REG13[0..11]->NXM_OF_VLAN_TCI[0..11],output:%u",
         PP_COOKIE, PP_TABLE_OUT, pp);
-    put(flows, FLOW"table=%d,priority=10,vlan_tci=0x1000/0x1000 "
+    put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=0x1000/0x1000 "
         "actions=move:NXM_NX_REG13[0..11]->NXM_OF_VLAN_TCI[0..11],output:%u",
         PP_COOKIE, PP_TABLE_OUT, pp);
 
-    put(flows, FLOW"table=%d,priority=0 actions="PP_CLEAR_REGS","SET_GUARD
+    put(flows, PP_FLOW"table=%d,priority=0 actions="PP_CLEAR_REGS","SET_GUARD
         ",resubmit(,0)", PP_COOKIE, PP_TABLE_BYPASS);
-    put(flows, FLOW"table=%d,priority=0 actions="PP_CLEAR_REGS","SET_GUARD
+    put(flows, PP_FLOW"table=%d,priority=0 actions="PP_CLEAR_REGS","SET_GUARD
         ",resubmit(,0)", PP_COOKIE, PP_TABLE_GO_ON);
 }
 
@@ -327,13 +326,13 @@ static void
 put_discovery(struct svec *flows)
 {
     for (int v6 = 0; v6 < 2; v6++) {
-        put(flows, FLOW"table=%d,priority=10,tcp%s,tcp_flags=+syn+ack "
+        put(flows, PP_FLOW"table=%d,priority=10,tcp%s,tcp_flags=+syn+ack "
             "actions=resubmit(,%d)", PP_COOKIE, PP_TABLE_DISCOVER,
             v6 ? "6" : "", PP_TABLE_LISTENS);
     }
     /* With priority 0 this would be a table-miss flow, to which other rules
      * apply. */
-    put(flows, FLOW"table=%d,priority=1 "
+    put(flows, PP_FLOW"table=%d,priority=1 "
         "actions=controller(id=%u,max_len=128,userdata=%02x)",
         PP_COOKIE, PP_TABLE_LISTENS, PP_CONTROLLER_ID, PP_FRAME_LISTENS);
 }
@@ -345,7 +344,7 @@ put_service(struct ds *ds, uint8_t table, int priority, uint16_t ofport,
 {
     char buf[8];
 
-    ds_put_format(ds, FLOW"table=%u,priority=%d,hard_timeout=%d,%s,"
+    ds_put_format(ds, PP_FLOW"table=%u,priority=%d,hard_timeout=%d,%s,"
                   "in_port=%s", PP_COOKIE_LISTENS, table, priority,
                   PP_DISCOVERY_PAUSE,
                   IN6_IS_ADDR_V4MAPPED(&service->ip) ? "tcp" : "tcp6",

@@ -71,6 +71,7 @@ struct svec;
 
 /* "PatchPoi"; all our flows have it and none else does. */
 #define PP_COOKIE UINT64_C(0x5061746368506f69)
+#define PP_FLOW "cookie=0x%"PRIx64","    /* How a flow's text begins. */
 
 /* That of flows that control adds to table 207. */
 #define PP_COOKIE_LISTENS UINT64_C(0x5061746368506f6c)

@@ -177,7 +177,7 @@ pp_learn_put_flows(const struct pp_iface *iface, struct svec *flows)
 {
     if (iface->learning && iface->ofport) {
         svec_add_nocopy(flows, xasprintf(
-            "cookie=0x%"PRIx64",table=0,priority=%d,"PP_UNGUARDED
+            PP_FLOW"table=0,priority=%d,"PP_UNGUARDED
             ",in_port=%u actions=controller(id=%u,max_len=64,"
             "userdata=%02x),resubmit(,%d)",
             PP_COOKIE, PP_PRIO_FROM_VM, iface->ofport, PP_CONTROLLER_ID,

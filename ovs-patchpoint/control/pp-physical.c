@@ -27,6 +27,7 @@
 #include "pp-addresses.h"
 #include "pp-control.h"
 #include "pp-discovery.h"
+#include "pp-dns-name.h"
 #include "pp-vtep.h"
 #include "smap.h"
 #include "util.h"
@@ -66,19 +67,14 @@ static bool
 leads_to(const struct pp_iface *tunnel, const struct pp_vtep_mac *mac)
 {
     const struct smap *options = &tunnel->row->options;
-    const char *remote = smap_get_def(options, "remote_ip", "");
+    const char *remote = smap_get(options, "remote_ip");
     const char *out = smap_get_def(options, "out_key",
                                    smap_get_def(options, "key", "0"));
     struct in6_addr end;
-    ovs_be32 ip;
     int64_t n;
 
-    if (ip_parse(remote, &ip)) {
-        in6_addr_set_mapped_ipv4(&end, ip);
-    } else if (!ipv6_parse(remote, &end)) {
-        return false;
-    }
-    return (tunnel->ofport && ipv6_addr_equals(&end, &mac->locator)
+    return (tunnel->ofport && pp_dns_address_parse(remote, &end)
+            && ipv6_addr_equals(&end, &mac->locator)
             && str_to_llong(out, 0, (long long int *) &n)
             && (mac->key < 0 || mac->key == n));
 }

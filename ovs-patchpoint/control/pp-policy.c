@@ -121,6 +121,23 @@ key_error(const char *key, const struct pp_key_value *kv, const char *format,
     return ds_steal_cstr(&ds);
 }
 
+const char *
+pp_policy_mode_word(enum pp_patch_mode mode)
+{
+    static const char *const words[] = {
+        [PP_MODE_OFF] = "off", [PP_MODE_MONITOR] = "monitor",
+        [PP_MODE_ENFORCE] = "enforce",
+    };
+
+    return words[mode];
+}
+
+const char *
+pp_policy_fail_word(enum pp_fail fail)
+{
+    return fail == PP_FAIL_CLOSED ? "closed" : "open";
+}
+
 static char *
 parse_mode(const struct pp_key_value *kv, enum pp_patch_mode *mode)
 {

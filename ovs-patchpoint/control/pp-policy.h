@@ -132,6 +132,10 @@ const struct pp_policy *pp_policy_next(const struct pp_policy *);
     for ((POLICY) = pp_policy_next(NULL); (POLICY);             \
          (POLICY) = pp_policy_next(POLICY))
 
+/* The values of patchpoint-mode and patchpoint-fail that mean these. */
+const char *pp_policy_mode_word(enum pp_patch_mode);
+const char *pp_policy_fail_word(enum pp_fail);
+
 /* What is wrong with the keys of the Open_vSwitch row or a bridge on their
  * own, for their status; NULL: nothing. */
 char *pp_policy_check_keys(struct pp_control *, const struct smap *ids,

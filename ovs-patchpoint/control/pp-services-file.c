@@ -23,6 +23,7 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "pp-dns-name.h"
 #include "pp-services.h"
 #include "registry.h"
 #include "util.h"
@@ -88,12 +89,7 @@ parse(const struct json *object, struct uuid *uuid)
     d->said = protocol ? nullable_xstrdup(said) : NULL;
     d->first_seen = get_integer(object, "first-seen");
     d->last_seen = get_integer(object, "last-seen");
-    if (!address || !ipv6_parse(address, &d->address)) {
-        ovs_be32 ip;
-
-        d->address = (address && ip_parse(address, &ip)
-                      ? in6_addr_mapped_ipv4(ip) : in6addr_any);
-    }
+    pp_dns_address_parse(address, &d->address);     /* Or none: all zero. */
     return d;
 }
 

@@ -85,10 +85,6 @@ static void
 server_list(struct unixctl_conn *conn, int argc OVS_UNUSED,
             const char *argv[] OVS_UNUSED, void *ctl_)
 {
-    static const char *const modes[] = {
-        [PP_MODE_OFF] = "off", [PP_MODE_MONITOR] = "monitor",
-        [PP_MODE_ENFORCE] = "enforce",
-    };
     struct pp_control *ctl = ctl_;
     struct ds ds = DS_EMPTY_INITIALIZER;
     const struct pp_bridge *br;
@@ -109,9 +105,8 @@ server_list(struct unixctl_conn *conn, int argc OVS_UNUSED,
             if (iface->policy) {
                 ds_put_format(&ds, " slot=%u mode=%s fail=%s patches=%"
                               PRIuSIZE" services=", iface->slot,
-                              modes[iface->policy->mode],
-                              iface->policy->fail == PP_FAIL_CLOSED
-                              ? "closed" : "open",
+                              pp_policy_mode_word(iface->policy->mode),
+                              pp_policy_fail_word(iface->policy->fail),
                               iface->policy->n_patches);
                 put_services(iface->policy, &ds);
             }
@@ -255,8 +250,8 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     PP_FOR_EACH_POLICY (policy) {
         ds_put_format(&ds, "policy %u: %"PRIuSIZE" patches, %s, fail %s, ",
                       policy->number, policy->n_patches,
-                      policy->mode == PP_MODE_MONITOR ? "monitor" : "enforce",
-                      policy->fail == PP_FAIL_CLOSED ? "closed" : "open");
+                      pp_policy_mode_word(policy->mode),
+                      pp_policy_fail_word(policy->fail));
         put_services(policy, &ds);
         ds_put_char(&ds, '\n');
     }

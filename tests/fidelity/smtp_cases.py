@@ -59,6 +59,13 @@ def smuggled_by(end, second=SECOND):
              WAIT, b"\n" + second, WAIT, *QUIT, silent=True, flaw=smuggled)]
 
 
+def smuggling():
+    """One exploit by itself: a bare line feed before the end of the first."""
+    exploit = case("", EXPLOIT, *smuggle(b"\n.\r\n"))
+    exploit.settled = settled
+    return exploit
+
+
 ALL_ENDS = {"LF.LF": b"\n.\n", "LF.CRLF": b"\n.\r\n", "CRLF.LF": b"\r\n.\n"}
 
 

@@ -175,11 +175,7 @@ class Named(Case):
 
     def smuggled(self, server):
         "Did the mail server take the content of one message for another one?"
-        case = fidelity.case(
-            "", fidelity.EXPLOIT, *smtp_cases.begin(),
-            smtp_cases.TEXT + b"a\n.\r\n" + smtp_cases.SECOND, fidelity.WAIT,
-            *smtp_cases.QUIT)
-        case.settled = smtp_cases.settled
+        case = smtp_cases.smuggling()
         with self.client.inside():
             return smtp_cases.smuggled(fidelity.run_case(
                 (pplab.address(self.other), 25), case, server, patience=5))

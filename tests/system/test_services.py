@@ -187,11 +187,7 @@ class Auto(Services):
 
     def smuggle(self, server):
         "What the server made of a message with another one in it."
-        case = fidelity.case(
-            "", fidelity.EXPLOIT, *smtp_cases.begin(),
-            smtp_cases.TEXT + b"a\n.\r\n" + smtp_cases.SECOND, fidelity.WAIT,
-            *smtp_cases.QUIT)
-        case.settled = smtp_cases.settled
+        case = smtp_cases.smuggling()
         with self.client.inside():
             return fidelity.run_case((pplab.address(self.mx), 25), case,
                                      server, patience=5)

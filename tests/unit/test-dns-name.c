@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "packets.h"
 #include "suite.h"
 
 static void
@@ -19,13 +18,8 @@ check_reverse(const char *address, const char *expected)
 {
     char text[PP_DNS_REVERSE_SIZE];
     struct in6_addr addr;
-    ovs_be32 ip;
 
-    if (ip_parse(address, &ip)) {
-        in6_addr_set_mapped_ipv4(&addr, ip);
-    } else {
-        ck_assert(ipv6_parse(address, &addr));
-    }
+    ck_assert(pp_dns_address_parse(address, &addr));
     pp_dns_reverse(&addr, text);
     ck_assert_str_eq(text, expected);
 }
