@@ -553,8 +553,7 @@ put_stopped(void)
     pprec_host_set_status(host, "stopped");
     pprec_host_set_engine(host, "stopped");
     PPREC_SERVER_FOR_EACH (row, pp_db_idl()) {
-        if (!strcmp(row->kind, "interface")
-            && strcmp(row->status, "unprotected")) {
+        if (strcmp(row->status, "unprotected")) {
             put_status(row, row->status,
                        "uninspected: ovs-patchpointd was stopped");
         }
