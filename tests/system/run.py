@@ -179,6 +179,16 @@ class Runner:
             sys.stdout.flush()
         return r["outcome"] == "failed"
 
+    def repeat_failures(self):
+        """At the end, where who reads a long log looks first."""
+        failures = [r for r in self.results if r["outcome"] == "failed"]
+        if failures:
+            print("failed:")
+        for r in failures:
+            print("  %s: %s" % (r["class"], r["title"]))
+            for line in r["why"].strip().split("\n")[-12:]:
+                print("    " + line)
+
     def run(self, names, jobs):
         todo = list(names)
 
@@ -261,6 +271,7 @@ def main():
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(sig, runner.stop_on)
     runner.run(names, args.j)
+    runner.repeat_failures()
     c = runner.counts
     print("%d passed, %d failed%s" % (
         c["passed"], c["failed"],
