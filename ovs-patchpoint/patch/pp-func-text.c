@@ -14,15 +14,6 @@
 #include "patch/pp-func-private.h"
 #include "util.h"
 
-/* RFC 9110 section 5.6.2. */
-static bool
-is_tchar(uint8_t c)
-{
-    return (pp_is_digit(c) || (c >= 'a' && c <= 'z')
-            || (c >= 'A' && c <= 'Z')
-            || (c && strchr("!#$%&'*+-.^_`|~", c)));
-}
-
 /* Offset of the last 'y' in 'x', or SIZE_MAX.  Walks forward, so that it is
  * linear. */
 static size_t
@@ -147,7 +138,7 @@ pp_func_is_token(ARGS)
 {
     UNUSED_ARENA;
     for (size_t i = 0; i < a[0].s.n; i++) {
-        if (!is_tchar(a[0].s.p[i])) {
+        if (!pp_is_tchar(a[0].s.p[i])) {
             return pp_give_bool(r, false);
         }
     }

@@ -168,4 +168,15 @@ void pp_buf_puts(struct pp_buf *, const char *);
 void pp_buf_putf(struct pp_buf *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A character of a token (RFC 9110 5.6.2)? */
+static inline bool
+pp_is_tchar(uint8_t c)
+{
+    static const uint64_t tchars[2] = {
+        UINT64_C(0x03ff6cfa00000000), UINT64_C(0x57ffffffc7fffffe),
+    };
+
+    return c < 128 && tchars[c / 64] >> c % 64 & 1;
+}
+
 #endif /* pp-value.h */

@@ -464,6 +464,17 @@ const struct pp_field pp_http_field_table[] = {
         .doc = "The whole head as sent: the request line, the field lines "
                "and the empty line.",
     },
+    [PP_HTTP_F_IRREGULAR] = {
+        .name = "irregular",
+        .type = PP_TYPE_BOOL,
+        .events = REQUEST,
+        .doc = "The head has not the form of RFC 9112: a token for a method, "
+               "a target of visible ASCII and the version, with one space "
+               "between them; in each field line a token and a colon, no "
+               "line folded into it; CRLF behind every line.  What values "
+               "consist of does not count.  Ordinary requests are told apart "
+               "by this one look.",
+    },
     [PP_HTTP_F_HEADERS] = {
         .name = "headers",
         .type = PP_TYPE_LIST,
@@ -740,6 +751,12 @@ const struct pp_field pp_http_field_table[] = {
         .events = TRAILERS,
         .secret = &always,
         .doc = "The trailers as sent, with the empty line.",
+    },
+    [PP_HTTP_F_TRAILERS_IRREGULAR] = {
+        .name = "trailers.irregular",
+        .type = PP_TYPE_BOOL,
+        .events = TRAILERS,
+        .doc = "As irregular, of the trailers.",
     },
     [PP_HTTP_F_UNANSWERED] = {
         .name = "unanswered",

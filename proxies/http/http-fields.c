@@ -293,6 +293,84 @@ get_chunk(const struct pp_http_msg *m, unsigned int field,
     }
 }
 
+/* The form of a head. */
+
+static bool
+is_token(const struct pp_reader *text, struct pp_span s)
+{
+    for (uint32_t i = s.off; i < pp_http_span_end(s); i++) {
+        if (!pp_is_tchar((uint8_t) pp_reader_peek(text, i))) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+static bool
+is_one_space(const struct pp_reader *text, struct pp_span s)
+{
+    return s.len == 1 && pp_reader_peek(text, s.off) == ' ';
+}
+
+/* "HTTP/1.1", or with other digits (RFC 9112 2.3). */
+static bool
+is_version(const struct pp_reader *text, struct pp_span s)
+{
+    static const char form[] = "HTTP/#.#";
+
+    for (uint32_t i = 0; i < s.len && i < sizeof form - 1; i++) {
+        int c = pp_reader_peek(text, s.off + i);
+
+        if (form[i] == '#' ? !pp_http_is_digit(c) : c != form[i]) {
+            return false;
+        }
+    }
+    return s.len == sizeof form - 1;
+}
+
+static bool
+is_visible(const struct pp_reader *text, struct pp_span s)
+{
+    for (uint32_t i = s.off; i < pp_http_span_end(s); i++) {
+        int c = pp_reader_peek(text, i);
+
+        if (c <= ' ' || c >= 0x7f) {
+            return false;
+        }
+    }
+    return s.len > 0;
+}
+
+/* The request line is as RFC 9112 3 has it. */
+static bool
+is_regular_line(const struct pp_reader *text, const struct pp_http_head *head)
+{
+    return (head->line_ending == 2
+            && head->method.off == head->line.off
+            && is_token(text, head->method)
+            && is_one_space(text, head->method_separator)
+            && is_visible(text, head->target)
+            && is_one_space(text, head->version_separator)
+            && is_version(text, head->version)
+            && (pp_http_span_end(head->version)
+                == pp_http_span_end(head->line)));
+}
+
+/* The field lines are as RFC 9112 5 has them. */
+static bool
+are_regular(const struct pp_reader *text, const struct pp_http_fields *fields)
+{
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const struct pp_http_field *f = &fields->f[i];
+
+        if (!f->colon || f->folded || f->ending != 2
+            || !is_token(text, f->name)) {
+            return false;
+        }
+    }
+    return fields->ending == 2;
+}
+
 /* Fields of the framing and the content. */
 
 static bool
@@ -349,6 +427,8 @@ get_content(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_TRAILERS_TEXT:
         return get_span(&m->text, pp_http_span(m->trailers.start,
                                                m->trailers.end), v);
+    case PP_HTTP_F_TRAILERS_IRREGULAR:
+        return pp_get_bool(!are_regular(&m->text, &m->trailers), v);
     case PP_HTTP_F_UNANSWERED:
         return pp_get_int(conn->unanswered, v);
     case PP_HTTP_F_REPLIED:
@@ -427,6 +507,9 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_HEAD:
         return get_span(text, pp_http_span(head->line.off, head->fields.end),
                         v);
+    case PP_HTTP_F_IRREGULAR:
+        return pp_get_bool(!is_regular_line(text, head)
+                           || !are_regular(text, &head->fields), v);
     case PP_HTTP_F_HEADERS:
         *v = pp_value_list(head->fields.n);
         return true;

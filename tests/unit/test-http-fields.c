@@ -52,7 +52,8 @@ static const struct field_vector field_vectors[] = {
         "headers.4.bare_cr", "true", "headers.3.bare_cr", "false",
         "headers.1.bare_lf", "false", "headers.1.bare_cr", "false" } },
     { "GET / HTTP/1.1\r\nA: b\n c\r\n\r\n", 0,
-      { "headers.0.bare_lf", "true", "headers.0.line_ending", "\r\n",
+      { "irregular", "true", "headers.0.bare_lf", "true",
+        "headers.0.line_ending", "\r\n",
         "head", "GET / HTTP/1.1\r\nA: b\n c\r\n\r\n" } },
     { "GET / HTTP/1.1\r\nCookie: a=b; =c;d ; e=\"f\"\r\nCookie: g=h=i\r\n\r\n",
       0,
@@ -62,7 +63,7 @@ static const struct field_vector field_vectors[] = {
         "cookies.4.value", "h=i", "cookies.1.raw", " =c",
         "cookies.4.header", "1", "cookies.3.first", "false",
         "cookies.4.first", "true", "cookies.text", "a=b; =c;d ; e=\"f\",g=h=i",
-        "unanswered", "0", "replied", "false" } },
+        "unanswered", "0", "replied", "false", "irregular", "false" } },
     { "GET / HTTP/1.1\r\nCookie: =\"a;b\\\";\" ;c=\"d;e; f = \"g;\"\r\n\r\n",
       0,
       { "cookies.quoted", "4", "cookies.quoted.0.raw", "=\"a;b\\\";\" ",
@@ -99,7 +100,8 @@ static const struct field_vector field_vectors[] = {
       { "chunk.before", "xx", "chunk.last", "true",
         "chunk.size_valid", "true" } },
     { CHUNKED "0\r\nA: b\n\n", 2,
-      { "trailers", "1", "trailers.0.name", "A", "trailers.0.bare_lf", "true",
+      { "trailers", "1", "trailers.irregular", "true",
+        "trailers.0.name", "A", "trailers.0.bare_lf", "true",
         "trailers.line_ending", "\n" } },
     { FORM "Content-Length: 11\r\n\r\na=b&c=%64&d", 1,
       { "body", "a=b&c=%64&d", "body.length", "11", "body.truncated", "false",
@@ -122,6 +124,45 @@ static const struct field_vector field_vectors[] = {
 START_TEST(test_fields)
 {
     fields_check(conn_new(TO_SERVER | BODY), &field_vectors[_i]);
+}
+END_TEST
+
+/* Heads that are irregular, each in one way, and some that are not. */
+#define IRREGULAR(HEAD) { HEAD, 0, { "irregular", "true" } }
+#define REGULAR(HEAD) { HEAD, 0, { "irregular", "false" } }
+static const struct field_vector form_vectors[] = {
+    REGULAR("GET / HTTP/1.1\r\n\r\n"),
+    REGULAR("M-SEARCH * HTTP/1.0\r\nA:\r\nx!#$%&'*+-.^_`|~9: \t b\xff \t"
+            "\r\n\r\n"),
+    IRREGULAR(" GET / HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET  / HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET\t/ HTTP/1.1\r\n\r\n"),
+    IRREGULAR("G[T / HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET /a b HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET /\xe4 HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET /\x7f HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET /  HTTP/1.1\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1 \r\n\r\n"),
+    IRREGULAR("GET / http/1.1\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.10\r\n\r\n"),
+    IRREGULAR("GET / HTTP/x.1\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1,1\r\n\r\n"),
+    IRREGULAR("GET /\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\nA: b\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA: b\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA: b\r\n\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA : b\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\n A: b\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA: b\r\n c\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\n: b\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA\xb5: b\r\n\r\n"),
+    IRREGULAR("GET / HTTP/1.1\r\nA(: b\r\n\r\n"),
+};
+
+START_TEST(test_forms)
+{
+    fields_check(conn_new(TO_SERVER), &form_vectors[_i]);
 }
 END_TEST
 
@@ -222,6 +263,7 @@ http_fields_suite(void)
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_fields, field_vectors);
+    LOOP(test_forms, form_vectors);
     LOOP(test_edits, edit_vectors);
     tcase_add_test(tc, test_manual);
     suite_add_tcase(suite, tc);
