@@ -369,14 +369,23 @@ fetch(const struct pp_stream *st, const struct pp_conn *conn,
     };
 }
 
+/* Bytes in a segment of direction 'dir', at most.  No more than half of the
+ * most room that its receiver ever had (RFC 9293 3.8.6.2.1), as the sender has
+ * it, too: a receiver may offer no room at all while it has less than for the
+ * largest segment that it has seen (3.8.6.2.2), and Linux, with a buffer that
+ * never has so much, does so for good. */
 static size_t
-segment_size(const struct pp_conn *conn)
+segment_size(const struct pp_conn *conn, enum pp_dir dir)
 {
+    const struct pp_half *receiver = &conn->half[!dir];
+    size_t most = (size_t) receiver->window_max
+                  << window_shift(conn, receiver);
     size_t mss = MIN(conn->half[0].mss ? conn->half[0].mss : MSS_DEFAULT,
                      conn->half[1].mss ? conn->half[1].mss : MSS_DEFAULT);
     size_t options = conn->has_ts ? 12 : 0;
+    size_t size = mss > options + 8 ? mss - options : 8;
 
-    return MIN(mss > options + 8 ? mss - options : 8, SEGMENT_MAX);
+    return MIN(size, most > MSS_DEFAULT ? most / 2 : SEGMENT_MAX);
 }
 
 /* Puts the out stream's bytes from 'from' to 'to' into segments and sends
@@ -387,7 +396,7 @@ pp_stream_emit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
                uint64_t from, uint64_t to)
 {
     struct pp_half *half = &conn->half[dir];
-    size_t size = segment_size(conn);
+    size_t size = segment_size(conn, dir);
     uint64_t fin = half->out_fin;
     uint64_t data_end = MIN(to, fin);
     uint64_t edge = MAX(half->edge, half->sent);
@@ -494,7 +503,8 @@ pp_stream_take_ack(struct pp_stream *st, struct pp_conn *conn,
         if (out < acked->recover && out < acked->owned) {
             /* The next hole after a timeout. */
             pp_stream_emit(st, conn, !dir, out,
-                           MIN(acked->recover, out + 2 * segment_size(conn)));
+                           MIN(acked->recover,
+                               out + 2 * segment_size(conn, !dir)));
         }
     }
     if (acked->sent < acked->end && acked->keep_last) {
@@ -625,7 +635,7 @@ retransmit(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir)
         pp_stream_probe(st, conn, dir);
     } else {
         pp_stream_emit(st, conn, dir, from,
-                       MIN(end, from + segment_size(conn)));
+                       MIN(end, from + segment_size(conn, dir)));
     }
 }
 

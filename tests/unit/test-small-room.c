@@ -47,9 +47,9 @@ client_says(struct driver *d, uint8_t flags, uint32_t seq, const char *s)
     free(f);
 }
 
-/* A server with room for ROOM bytes. */
+/* A server with room for 'room' bytes. */
 static struct driver *
-open_connection(void)
+open_connection(uint16_t room)
 {
     struct pp_snap_service service = driver_service("http");
     struct pp_pool *pool = driver_pool("CVE-2014-3744");
@@ -57,7 +57,7 @@ open_connection(void)
 
     pp_pool_unref(pool);
     client_says(d, PP_TCP_SYN, 1000, "");
-    server_says(d, PP_TCP_SYN | PP_TCP_ACK, 1001, ROOM);
+    server_says(d, PP_TCP_SYN | PP_TCP_ACK, 1001, room);
     client_says(d, PP_TCP_ACK, 1001, "");
     return d;
 }
@@ -67,7 +67,7 @@ open_connection(void)
 static struct driver *
 make_driver(void)
 {
-    struct driver *d = open_connection();
+    struct driver *d = open_connection(ROOM);
 
     client_says(d, PP_TCP_ACK, 1001, HEAD);
     driver_pass_time(d, 10);
@@ -108,7 +108,7 @@ wait_for_server(struct driver *d, unsigned int seconds, bool answers)
  * good. */
 START_TEST(test_offer)
 {
-    struct driver *d = open_connection();
+    struct driver *d = open_connection(ROOM);
     struct pp_packet pkt;
 
     client_says(d, PP_TCP_ACK, 1001, HEAD);
@@ -176,6 +176,37 @@ START_TEST(test_reset_number)
 }
 END_TEST
 
+/* What the engine puts into segments of its own is for a receiver with a small
+ * buffer no larger than its sender would have made it. */
+START_TEST(test_segments)
+{
+    struct driver *d = open_connection(1000);
+    char more[301];
+    uint32_t seq = 1001;
+    struct pp_packet pkt;
+
+    client_says(d, PP_TCP_ACK, seq, HEAD);
+    seq += (uint32_t) strlen(HEAD);
+    memset(more, 'x', 300);
+    more[300] = '\0';
+    for (int i = 0; i < 3; i++) {
+        driver_pass_time(d, 10);
+        client_says(d, PP_TCP_ACK, seq, more);
+        seq += 300;
+    }
+    client_says(d, PP_TCP_ACK, seq, REST);
+    driver_forget(d);
+
+    /* All is lost, and told to the client: the engine sends it again. */
+    driver_pass_time(d, 300);
+    ck_assert_uint_eq(d->n_out, 1);
+    pkt = driver_out(d, 0, PP_PACKET_TCP);
+    ck_assert_uint_eq(pkt.seq, 1001);
+    ck_assert_uint_eq(pkt.payload_len, 1000 / 2);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -186,6 +217,7 @@ main(void)
     tcase_add_test(tc, test_silent);
     tcase_add_test(tc, test_slow_reader);
     tcase_add_test(tc, test_reset_number);
+    tcase_add_test(tc, test_segments);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
