@@ -39,7 +39,7 @@ pp_matcher_destroy(struct pp_matcher *m)
 void
 pp_matcher_bind(struct pp_matcher *m, const struct pp_program *program)
 {
-    size_t n_marks;
+    size_t n_marks, n_queue;
 
     m->program = program;
     m->last_proxy = NULL;
@@ -53,10 +53,14 @@ pp_matcher_bind(struct pp_matcher *m, const struct pp_program *program)
               + program->groups.n;
     if (n_marks > m->n_marks) {
         free(m->marks);
-        free(m->queue);
         m->n_marks = n_marks;
         m->marks = xcalloc(n_marks, sizeof *m->marks);
-        m->queue = xmalloc(n_marks * sizeof *m->queue);
+    }
+    n_queue = 2 * (size_t) program->rules.n + program->groups.n;
+    if (n_queue > m->n_queue) {
+        free(m->queue);
+        m->n_queue = n_queue;
+        m->queue = xmalloc(n_queue * sizeof *m->queue);
     }
     pp_eval_bind(m);
 }
@@ -70,6 +74,7 @@ struct match {
     const uint32_t *members;
     uint64_t *clue_marks, *rule_marks, *group_marks;
     uint32_t *rules, *groups;   /* Queues. */
+    uint32_t *open;             /* Of a group's rules, those that may hold. */
     uint32_t n_rules, n_groups;
     uint64_t look;              /* Which value is being looked up. */
     uint32_t elem;              /* Of which element, or PP_NONE. */
@@ -113,6 +118,20 @@ try_rule(struct match *x, uint32_t index, uint32_t elem)
     };
 }
 
+/* False if rule 'index', which is for elements, can hold for none of them: its
+ * condition starts with something that is so of the message, or not
+ * (pp-build.c sees to that). */
+static bool
+may_hold(struct match *x, uint32_t index)
+{
+    const struct pp_node *nodes = pp_program_nodes(x->program);
+    const struct pp_node *when
+        = &nodes[pp_program_rules(x->program)[index].when];
+
+    return (when->op != PP_OP_AND || nodes[when->arg[0]].scopes
+            || pp_eval_at(x->m, when->arg[0])->b);
+}
+
 /* Tries rule 'index' on the message, or on all elements it is for. */
 static void
 try_everywhere(struct match *x, uint32_t index)
@@ -122,6 +141,8 @@ try_everywhere(struct match *x, uint32_t index)
 
     if (each == PP_NONE) {
         try_rule(x, index, PP_NONE);
+        return;
+    } else if (!may_hold(x, index)) {
         return;
     }
     list = pp_eval_list(x->m, each);
@@ -389,14 +410,27 @@ static void
 look_at_elements(struct match *x, const struct pp_program_group *group,
                  const struct pp_program_column *columns)
 {
-    const struct pp_cell *list = pp_eval_list(x->m, group->each);
-    const uint32_t *hashes = hash_keys(x, group, columns, list);
+    const struct pp_cell *list;
+    const uint32_t *hashes;
+    uint32_t n_open = 0;
 
+    for (uint32_t i = 0; i < group->n_members; i++) {
+        uint32_t rule = x->members[group->first_member + i];
+
+        if (may_hold(x, rule)) {
+            x->open[n_open++] = rule;
+        }
+    }
+    if (!n_open && !group->n_columns) {
+        return;
+    }
+    list = pp_eval_list(x->m, group->each);
+    hashes = hash_keys(x, group, columns, list);
     for (uint32_t i = 0; i < list->value.count && !x->m->failed; i++) {
         x->elem = PP_NONE;
-        for (uint32_t j = 0; j < group->n_members; j++) {
+        for (uint32_t j = 0; j < n_open; j++) {
             enter(x, group, list, i);
-            try_rule(x, x->members[group->first_member + j], x->elem);
+            try_rule(x, x->open[j], x->elem);
         }
         for (uint32_t j = 0; j < group->n_columns; j++) {
             if (!hashes || !columns[j].is_key
@@ -467,6 +501,7 @@ pp_match(const struct pp_program *program, const struct pp_patchset *set,
         .clue_marks = m->marks, .rule_marks = m->marks + n_clues,
         .group_marks = m->marks + n_clues + n_rules,
         .rules = m->queue, .groups = m->queue + n_rules,
+        .open = m->queue + n_rules + program->groups.n,
     };
     const struct pp_program_proxy *proxies
         = pp_program_at(program, program->proxies);

@@ -86,8 +86,10 @@ struct pp_matcher {
     struct pp_regexes *regexes; /* Of 'program', compiled; or NULL. */
     uint64_t *marks;            /* One each a clue, rule and group of
                                  * 'program': when it was last come across. */
-    uint32_t *queue;            /* Rules, then groups, that clues led to. */
     size_t n_marks;
+    uint32_t *queue;            /* Rules, then groups, that clues led to;
+                                 * then rules that a group tries. */
+    size_t n_queue;
     uint8_t *memory;            /* Of 'arena'. */
     struct pp_arena arena;
     uint64_t gen;               /* Last generation given out. */

@@ -214,13 +214,17 @@ pp_clue_of_key(struct pp_clues *c, uint32_t list)
 static double
 likelihood(const struct pp_clues *c, const struct pp_clue *clue)
 {
+    const struct pp_node *node = node_at(c, clue->node);
     double n = MIN(clue->text.n, 10);
 
     switch ((enum pp_clue_how) clue->how) {
     case PP_CLUE_WHOLE:
     case PP_CLUE_NOCASE:
-        return (node_at(c, clue->node)->type != PP_TYPE_BYTES ? 0.3
-                : node_at(c, clue->node)->op == PP_OP_ELEM ? 0.1
+        /* Fields of type bool tell of what is unusual. */
+        return (node->type == PP_TYPE_BOOL && node->op == PP_OP_FIELD
+                ? (clue->imm ? 0.05 : 0.95)
+                : node->type != PP_TYPE_BYTES ? 0.3
+                : node->op == PP_OP_ELEM ? 0.1
                 : exp2(-2 - n));
     case PP_CLUE_HEAD:
         return exp2(-1 - n);
@@ -228,7 +232,9 @@ likelihood(const struct pp_clues *c, const struct pp_clue *clue)
     case PP_CLUE_ANYWHERE:
         return exp2(-n);
     case PP_CLUE_ABOVE:
-        return clue->imm >= 64 ? 0.05 : 0.3;
+        /* Most elements are behind the first ones. */
+        return (node->op == PP_OP_INDEX ? 0.9
+                : clue->imm >= 64 ? 0.05 : 0.3);
     case PP_CLUE_BELOW:
         return 0.3;
     case PP_N_CLUE_HOWS:

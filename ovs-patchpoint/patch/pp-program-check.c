@@ -606,6 +606,7 @@ check_group(const struct checker *ck, struct place at)
     if (!root_is(ck, g->each, 'l', at.proxy, true)
         || (g->each != PP_NONE && pp_program_nodes(program)[g->each].scopes)
         || g->scope >= PP_EXPR_SCOPES
+        || g->n_members > program->rules.n
         || !range_fits(g->first_member, g->n_members, program->members)
         || !range_fits(g->first_column, g->n_columns, program->columns)) {
         return false;

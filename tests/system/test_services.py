@@ -333,12 +333,13 @@ class Kept(Services):
     def test_database(self):
         "the PatchPoint database has a row for each service"
         self.wait_service(self.vm, port=80, protocol="http", patches=NODE)
+        # It is written a moment after service-list says so.
         row, = wait_for("the row (there are %s)" % self.rows(),
                         lambda: [row for row in self.rows()
-                                 if row["protocol"] == "http"], 20)
+                                 if row["protocol"] == "http"
+                                 and sorted(row["patches"][1]) == NODE], 20)
         self.assertEqual(row["port"], 80)
         self.assertEqual(row["transport"], "tcp")
-        self.assertEqual(sorted(row["patches"][1]), NODE)
 
 
 class Sayer(threading.Thread):
