@@ -298,12 +298,14 @@ get_chunk(const struct pp_http_msg *m, unsigned int field,
 static bool
 is_token(const struct pp_reader *text, struct pp_span s)
 {
-    for (uint32_t i = s.off; i < pp_http_span_end(s); i++) {
-        if (!pp_is_tchar((uint8_t) pp_reader_peek(text, i))) {
+    struct pp_bytes b = pp_http_bytes(text, s);
+
+    for (size_t i = 0; i < b.n; i++) {
+        if (!pp_is_tchar(b.p[i])) {
             return false;
         }
     }
-    return s.len > 0;
+    return b.n > 0;
 }
 
 static bool
@@ -331,14 +333,14 @@ is_version(const struct pp_reader *text, struct pp_span s)
 static bool
 is_visible(const struct pp_reader *text, struct pp_span s)
 {
-    for (uint32_t i = s.off; i < pp_http_span_end(s); i++) {
-        int c = pp_reader_peek(text, i);
+    struct pp_bytes b = pp_http_bytes(text, s);
 
-        if (c <= ' ' || c >= 0x7f) {
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] <= ' ' || b.p[i] >= 0x7f) {
             return false;
         }
     }
-    return s.len > 0;
+    return b.n > 0;
 }
 
 /* The request line is as RFC 9112 3 has it. */

@@ -18,15 +18,17 @@
 struct pp_span
 pp_http_trim(const struct pp_reader *text, struct pp_span s)
 {
-    uint32_t start = s.off, end = pp_http_span_end(s);
+    struct pp_bytes b = pp_http_bytes(text, s);
 
-    while (start < end && pp_http_is_space(pp_reader_peek(text, start))) {
-        start++;
+    while (b.n && pp_http_is_space(b.p[0])) {
+        b.p++;
+        b.n--;
+        s.off++;
     }
-    while (end > start && pp_http_is_space(pp_reader_peek(text, end - 1))) {
-        end--;
+    while (b.n && pp_http_is_space(b.p[b.n - 1])) {
+        b.n--;
     }
-    return pp_http_span(start, end);
+    return (struct pp_span) { .off = s.off, .len = (uint32_t) b.n };
 }
 
 /* True when 's' starts with 'word', which is in lower case; case ignored. */
@@ -34,22 +36,13 @@ bool
 pp_http_starts(const struct pp_reader *text, struct pp_span s,
                const char *word)
 {
-    size_t i, n;
+    struct pp_bytes b = pp_http_bytes(text, s);
+    size_t i;
 
-    /* Most often it does not even have the first byte. */
-    if (!s.len || pp_http_lower(pp_reader_peek(text, s.off)) != word[0]) {
-        return !word[0];
+    for (i = 0; i < b.n && word[i] && pp_http_lower(b.p[i]) == word[i]; i++) {
+        continue;
     }
-    n = strlen(word);
-    if (s.len < n) {
-        return false;
-    }
-    for (i = 0; i < n; i++) {
-        if (pp_http_lower(pp_reader_peek(text, s.off + i)) != word[i]) {
-            return false;
-        }
-    }
-    return true;
+    return !word[i];
 }
 
 /* True when 's' is 'word', which is in lower case; case ignored. */
@@ -57,7 +50,7 @@ bool
 pp_http_equals(const struct pp_reader *text, struct pp_span s,
                const char *word)
 {
-    return pp_http_starts(text, s, word) && s.len == strlen(word);
+    return s.len == strlen(word) && pp_http_starts(text, s, word);
 }
 
 /* Lines. */
@@ -137,24 +130,26 @@ pp_http_name(const struct pp_reader *text, const struct pp_http_field *f)
     return pp_http_trim(text, f->name);
 }
 
-/* Which of the known names 'f' has.  White space between name and colon is
+/* Which of the known names 'name' is.  White space between name and colon is
  * forbidden (RFC 9112 5.1), and yet such a name counts for some servers; one
  * behind white space counts for none (2.2). */
 static enum pp_http_id
-field_identify(const struct pp_reader *text, const struct pp_http_field *f)
+name_identify(struct pp_bytes name)
 {
-    struct pp_span name = f->name;
     enum pp_http_id id;
 
-    while (PP_HTTP_SPACE_BEFORE_COLON && name.len
-           && pp_http_is_ows(pp_reader_peek(text,
-                                            pp_http_span_end(name) - 1))) {
-        name.len--;
+    while (PP_HTTP_SPACE_BEFORE_COLON && name.n
+           && pp_http_is_ows(name.p[name.n - 1])) {
+        name.n--;
     }
-    id = name.len < sizeof id_by_length ? id_by_length[name.len]
-                                        : PP_HTTP_H_OTHER;
-    return id != PP_HTTP_H_OTHER && pp_http_equals(text, name, id_names[id])
-           ? id : PP_HTTP_H_OTHER;
+    id = name.n < sizeof id_by_length ? id_by_length[name.n]
+                                      : PP_HTTP_H_OTHER;
+    for (size_t i = 0; id != PP_HTTP_H_OTHER && i < name.n; i++) {
+        if (pp_http_lower(name.p[i]) != id_names[id][i]) {
+            id = PP_HTTP_H_OTHER;
+        }
+    }
+    return id;
 }
 
 /* What stands between the colon of 'f' and its line ending. */
@@ -172,16 +167,19 @@ field_add(const struct pp_reader *text, struct pp_http_fields *fields,
           size_t start, size_t end, uint8_t ending)
 {
     struct pp_http_field *f = &fields->f[fields->n];
-    struct pp_span line = pp_http_span(start, end - ending);
-    uint32_t colon = pp_http_find(text, line, ':');
+    struct pp_bytes line = pp_http_bytes(text,
+                                         pp_http_span(start, end - ending));
+    const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+    size_t name = colon ? (size_t) (colon - line.p) : line.n;
 
     f->line = pp_http_span(start, end);
     f->ending = ending;
     f->folded = false;
-    f->colon = colon < pp_http_span_end(line);
-    f->name = pp_http_span(start, colon);
+    f->colon = colon != NULL;
+    f->name = pp_http_span(start, start + name);
     f->value = pp_http_trim(text, pp_http_raw_value(f));
-    f->id = f->colon ? field_identify(text, f) : PP_HTTP_H_OTHER;
+    f->id = (colon ? name_identify((struct pp_bytes) { line.p, name })
+             : PP_HTTP_H_OTHER);
     if (!fields->count[f->id]++) {
         fields->first[f->id] = fields->n;
     }
@@ -285,12 +283,13 @@ pp_http_starts_request(int c)
 static struct pp_span
 line_run(const struct pp_reader *text, uint32_t pos, uint32_t end, bool space)
 {
-    uint32_t start = pos;
+    struct pp_bytes b = pp_http_bytes(text, pp_http_span(pos, end));
+    uint32_t n = 0;
 
-    while (pos < end && is_line_space(pp_reader_peek(text, pos)) == space) {
-        pos++;
+    while (n < b.n && is_line_space(b.p[n]) == space) {
+        n++;
     }
-    return pp_http_span(start, pos);
+    return (struct pp_span) { .off = pos, .len = n };
 }
 
 /* Like line_run(), but the run that ends at 'end' and is behind 'start'. */
@@ -298,13 +297,13 @@ static struct pp_span
 line_run_back(const struct pp_reader *text, uint32_t start, uint32_t end,
               bool space)
 {
-    uint32_t pos = end;
+    struct pp_bytes b = pp_http_bytes(text, pp_http_span(start, end));
+    uint32_t n = 0;
 
-    while (pos > start
-           && is_line_space(pp_reader_peek(text, pos - 1)) == space) {
-        pos--;
+    while (n < b.n && is_line_space(b.p[b.n - 1 - n]) == space) {
+        n++;
     }
-    return pp_http_span(pos, end);
+    return pp_http_span(end - n, end);
 }
 
 /* Length of the "scheme://" that 'target' starts with, or 0. */

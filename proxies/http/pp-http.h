@@ -371,6 +371,16 @@ pp_http_sub(const struct pp_reader *text, struct pp_span s)
     return pp_reader_sub(&r, s.len);
 }
 
+/* The bytes of 's' of 'text'; none where they are not there. */
+static inline struct pp_bytes
+pp_http_bytes(const struct pp_reader *text, struct pp_span s)
+{
+    struct pp_reader r = pp_http_sub(text, s);
+    const uint8_t *p = pp_reader_bytes(&r, s.len);
+
+    return (struct pp_bytes) { .p = p, .n = p ? s.len : 0 };
+}
+
 /* Offset of the first 'byte' in 's' of 'text', or its end. */
 static inline uint32_t
 pp_http_find(const struct pp_reader *text, struct pp_span s, uint8_t byte)
