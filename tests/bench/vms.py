@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Measures what many VMs cost control: 100 and 2,000 of them, while 50 a second
-come and 50 go.
+"""Measures what many VMs cost control: 100 and 2,000 of them, while some come
+and go, beside the same on the switch alone.
 
-    vms.py [--vms N] [--rate N] [--seconds S] [--json FILE]
+    vms.py [--vms N] [--rate N,...] [--seconds S] [--json FILE]
 
 tests/bench/README.rst says what is measured and how."""
 
@@ -27,6 +27,9 @@ WORK = ("policy_iface", "flows_worked_out", "snapshot_row", "snapshot_base",
 
 COLUMNS = (
     ("vms", "VMs", "%d"),
+    ("rate", "rate", "%g"),
+    ("alone_p50_ms", "switch alone p50", "%.1f"),
+    ("alone_p99_ms", "p99 ms", "%.1f"),
     ("plug_p50_ms", "plug p50", "%.1f"),
     ("plug_p99_ms", "p99 ms", "%.1f"),
     ("ours_p50_ms", "of it ours p50", "%.1f"),
@@ -69,12 +72,36 @@ def churn(lab, rate, seconds):
         came += lab.plug()
         lab.unplug(old[n] if n < len(old) else came[n - len(old)])
         n += 1
-    lab.wait_status("protected")
+    lab.wait_plugged(300)
     return came
 
 
+def ports_ms(lab, vms):
+    """Milliseconds until the switch had given out the ports of 'vms'."""
+    return [(vm.port - lab.db.replies[vm.request]) * 1000
+            for vm in vms if vm.port]
+
+
+def cases(args):
+    """Numbers of VMs with rates; few take the highest one alone."""
+    for n in sorted({min(SMALL, args.vms), args.vms}):
+        for rate in args.rate if n > SMALL else args.rate[-1:]:
+            yield n, rate
+
+
+def measure_alone(lab, n, rate, seconds):
+    """What the switch takes for the same changes, without a daemon."""
+    print("vms: %d VMs, %g a second, on the switch alone" % (n, rate),
+          file=sys.stderr)
+    lab.grow(n)
+    time.sleep(2)
+    times = ports_ms(lab, churn(lab, rate, seconds))
+    return {"alone_p50_ms": percentile(times, 50),
+            "alone_p99_ms": percentile(times, 99)}
+
+
 def measure(lab, n, rate, seconds):
-    print("vms: %d VMs" % n, file=sys.stderr)
+    print("vms: %d VMs, %g a second" % (n, rate), file=sys.stderr)
     lab.grow(n)
     time.sleep(2)               # What vswitchd still does is not the churn's.
     before = lab.work(*WORK)
@@ -94,6 +121,7 @@ def measure(lab, n, rate, seconds):
             ours.append((vm.protected - vm.port) * 1000)
     row = {
         "vms": n,
+        "rate": rate,
         "plugs": len(plug),
         "plug_p50_ms": percentile(plug, 50),
         "plug_p99_ms": percentile(plug, 99),
@@ -120,21 +148,25 @@ def measure(lab, n, rate, seconds):
 
 def main():
     parser = argparse.ArgumentParser(
-        usage="vms.py [--vms N] [--rate N] [--seconds S] [--json FILE]",
+        usage="vms.py [--vms N] [--rate N,...] [--seconds S] [--json FILE]",
         add_help=False)
     parser.add_argument("--vms", type=int, default=2000)
-    parser.add_argument("--rate", type=int, default=50)
+    parser.add_argument("--rate", default="2,10,50", type=lambda text: sorted(
+        float(word) for word in text.split(",")))
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--json")
     args = parser.parse_args()
 
-    rows = []
+    with manyvms.ManyVms(prefix="ppv") as lab:
+        lab.open()
+        rows = [measure_alone(lab, n, rate, args.seconds)
+                for n, rate in cases(args)]
     with manyvms.ManyVms(prefix="ppv") as lab:
         lab.open()
         lab.start_daemon()
         lab.set_all(policy="all")
-        for n in sorted({min(SMALL, args.vms), args.vms}):
-            rows.append(measure(lab, n, args.rate, args.seconds))
+        for row, (n, rate) in zip(rows, cases(args)):
+            row.update(measure(lab, n, rate, args.seconds))
     print("  ".join(title for _, title, _ in COLUMNS))
     for row in rows:
         print("  ".join((form % row[key]).rjust(len(title))

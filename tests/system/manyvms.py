@@ -228,10 +228,17 @@ class ManyVms(pplab.Lab):
 
     def grow(self, n, step=100):
         """Plugs VMs until there are 'n', and waits until all are
-        protected."""
+        protected, or without a daemon, have their ports."""
         while len(self.many) < n:
             self.plug(min(step, n - len(self.many)))
-            self.wait_status("protected", 120)
+            self.wait_plugged(120)
+
+    def wait_plugged(self, timeout=60):
+        if self.control:
+            self.wait_status("protected", timeout)
+        else:
+            self.wait("all have ports", lambda: all(
+                vm.port for vm in self.many.values()), timeout)
 
     def wait_status(self, begins, timeout=60):
         self.wait("all are " + begins, lambda: all(
