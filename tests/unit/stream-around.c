@@ -57,6 +57,7 @@ world_goes_around(struct world *w, struct tcp_frame *f)
     TCP_TRACE("%llu: goes around to %s", (unsigned long long) w->net.now,
               w->end[!dir].name);
     w->went_around = true;
+    w->net.fin_around |= (pkt.flags & PP_TCP_FIN) != 0;
     w->end[PP_FROM_SERVER].minds_urgent = false;
     if (w->conn && (pp_stream_is_edited(w->conn)
                     || w->conn->state == PP_CONN_CLOSING)) {

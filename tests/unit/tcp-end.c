@@ -759,6 +759,8 @@ drain(struct tcp_end *e)
     }
     if (e->in.n == e->fin_at && !e->in_fin) {
         e->in_fin = true;
+        /* As Linux' tcp_fin() does with what it has from behind it. */
+        e->early.n = 0;
         tcp_seen.simultaneous_close += (e->out_fin && e->una < e->nxt
                                         && e->nxt > e->out.n);
     }
@@ -796,12 +798,14 @@ take_data(struct tcp_end *e, const struct pp_packet *pkt, uint64_t seq)
         && (int64_t) data_end <= (int64_t) e->in_edge) {
         e->fin_is_stray |= e->net->stray;
         if (e->fin_at != UINT64_MAX && e->fin_at != data_end
-            && !e->fin_is_stray) {
+            && !e->fin_is_stray && !e->net->fin_around) {
             tcp_fail("%s gets a FIN at %llu, and one at %llu", e->name,
                      (unsigned long long) e->fin_at,
                      (unsigned long long) data_end);
         }
-        e->fin_at = data_end;
+        /* Of two, that counts which it comes to first. */
+        e->fin_at = (e->net->fin_around ? MIN(e->fin_at, data_end)
+                     : data_end);
     }
     drain(e);
     if (e->reads_slowly) {

@@ -118,6 +118,8 @@ struct tcp_net {
     bool foreign;               /* What is sent now is. */
     bool misled;                /* Some was, and its receiver could not
                                  * tell. */
+    bool fin_around;            /* A FIN went around the stage, which may take
+                                 * bytes before it away. */
     bool near[2];               /* The end that sends in this direction is
                                  * near the stage: nothing is late or lost
                                  * between them. */
