@@ -91,6 +91,8 @@ struct pp_iface {
     struct hmap_node id_node;   /* In pp_control's 'servers', while
                                  * 'server_id' is not 0. */
     struct hmap_node mac_node;  /* In the bridge's 'macs', while 'wanted'. */
+    struct hmap_node ofport_node;       /* In the bridge's 'ofports', while
+                                         * 'ofport' is not 0. */
     struct ovs_list node;       /* In the bridge's 'ifaces'. */
     struct ovs_list port_node;  /* In its port's 'ifaces'. */
     struct ovs_list touched_node;       /* Each empty while not in the list */
@@ -184,7 +186,9 @@ struct pp_bridge {
 
     struct ovs_list ifaces;     /* Of struct pp_iface; taps of ours first. */
     size_t n_taps;
-    struct hmap macs;           /* Of struct pp_iface, with 'wanted'. */
+    struct hmap macs;           /* Of struct pp_iface, with 'wanted'... */
+    struct hmap ofports;        /* ...and with a port; those behind a tunnel
+                                 * have the tunnel's. */
     struct hmap policies;       /* Of struct pp_bridge_policy. */
     size_t n_tcp, n_udp;        /* Of these, with such services. */
     size_t n_protected;         /* Interfaces with a policy... */
@@ -279,5 +283,9 @@ pp_bridge_is_used(const struct pp_bridge *br)
 
 #define PP_FOR_EACH_IFACE(IFACE, BRIDGE)                        \
     LIST_FOR_EACH (IFACE, node, &(BRIDGE)->ifaces)
+
+/* Those of 'BRIDGE' that are at port 'OFPORT'. */
+#define PP_FOR_EACH_IFACE_AT(IFACE, OFPORT, BRIDGE)             \
+    HMAP_FOR_EACH_WITH_HASH (IFACE, ofport_node, OFPORT, &(BRIDGE)->ofports)
 
 #endif /* pp-control.h */

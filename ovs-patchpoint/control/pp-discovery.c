@@ -44,6 +44,9 @@ VLOG_DEFINE_THIS_MODULE(pp_discovery);
 
 COVERAGE_DEFINE(discovery_iface);
 
+/* The bridge's own port, as ofport has it. */
+#define LOCAL 65534
+
 /* A Port. */
 struct pp_port {
     struct hmap_node hmap_node; /* In pp_control's 'ports', by UUID. */
@@ -221,6 +224,7 @@ bridge_create(struct pp_control *ctl, const char *name)
     br->number = (uint32_t) __builtin_ctzll(~used);
     ovs_list_init(&br->ifaces);
     hmap_init(&br->macs);
+    hmap_init(&br->ofports);
     hmap_init(&br->policies);
     ovs_list_init(&br->dirty_owners);
     pp_owner_init(&br->fixed, PP_OWNER_FIXED, br);
@@ -389,6 +393,18 @@ set_tunnel(struct pp_control *ctl, struct pp_iface *iface, bool is_tunnel)
     }
 }
 
+static void
+set_ofport(struct pp_iface *iface, uint16_t ofport)
+{
+    if (iface->ofport) {
+        hmap_remove(&iface->bridge->ofports, &iface->ofport_node);
+    }
+    iface->ofport = ofport;
+    if (ofport) {
+        hmap_insert(&iface->bridge->ofports, &iface->ofport_node, ofport);
+    }
+}
+
 /* What is behind 'iface' comes by its port. */
 static void
 read_guests(struct pp_control *ctl, struct pp_iface *iface)
@@ -398,7 +414,7 @@ read_guests(struct pp_control *ctl, struct pp_iface *iface)
     LIST_FOR_EACH (guest, guest_node, &iface->guests) {
         guest->row = iface->row;
         guest->port = iface->port;
-        guest->ofport = iface->ofport;
+        set_ofport(guest, iface->ofport);
         pp_iface_touch(ctl, guest);
     }
 }
@@ -418,12 +434,10 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     COVERAGE_INC(discovery_iface);
     iface->signature = signature;
     before = iface->ofport;
-    iface->ofport = 0;
-    if (row->n_ofport && row->ofport[0] > 0 && row->ofport[0] < 0xff00) {
-        iface->ofport = (uint16_t) row->ofport[0];
-    } else if (row->n_ofport && row->ofport[0] == 65534) {
-        iface->ofport = 65534;  /* LOCAL. */
-    }
+    set_ofport(iface, (row->n_ofport && ((row->ofport[0] > 0
+                                          && row->ofport[0] < 0xff00)
+                                         || row->ofport[0] == LOCAL)
+                       ? (uint16_t) row->ofport[0] : 0));
     set_tap(iface, smap_get(&row->external_ids, PP_KEY_TAP) != NULL);
     iface->is_vm = !iface->is_tap && is_vm(row);
     if (iface->ofport != before) {
@@ -518,7 +532,7 @@ pp_iface_create_behind(struct pp_control *ctl, struct pp_iface *tunnel,
     iface->behind = tunnel;
     iface->row = tunnel->row;
     iface->port = tunnel->port;
-    iface->ofport = tunnel->ofport;
+    set_ofport(iface, tunnel->ofport);
     iface->is_vm = iface->has_mac = true;
     iface->mac = mac;
     ovs_list_push_back(&tunnel->guests, &iface->guest_node);
@@ -543,6 +557,7 @@ pp_iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
     pp_snapshot_build_forget(ctl, iface);
     pp_owner_destroy(&iface->owner);
     set_tap(iface, false);
+    set_ofport(iface, 0);
     hmap_remove(&ctl->ifaces, &iface->uuid_node);
     hmap_remove(&ctl->names, &iface->name_node);
     ovs_list_remove(&iface->node);
@@ -831,6 +846,7 @@ pp_discovery_forget(struct pp_control *ctl)
             pp_owner_destroy(&br->fixed);
             pp_owner_destroy(&br->pins);
             hmap_destroy(&br->macs);
+            hmap_destroy(&br->ofports);
             hmap_destroy(&br->policies);
             free(br->hindrance);
             free(br->keys);

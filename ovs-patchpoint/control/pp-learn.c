@@ -130,8 +130,8 @@ pp_learn_frame(struct pp_control *ctl, struct pp_bridge *br,
     if (!is_an_address(src)) {
         return false;
     }
-    PP_FOR_EACH_IFACE (other, br) {
-        if (other->learning && other->ofport == ofport) {
+    PP_FOR_EACH_IFACE_AT (other, ofport, br) {
+        if (other->learning) {
             iface = other;
         }
     }

@@ -121,8 +121,8 @@ pp_services_frame(struct pp_control *ctl, const struct pp_bridge *br,
                : in6_addr_mapped_ipv4(s.flow.nw_src)),
         .port = ntohs(s.flow.tp_src),
     };
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->ofport != port || !iface->is_vm
+    PP_FOR_EACH_IFACE_AT (iface, port, br) {
+        if (!iface->is_vm
             || (iface->behind
                 && !eth_addr_equals(s.flow.dl_src, iface->mac))) {
             continue;

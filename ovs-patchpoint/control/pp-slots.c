@@ -401,8 +401,8 @@ find_ofport(struct pp_bridge *br, uint16_t ofport)
 {
     struct pp_iface *iface;
 
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->can_send && iface->ofport == ofport) {
+    PP_FOR_EACH_IFACE_AT (iface, ofport, br) {
+        if (iface->can_send) {
             return iface;
         }
     }

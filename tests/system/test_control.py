@@ -310,8 +310,10 @@ class Redirect(Case):
         self.addCleanup(conn.close)
         pid = self.engine_pid()
         for _ in range(3):
-            os.kill(pid, signal.SIGKILL)
-            pid = wait_for("engine back", self.engine_pid)
+            old = pid
+            os.kill(old, signal.SIGKILL)
+            pid = wait_for("another engine", lambda: self.engine_pid() not in
+                           (0, None, old) and self.engine_pid())
         self.ovs.wait_status(self.srv.ifname, "protected")
         self.assertTrue(self.echo(conn, 1000))
 

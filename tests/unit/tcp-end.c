@@ -616,46 +616,6 @@ take_syn_sent(struct tcp_end *e, const struct pp_packet *pkt)
     }
 }
 
-/* Puts [l, r) into 'ranges', merged.  Drops it if there is no room, but for
- * one that 'all_wait' for. */
-static void
-add_range(struct tcp_ranges *ranges, uint64_t l, uint64_t r, bool all_wait)
-{
-    unsigned int i = 0, n;
-
-    while (i < ranges->n && ranges->r[i].r < l) {
-        i++;
-    }
-    for (n = i; n < ranges->n && ranges->r[n].l <= r; n++) {
-        l = MIN(l, ranges->r[n].l);
-        r = MAX(r, ranges->r[n].r);
-    }
-    if (n == i && ranges->n == TCP_RANGES_MAX && !all_wait) {
-        return;
-    }
-    memmove(&ranges->r[i + 1], &ranges->r[n],
-            (ranges->n - n) * sizeof ranges->r[0]);
-    ranges->n -= n - i;
-    ranges->n++;
-    ranges->r[i] = (struct tcp_range) { l, r };
-}
-
-/* Takes off what is before 'before'. */
-static void
-trim_ranges(struct tcp_ranges *ranges, uint64_t before)
-{
-    unsigned int n = 0;
-
-    while (n < ranges->n && ranges->r[n].r <= before) {
-        n++;
-    }
-    if (n) {
-        ranges->n -= n;
-        memmove(&ranges->r[0], &ranges->r[n],
-                ranges->n * sizeof ranges->r[0]);
-    }
-}
-
 static void
 take_sack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
 {
@@ -671,6 +631,9 @@ take_sack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
         if ((int64_t) range.r <= (int64_t) e->una
             || (int64_t) range.l >= (int64_t) range.r || stray) {
             continue;
+        } else if ((range.r > e->nxt || range.l < ack) && e->net->misled) {
+            /* Of foreign bytes that its peer has. */
+            continue;
         } else if (range.r > e->nxt || range.l < ack) {
             tcp_fail("%s gets a SACK block %lld-%lld, has sent %llu, %llu "
                      "of it acknowledged", e->name, (long long) range.l,
@@ -681,7 +644,7 @@ take_sack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
         if (e->hooks->sacked) {
             e->hooks->sacked(e->aux, e, range);
         }
-        add_range(&e->sacked, range.l, range.r, false);
+        tcp_ranges_add(&e->sacked, range.l, range.r, false);
     }
 }
 
@@ -710,7 +673,7 @@ take_ack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
         e->rto = RTO_FIRST;
         e->rto_at = e->una < e->nxt ? e->net->now + e->rto : 0;
         e->dup_acks = 0;
-        trim_ranges(&e->sacked, ack);
+        tcp_ranges_trim(&e->sacked, ack);
     } else if (!pkt->payload_len && e->una < e->nxt) {
         e->dup_acks++;
     }
@@ -742,7 +705,7 @@ store(struct tcp_end *e, uint64_t from, const uint8_t *p, size_t n)
     } else {
         memcpy(e->gaps.data + from, p, n);
     }
-    add_range(&e->early, from, from + n, from == e->in.n);
+    tcp_ranges_add(&e->early, from, from + n, from == e->in.n);
 }
 
 /* Moves what is in order by now. */
@@ -755,7 +718,7 @@ drain(struct tcp_end *e)
         if (r.r > e->in.n) {
             tcp_text_put(&e->in, e->gaps.data + e->in.n, r.r - e->in.n);
         }
-        trim_ranges(&e->early, r.r);
+        tcp_ranges_trim(&e->early, r.r);
     }
     if (e->in.n == e->fin_at && !e->in_fin) {
         e->in_fin = true;

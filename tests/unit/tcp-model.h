@@ -91,6 +91,12 @@ struct tcp_ranges {
     unsigned int n;
 };
 bool tcp_ranges_have(const struct tcp_ranges *, uint64_t l, uint64_t r);
+/* Puts [l, r) in, merged.  Drops it if there is no room, but for one that
+ * 'all_wait' for. */
+void tcp_ranges_add(struct tcp_ranges *, uint64_t l, uint64_t r,
+                    bool all_wait);
+/* Takes off what is before 'before'. */
+void tcp_ranges_trim(struct tcp_ranges *, uint64_t before);
 
 struct tcp_net;
 struct tcp_end;

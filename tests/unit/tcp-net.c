@@ -112,6 +112,44 @@ tcp_ranges_have(const struct tcp_ranges *ranges, uint64_t l, uint64_t r)
     return false;
 }
 
+void
+tcp_ranges_add(struct tcp_ranges *ranges, uint64_t l, uint64_t r,
+               bool all_wait)
+{
+    unsigned int i = 0, n;
+
+    while (i < ranges->n && ranges->r[i].r < l) {
+        i++;
+    }
+    for (n = i; n < ranges->n && ranges->r[n].l <= r; n++) {
+        l = MIN(l, ranges->r[n].l);
+        r = MAX(r, ranges->r[n].r);
+    }
+    if (n == i && ranges->n == TCP_RANGES_MAX && !all_wait) {
+        return;
+    }
+    memmove(&ranges->r[i + 1], &ranges->r[n],
+            (ranges->n - n) * sizeof ranges->r[0]);
+    ranges->n -= n - i;
+    ranges->n++;
+    ranges->r[i] = (struct tcp_range) { l, r };
+}
+
+void
+tcp_ranges_trim(struct tcp_ranges *ranges, uint64_t before)
+{
+    unsigned int n = 0;
+
+    while (n < ranges->n && ranges->r[n].r <= before) {
+        n++;
+    }
+    if (n) {
+        ranges->n -= n;
+        memmove(&ranges->r[0], &ranges->r[n],
+                ranges->n * sizeof ranges->r[0]);
+    }
+}
+
 /* Frames. */
 
 static bool
