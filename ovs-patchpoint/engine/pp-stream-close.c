@@ -100,6 +100,18 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     conn->restarted = true;
 }
 
+/* Notes a frame of the server's that may be of the connection that comes next:
+ * one behind its SYN that was faster. */
+void
+pp_stream_note_stray(struct pp_conn *conn, const struct pp_packet *pkt)
+{
+    if (pkt->ts) {
+        conn->has_stray = true;
+        conn->stray_seq = pkt->seq;
+        conn->stray_tsval = pkt->tsval;
+    }
+}
+
 /* Learns what the server's answer 'pkt' to a SYN announces. */
 static void
 learn_answer(struct pp_conn *conn, const struct pp_packet *pkt)
@@ -254,6 +266,7 @@ pp_stream_is_of_another(const struct pp_stream *st, struct pp_conn *conn,
                && pkt->ack == conn->pending_isn + 1
                && conn->pending_isn != to->isn && pp_stream_is_edited(conn)) {
         /* Of the next one; the answer to its SYN comes later. */
+        pp_stream_note_stray(conn, pkt);
         return true;
     } else if (conn->state != PP_CONN_OPENING) {
         return false;
@@ -322,7 +335,8 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     if (conn->state == PP_CONN_CLOSING) {
         uint64_t in = pp_offset(half, pkt->seq, half->in_next);
 
-        if (in == half->in_next) {
+        if (in == half->in_next || in == half->told) {
+            /* At the latter is what answers the engine's own segments. */
             gone(conn, dir);
         } else {
             st->counters->stream_rst_ignored++;

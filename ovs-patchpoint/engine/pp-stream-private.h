@@ -88,6 +88,7 @@ void pp_stream_emit(struct pp_stream *, struct pp_conn *, enum pp_dir,
                     uint64_t from, uint64_t to);
 void pp_stream_send_ack(struct pp_stream *, struct pp_conn *, enum pp_dir);
 void pp_stream_probe(struct pp_stream *, struct pp_conn *, enum pp_dir);
+void pp_stream_note_stray(struct pp_conn *, const struct pp_packet *);
 void pp_stream_send_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
                         uint64_t out);
 void pp_stream_answer_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,

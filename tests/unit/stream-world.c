@@ -756,7 +756,7 @@ world_run(struct world *w)
         uint64_t next;
         struct tcp_frame *f;
 
-        if (++w->step > 2000000) {
+        if (++w->step > 10000000) {
             tcp_fail("the ends go on for ever");
         }
         tcp_seen.steps++;
