@@ -469,7 +469,7 @@ def _log_of(server, case):
     """The application notes the end of our connection, too."""
     last = None
     # A quick client is gone before the application has noted its last answer.
-    quiet = case.quiet or (0.25 if case.log else 0.02)
+    quiet = case.quiet or (0.5 if case.log else 0.02)
     end = time.monotonic() + (LONG if case.settled else 25 * quiet)
     while True:
         time.sleep(quiet)

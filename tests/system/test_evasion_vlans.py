@@ -339,8 +339,12 @@ class Greedy(Vlans):
         self.start("--max-learned-vlans=4094")
         self.fill("none is left", lambda: "no slot is left"
                   in self.lab.log())
-        self.tenants[0].send_exploit(4600)
-        self.assertTrue(self.tenants[0].seen())
+        # The switch is slow with so many flows: it may take several.
+        for port in range(4600, 4606):
+            self.tenants[0].send_exploit(port)
+            if self.tenants[0].seen():
+                return
+        self.fail("the exploit does no harm")
 
     def test_bound(self):
         "one port has so many VLANs and no more; others' are inspected"
