@@ -208,7 +208,8 @@ check_frame(struct world *w, enum pp_dir dir, const struct pp_packet *pkt)
         p += old;
         n -= old;
     }
-    if (n && !is_wanted(w, dir, out, p, n)) {
+    /* One that has reset the connection gives no byte to its application. */
+    if (n && !w->end[!dir].gone && !is_wanted(w, dir, out, p, n)) {
         tcp_fail("a frame leaves for the %s with %llu bytes at %llu, '%.*s', "
                  "which were not decided so", w->end[!dir].name,
                  (unsigned long long) n, (unsigned long long) out,

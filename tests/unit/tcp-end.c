@@ -757,7 +757,8 @@ take_data(struct tcp_end *e, const struct pp_packet *pkt, uint64_t seq)
             }
         }
     }
-    if (pkt->flags & PP_TCP_FIN
+    /* Behind a FIN nothing counts (RFC 9293 3.10.7.4). */
+    if (pkt->flags & PP_TCP_FIN && !e->in_fin
         && (int64_t) data_end <= (int64_t) e->in_edge) {
         e->fin_is_stray |= e->net->stray;
         if (e->fin_at != UINT64_MAX && e->fin_at != data_end
