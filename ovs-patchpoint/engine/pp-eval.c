@@ -145,11 +145,30 @@ arithmetic(enum pp_op op, int64_t a, int64_t b)
 
 /* Lists. */
 
-const uint32_t *
-pp_eval_key_hashes(struct pp_matcher *m, uint32_t field, uint32_t sub,
-                   uint32_t n)
+/* Field 'sub', of type bytes, of the first 'n' elements of list 'field'. */
+static bool
+get_all(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n,
+        struct pp_bytes *values)
+{
+    const struct pp_proxy *proxy = m->msg->proxy;
+
+    if (proxy->get_all) {
+        return proxy->get_all(m->msg, field, sub, n, &m->arena, values);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_value value;
+
+        get_elem(m, field, i, sub, PP_TYPE_BYTES, &value);
+        values[i] = value.s;
+    }
+    return true;
+}
+
+const struct pp_keys *
+pp_eval_keys(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
 {
     struct pp_keys *keys;
+    struct pp_bytes *values;
     uint32_t *hashes;
 
     if (field >= PP_KEYS_MAX) {
@@ -157,21 +176,21 @@ pp_eval_key_hashes(struct pp_matcher *m, uint32_t field, uint32_t sub,
     }
     keys = &m->keys[field];
     if (keys->gen == m->msg_gen) {
-        return keys->hashes;
+        return keys;
     }
+    values = pp_arena_alloc(&m->arena, n * sizeof *values);
     hashes = pp_arena_alloc(&m->arena, n * sizeof *hashes);
-    if (!hashes) {
+    if (!values || !hashes || !get_all(m, field, sub, n, values)) {
         m->failed = true;
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct pp_value key;
-
-        get_elem(m, field, i, sub, PP_TYPE_BYTES, &key);
-        hashes[i] = pp_hash_key(key.s);
+        hashes[i] = pp_hash_key(values[i]);
     }
-    *keys = (struct pp_keys) { .gen = m->msg_gen, .n = n, .hashes = hashes };
-    return hashes;
+    *keys = (struct pp_keys) {
+        .gen = m->msg_gen, .n = n, .values = values, .hashes = hashes,
+    };
+    return keys;
 }
 
 /* The number of elements of list field 'field'. */
@@ -197,12 +216,12 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
     uint8_t type = nodes[node->arg[0]].type;
     struct pp_value key = pp_eval(m, node->arg[0]);
     uint32_t count = list_length(m, node->x);
-    const uint32_t *hashes = NULL;
+    const struct pp_keys *keys = NULL;
     uint32_t *elems = NULL;
     uint32_t n = 0;
 
     if (node->imm & 2 && type == PP_TYPE_BYTES) {
-        hashes = pp_eval_key_hashes(m, node->x, node->y, count);
+        keys = pp_eval_keys(m, node->x, node->y, count);
     }
     if (!work(m, count / 8)) {
         count = 0;
@@ -210,10 +229,13 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
     for (uint32_t i = 0; i < count; i++) {
         struct pp_value v;
 
-        if (hashes && hashes[i] != (uint32_t) (node->imm >> 8)) {
+        if (!keys) {
+            get_elem(m, node->x, i, node->y, type, &v);
+        } else if (keys->hashes[i] == (uint32_t) (node->imm >> 8)) {
+            v = pp_value_bytes(keys->values[i].p, keys->values[i].n);
+        } else {
             continue;
         }
-        get_elem(m, node->x, i, node->y, type, &v);
         if (node->imm & 1 && type == PP_TYPE_BYTES
             ? !pp_bytes_equal_nocase(v.s, key.s) : !pp_value_equal(&v, &key)) {
             continue;

@@ -50,9 +50,9 @@ pp_eval(struct pp_matcher *m, uint32_t node)
 /* The list that node 'node' is. */
 const struct pp_cell *pp_eval_list(struct pp_matcher *, uint32_t node);
 
-/* pp_hash_key() of field 'sub', the key, of the 'n' elements of list 'field',
- * or NULL: it cannot be had. */
-const uint32_t *pp_eval_key_hashes(struct pp_matcher *, uint32_t field,
+/* The keys, field 'sub', of the 'n' elements of list 'field', or NULL: they
+ * cannot be had. */
+const struct pp_keys *pp_eval_keys(struct pp_matcher *, uint32_t field,
                                    uint32_t sub, uint32_t n);
 
 /* Lets scope 'scope' stand on the 'i'th element of 'list', the value of node

@@ -77,7 +77,13 @@ struct match {
     uint32_t *open;             /* Of a group's rules, those that may hold. */
     uint32_t n_rules, n_groups;
     uint64_t look;              /* Which value is being looked up. */
-    uint32_t elem;              /* Of which element, or PP_NONE. */
+
+    /* The list that is being gone through. */
+    const struct pp_program_group *group;
+    const struct pp_cell *list;
+    uint32_t at;                /* The place in it... */
+    uint32_t elem;              /* ...and the element, once a scope stands on
+                                 * it; PP_NONE: none does. */
 };
 
 static bool
@@ -154,6 +160,17 @@ try_everywhere(struct match *x, uint32_t index)
 
 /* Looking up. */
 
+/* Lets the group's scope stand on the element at hand, unless it does. */
+static void
+enter(struct match *x)
+{
+    if (x->elem == PP_NONE) {
+        x->elem = pp_eval_enter(x->m, x->group->scope,
+                                pp_program_nodes(x->program) + x->group->each,
+                                x->list, x->at);
+    }
+}
+
 /* Clue 'index' is so: notes what it leads to.  Rules are tried, and groups
  * looked at, when the lists that are being gone through now are done with:
  * they have use for the same scopes. */
@@ -173,6 +190,7 @@ follow(struct match *x, uint32_t index)
         uint32_t to = lead & PP_LEAD_INDEX;
 
         if (lead & PP_LEAD_HERE) {
+            enter(x);
             try_rule(x, to, x->elem);
         } else if (lead & PP_LEAD_GROUP) {
             if (x->group_marks[to] != x->m->msg_gen) {
@@ -360,59 +378,54 @@ look_at_column(struct match *x, const struct pp_program_column *c)
     }
 }
 
-/* False if nothing is to be found for a value with the hash 'hash'. */
-static bool
-may_be_key(const struct match *x, const struct pp_program_column *c,
-           uint32_t hash)
+/* Looks up the keys of a list's elements, of which those of nearly all are
+ * nobody's, as their hashes say. */
+static void
+look_at_keys(struct match *x, const struct pp_program_column *c,
+             const struct pp_keys *keys)
 {
     const struct pp_program_lookup *l
         = (const struct pp_program_lookup *)
           pp_program_at(x->program, x->program->lookups) + c->first_lookup;
 
     for (uint32_t i = 0; i < c->n_lookups; i++) {
-        if (may_have(x, &l[i], hash)) {
-            return true;
+        const uint64_t *words = words_of(x, &l[i]);
+        unsigned int shift = 32 - l[i].bits;
+
+        for (x->at = 0; x->at < keys->n; x->at++) {
+            uint32_t hash = keys->hashes[x->at];
+
+            if (has_bit(words, hash >> shift)) {
+                x->elem = PP_NONE;
+                x->look = ++x->m->gen;
+                look_up_bytes(x, &l[i], hash, keys->values[x->at], 0);
+            }
         }
     }
-    return false;
 }
 
-/* Hashes of the keys of 'list', if one of the columns is about them. */
-static const uint32_t *
-hash_keys(struct match *x, const struct pp_program_group *group,
-          const struct pp_program_column *columns, const struct pp_cell *list)
+/* The keys of the elements of the group's list, if one of 'columns' is about
+ * them. */
+static const struct pp_keys *
+keys_of(struct match *x, const struct pp_program_column *columns)
 {
-    for (uint32_t i = 0; i < group->n_columns; i++) {
+    for (uint32_t i = 0; i < x->group->n_columns; i++) {
         if (columns[i].is_key) {
             const struct pp_node *key
                 = pp_program_nodes(x->program) + columns[i].node;
 
-            return pp_eval_key_hashes(x->m, key->x, key->y,
-                                      list->value.count);
+            return pp_eval_keys(x->m, key->x, key->y, x->list->value.count);
         }
     }
     return NULL;
-}
-
-/* Lets the group's scope stand on element 'i', unless it does. */
-static void
-enter(struct match *x, const struct pp_program_group *group,
-      const struct pp_cell *list, uint32_t i)
-{
-    if (x->elem == PP_NONE) {
-        x->elem = pp_eval_enter(x->m, group->scope,
-                                pp_program_nodes(x->program) + group->each,
-                                list, i);
-    }
 }
 
 static void
 look_at_elements(struct match *x, const struct pp_program_group *group,
                  const struct pp_program_column *columns)
 {
-    const struct pp_cell *list;
-    const uint32_t *hashes;
-    uint32_t n_open = 0;
+    const struct pp_keys *keys;
+    uint32_t n_open = 0, n_left = group->n_columns;
 
     for (uint32_t i = 0; i < group->n_members; i++) {
         uint32_t rule = x->members[group->first_member + i];
@@ -424,19 +437,27 @@ look_at_elements(struct match *x, const struct pp_program_group *group,
     if (!n_open && !group->n_columns) {
         return;
     }
-    list = pp_eval_list(x->m, group->each);
-    hashes = hash_keys(x, group, columns, list);
-    for (uint32_t i = 0; i < list->value.count && !x->m->failed; i++) {
-        x->elem = PP_NONE;
-        for (uint32_t j = 0; j < n_open; j++) {
-            enter(x, group, list, i);
-            try_rule(x, x->open[j], x->elem);
+    x->group = group;
+    x->list = pp_eval_list(x->m, group->each);
+    keys = keys_of(x, columns);
+    for (uint32_t i = 0; keys && i < group->n_columns; i++) {
+        if (columns[i].is_key) {
+            look_at_keys(x, &columns[i], keys);
+            n_left--;
         }
-        for (uint32_t j = 0; j < group->n_columns; j++) {
-            if (!hashes || !columns[j].is_key
-                || may_be_key(x, &columns[j], hashes[i])) {
-                enter(x, group, list, i);
-                look_at_column(x, &columns[j]);
+    }
+    if (!n_open && !n_left) {
+        return;
+    }
+    for (x->at = 0; x->at < x->list->value.count && !x->m->failed; x->at++) {
+        x->elem = PP_NONE;
+        enter(x);
+        for (uint32_t i = 0; i < n_open; i++) {
+            try_rule(x, x->open[i], x->elem);
+        }
+        for (uint32_t i = 0; n_left && i < group->n_columns; i++) {
+            if (!keys || !columns[i].is_key) {
+                look_at_column(x, &columns[i]);
             }
         }
     }

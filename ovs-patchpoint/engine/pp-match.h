@@ -60,11 +60,12 @@ struct pp_scope {
     const struct pp_bytes *pieces;      /* Of a split(), else NULL. */
 };
 
-/* Hashes of the keys of a list's elements, worked out once a message, so that
- * LIST["key"] need not look at the elements it does not mean. */
+/* The keys of a list's elements and their hashes, worked out once a message,
+ * so that nobody need look at the elements that LIST["key"] does not mean. */
 struct pp_keys {
     uint64_t gen;               /* Of the message. */
     uint32_t n;
+    const struct pp_bytes *values;
     const uint32_t *hashes;     /* pp_hash_key() of each. */
 };
 

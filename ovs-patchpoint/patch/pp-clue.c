@@ -244,18 +244,30 @@ likelihood(const struct pp_clues *c, const struct pp_clue *clue)
 }
 
 /* How many functions are called to work node 'index' out; a search for a
- * regular expression counts for many. */
+ * regular expression counts for many, and a loop for what it does on each
+ * element. */
 static double
 effort(const struct pp_clues *c, uint32_t index)
 {
     const struct pp_node *node = node_at(c, index);
-    double sum = (node->op == PP_OP_CALL ? 1 : node->op == PP_OP_MATCHES ? 20
-                  : 0);
+    double sum = 0;
 
     for (unsigned int i = 0; i < node->n_args; i++) {
         sum += effort(c, node->arg[i]);
     }
-    return sum;
+    switch (node->op) {
+    case PP_OP_CALL:
+        return sum + 1;
+    case PP_OP_MATCHES:
+        return sum + 20;
+    case PP_OP_ANY:
+    case PP_OP_ALL:
+    case PP_OP_COUNT_IF:
+    case PP_OP_SUM:
+        return (sum + 1) * LIST_LENGTH;
+    default:
+        return sum;
+    }
 }
 
 /* What looking for clue 'index' adds to a message's cost.  A rule that it

@@ -45,7 +45,8 @@
  * ==============================
  *
  *     parse()              what is next?  PP_PARSE_MESSAGE fills 'msg'
- *     get(), get_elem()    by the matcher, any number of times
+ *     get(), get_elem(),   by the matcher, any number of times
+ *     get_all()
  *     locate()             by the corrector: where does a field stand?
  *     reframe()            by the corrector, after its edits, if any
  *     refuse()             by the corrector, for a reply in the server's name
@@ -307,6 +308,13 @@ struct pp_proxy {
     bool (*get_elem)(const struct pp_msg *, unsigned int field,
                      uint32_t index, unsigned int sub,
                      struct pp_arena *arena, struct pp_value *);
+
+    /* What get_elem() would say of field 'sub', which is bytes, of the first
+     * 'n' elements of list 'field', all at once: it is asked of each message.
+     * NULL where nothing is gained by that. */
+    bool (*get_all)(const struct pp_msg *, unsigned int field,
+                    unsigned int sub, uint32_t n, struct pp_arena *arena,
+                    struct pp_bytes *values);
 
     /* Where a field stands, for a correction.  'sub' < 0: the field itself,
      * or with a list, element 'index' as a whole.  '*value' is what replace

@@ -120,6 +120,21 @@ pp_reader_bytes(struct pp_reader *r, size_t n)
     return p;
 }
 
+/* True when 'n' bytes can be read 'ahead' bytes from here: they are at
+ * pp_reader_at().  Moves nothing and sets no error. */
+static inline bool
+pp_reader_has(const struct pp_reader *r, size_t ahead, size_t n)
+{
+    return (!r->error && ahead <= r->end - r->pos
+            && n <= r->end - r->pos - ahead);
+}
+
+static inline const uint8_t *
+pp_reader_at(const struct pp_reader *r, size_t ahead)
+{
+    return r->base + r->pos + ahead;
+}
+
 static inline void
 pp_reader_skip(struct pp_reader *r, size_t n)
 {

@@ -17,11 +17,12 @@
 static bool
 get_span(const struct pp_reader *text, struct pp_span s, struct pp_value *v)
 {
-    struct pp_reader r = *text;
-
-    pp_reader_skip(&r, s.off);
-    *v = pp_value_bytes(pp_reader_bytes(&r, s.len), s.len);
-    return !r.error;
+    if (!pp_reader_has(text, s.off, s.len)) {
+        *v = pp_value_bytes(NULL, 0);
+        return false;
+    }
+    *v = pp_value_bytes(pp_reader_at(text, s.off), s.len);
+    return true;
 }
 
 /* A line ending of 'len' bytes. */
@@ -761,4 +762,55 @@ pp_http_get_elem(const struct pp_msg *msg, unsigned int field, uint32_t index,
         break;
     }
     return false;
+}
+
+/* The names of the first 'n' of 'fields'. */
+static bool
+get_names(const struct pp_reader *text, const struct pp_http_fields *fields,
+          uint32_t n, struct pp_bytes *values)
+{
+    if (n > fields->n) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_span name = fields->f[i].name;
+        const uint8_t *p;
+
+        if (!pp_reader_has(text, name.off, name.len)) {
+            return false;
+        }
+        p = pp_reader_at(text, name.off);
+        values[i] = (struct pp_bytes) { .p = p, .n = name.len };
+        if (name.len && (p[0] <= ' ' || p[name.len - 1] <= ' ')) {
+            struct pp_span inner = pp_http_name(text, &fields->f[i]);
+
+            values[i].p += inner.off - name.off;
+            values[i].n = inner.len;
+        }
+    }
+    return true;
+}
+
+/* get_all(); see pp-proxy.h. */
+bool
+pp_http_get_all(const struct pp_msg *msg, unsigned int field,
+                unsigned int sub, uint32_t n, struct pp_arena *arena,
+                struct pp_bytes *values)
+{
+    const struct pp_http_msg *m = msg->decoded;
+
+    if (field == PP_HTTP_F_HEADERS && sub == PP_HTTP_FIELD_NAME
+        && pp_http_field_there(m, field)) {
+        return get_names(&m->text, &m->head.fields, n, values);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_value v;
+
+        if (!pp_http_get_elem(msg, field, i, sub, arena, &v)
+            || v.type != PP_TYPE_BYTES) {
+            return false;
+        }
+        values[i] = v.s;
+    }
+    return true;
 }

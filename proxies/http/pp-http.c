@@ -161,6 +161,7 @@ const struct pp_proxy pp_proxy_http = {
     .commit = http_commit,
     .get = pp_http_get,
     .get_elem = pp_http_get_elem,
+    .get_all = pp_http_get_all,
     .locate = pp_http_locate,
     .reframe = pp_http_reframe,
     .reply_when = http_reply_when,

@@ -514,6 +514,9 @@ bool pp_http_get(const struct pp_msg *, unsigned int field,
 bool pp_http_get_elem(const struct pp_msg *, unsigned int field,
                       uint32_t index, unsigned int sub, struct pp_arena *,
                       struct pp_value *);
+bool pp_http_get_all(const struct pp_msg *, unsigned int field,
+                     unsigned int sub, uint32_t n, struct pp_arena *,
+                     struct pp_bytes *values);
 
 /* http-locate.c. */
 bool pp_http_locate(const struct pp_msg *, unsigned int field, uint32_t index,

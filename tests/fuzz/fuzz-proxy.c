@@ -156,6 +156,30 @@ check_place(struct run *run, const struct pp_msg *msg, unsigned int field,
     }
 }
 
+/* get_all() says what get_elem() says. */
+static void
+check_all(const struct pp_msg *msg, unsigned int field, unsigned int sub,
+          uint32_t count, struct pp_arena *arena)
+{
+    struct pp_bytes all[ELEMS];
+    uint32_t n = count < ELEMS ? count : ELEMS;
+    bool ok;
+
+    pp_arena_init(arena, arena_memory, sizeof arena_memory);
+    ok = proxy->get_all(msg, field, sub, n, arena, all);
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_value v;
+
+        if (!proxy->get_elem(msg, field, i, sub, arena, &v)) {
+            ASSERT(!ok);
+            return;
+        }
+        ASSERT(!ok || (v.s.n == all[i].n
+                       && (!v.s.n || !memcmp(v.s.p, all[i].p, v.s.n))));
+    }
+    ASSERT(ok);
+}
+
 static void
 check_list(struct run *run, const struct pp_msg *msg, unsigned int field,
            uint32_t count, struct pp_arena *arena)
@@ -175,6 +199,11 @@ check_list(struct run *run, const struct pp_msg *msg, unsigned int field,
             if (elem[sub].editable) {
                 check_place(run, msg, field, i, sub);
             }
+        }
+    }
+    for (sub = 0; elem[sub].name && proxy->get_all; sub++) {
+        if (elem[sub].type == PP_TYPE_BYTES) {
+            check_all(msg, field, (unsigned int) sub, count, arena);
         }
     }
     ASSERT(!proxy->get_elem(msg, field, count, 0, arena, &v));
