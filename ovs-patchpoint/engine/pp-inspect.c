@@ -44,6 +44,9 @@ struct pp_inspector {
     unsigned int event_values;
 
     const struct pp_program *program;   /* That 'matcher' is bound to. */
+    const struct pp_program *asked_program;     /* Of which 'asked_proxy'... */
+    const struct pp_proxy *asked_proxy;
+    uint32_t asked;             /* ...is this one. */
     struct pp_matcher matcher;
     struct pp_hits hits;
     struct pp_correction correction;
@@ -130,6 +133,12 @@ size_t
 pp_inspector_memory(const struct pp_inspector *ins)
 {
     return ins->states.n_used * sizeof(struct pp_state);
+}
+
+void
+pp_inspector_forget_program(struct pp_inspector *ins)
+{
+    ins->program = ins->asked_program = NULL;
 }
 
 void
@@ -422,6 +431,20 @@ enum group_result {
     GROUP_FAILED,               /* It cannot be corrected by edits. */
 };
 
+/* The events of the proxy that some patch looks at: parse()'s 'wants'. */
+static uint32_t
+wants_of(struct pp_inspector *ins, const struct pp_rules *rules)
+{
+    if (ins->asked_program != rules->program
+        || ins->asked_proxy != rules->proxy) {
+        ins->asked_program = rules->program;
+        ins->asked_proxy = rules->proxy;
+        ins->asked = pp_program_find_proxy(rules->program,
+                                           rules->proxy->name);
+    }
+    return pp_patchset_wants(rules->set, ins->asked);
+}
+
 /* Goes through all units of the group that starts with 'view', with the
  * proxy's state 'conn', and collects what is to be edited.  '*end' becomes
  * the group's end.  'corrected' says that edits were made to it before. */
@@ -431,8 +454,7 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
 {
     const struct pp_proxy *proxy = rules->proxy;
     void *scratch = ins->scratch[proxy_slot(ins, proxy)];
-    uint32_t wants = pp_patchset_wants(
-        rules->set, pp_program_find_proxy(rules->program, proxy->name));
+    uint32_t wants = wants_of(ins, rules);
 
     ins->edits.n = 0;
     ins->edits.overflow = false;
@@ -720,8 +742,7 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
             return;
         }
         in->wait_len = 0;
-        wants = pp_patchset_wants(
-            rules->set, pp_program_find_proxy(rules->program, proxy->name));
+        wants = wants_of(ins, rules);
     }
     for (;;) {
         struct pp_msg msg;

@@ -96,6 +96,10 @@ void pp_inspector_set_event_values(struct pp_inspector *, unsigned int n);
 /* Bytes that patches keep of connections. */
 size_t pp_inspector_memory(const struct pp_inspector *);
 
+/* The program that it used last is about to go: another may come to stand at
+ * the same address. */
+void pp_inspector_forget_program(struct pp_inspector *);
+
 /* Time for replies, in seconds since 1970; the caller keeps it going. */
 void pp_inspector_set_now(struct pp_inspector *, int64_t now);
 

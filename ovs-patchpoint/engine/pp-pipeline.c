@@ -188,6 +188,7 @@ pp_pipeline_set_snapshot(struct pp_pipeline *pl,
                          const struct pp_snapshot *snapshot)
 {
     pp_flow_set_snapshot(&pl->flow, snapshot);
+    pp_inspector_forget_program(pl->inspector);
     if (snapshot) {
         pp_pipeline_set_limits(pl, &snapshot->limits);
     }

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "patch/pp-errors.h"
+#include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "pipeline-driver.h"
 #include "registry.h"
@@ -326,6 +328,57 @@ START_TEST(test_one_sided)
 }
 END_TEST
 
+/* A pipeline with a patch that rejects paths longer than 'limit'. */
+static struct driver *
+make_limit_driver(int limit)
+{
+    struct pp_snap_service http = driver_service("http");
+    struct pp_errors errors = PP_ERRORS_INITIALIZER;
+    struct pp_pool pool = { .ref_cnt = 1, .n = 1 };
+    struct driver *d;
+    char *text = xasprintf(
+        "patch: A\ntitle: t\nvendor: https://a.example/\n"
+        "affects: [{ product: app/a, versions: '< 2' }]\nseverity: 5.0\n"
+        "proxy: http\non: request\nwhen: len(path) > %d\n"
+        "correct: { reject: { status: 403 } }\nsame-as-vendor: As it does.\n"
+        "vectors:\n- exploit: a\n  to-server: 'x'\n"
+        "  expect: { to-client: 'y' }\n- benign: b\n  to-server: 'z'\n",
+        limit);
+    struct pp_patch *patch = pp_patch_parse("A.yaml", text, strlen(text),
+                                            pp_proxies, &errors);
+
+    ck_assert_msg(patch != NULL, "%s", pp_errors_format(&errors));
+    pool.patches = &patch;
+    d = driver_create(&pool, PP_MODE_ENFORCE, &http, 1);
+    pp_patch_destroy(patch);
+    free(text);
+    return d;
+}
+
+/* A snapshot may be mapped where another one was that has gone, without a
+ * message in between: what it says counts. */
+START_TEST(test_same_address)
+{
+    static const char first[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct driver *d = make_limit_driver(20);
+    struct driver *other = make_limit_driver(10);
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, first, strlen(first));
+    ck_assert_uint_eq(d->counters->proxy_messages, 1);
+    ck_assert_uint_eq(d->counters->match_hits, 0);
+
+    ck_assert_uint_eq(d->snap->size, other->snap->size);
+    memcpy(d->snap, other->snap, d->snap->size);
+    pp_pipeline_set_snapshot(d->pl, d->snap);
+    send_tcp(d, 1001 + (uint32_t) strlen(first), first, strlen(first));
+    ck_assert_uint_eq(d->counters->proxy_messages, 2);
+    ck_assert_uint_eq(d->counters->match_hits, 1);
+    driver_destroy(other);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -342,6 +395,7 @@ main(void)
     tcase_add_test(tcase, test_late_syn);
     tcase_add_test(tcase, test_two_syns);
     tcase_add_test(tcase, test_one_sided);
+    tcase_add_test(tcase, test_same_address);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
