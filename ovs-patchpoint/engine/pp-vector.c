@@ -458,7 +458,7 @@ play_vector(struct run *run, enum pp_patch_mode mode,
 static char *
 run_cut(struct run *run, const struct pp_vector *v, const struct cut *cut)
 {
-    bool single = !cut->piece && !cut->seed;
+    bool again = !cut->piece;
     unsigned int n_hits;
     char *error;
 
@@ -471,7 +471,7 @@ run_cut(struct run *run, const struct pp_vector *v, const struct cut *cut)
         return xstrdup("what is expected comes out, but the patch's condition "
                        "was never true");
     }
-    if (single && run->how == PP_VECTORS_LOAD) {
+    if (again && run->how == PP_VECTORS_LOAD) {
         return NULL;
     }
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_MONITOR; mode++) {
@@ -595,15 +595,24 @@ run_vector(struct run *run, const struct pp_vector *v,
     return true;
 }
 
+struct pp_inspector *
+pp_vectors_inspector(void)
+{
+    struct pp_inspector *ins = pp_inspector_create(count_hit);
+
+    pp_inspector_set_now(ins, PP_VECTOR_NOW);
+    return ins;
+}
+
 bool
-pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
-               struct pp_errors *errors, struct pp_vector_stats *stats)
+pp_vectors_run_with(struct pp_inspector *ins, const struct pp_patch *patch,
+                    enum pp_vectors_how how, struct pp_errors *errors,
+                    struct pp_vector_stats *stats)
 {
     const struct pp_proxy *const proxies[] = { patch->proxy, NULL };
     struct pp_patch *patches[] = { CONST_CAST(struct pp_patch *, patch) };
     struct pp_pool pool = { .ref_cnt = 1, .n = 1, .patches = patches };
     struct run run = { .patch = patch, .how = how };
-    struct pp_inspector *ins;
     struct pp_program *program;
     bool ok = true;
     char *error;
@@ -624,8 +633,6 @@ pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
             .proxy = patch->proxy, .program = program, .set = run.sets[mode],
         };
     }
-    ins = pp_inspector_create(count_hit);
-    pp_inspector_set_now(ins, PP_VECTOR_NOW);
     play_create(&run.play, ins, patch->proxy);
     for (int dir = 0; dir < 2; dir++) {
         ofpbuf_init(&run.sent[dir], 0);
@@ -637,7 +644,7 @@ pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
         ofpbuf_uninit(&run.sent[dir]);
     }
     play_destroy(&run.play);
-    pp_inspector_destroy(ins);
+    pp_inspector_forget_program(ins);
     for (int mode = PP_MODE_OFF; mode <= PP_MODE_ENFORCE; mode++) {
         free(run.sets[mode]);
     }
@@ -646,5 +653,16 @@ pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
         stats->n_vectors += run.stats.n_vectors;
         stats->n_runs += run.stats.n_runs;
     }
+    return ok;
+}
+
+bool
+pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
+               struct pp_errors *errors, struct pp_vector_stats *stats)
+{
+    struct pp_inspector *ins = pp_vectors_inspector();
+    bool ok = pp_vectors_run_with(ins, patch, how, errors, stats);
+
+    pp_inspector_destroy(ins);
     return ok;
 }

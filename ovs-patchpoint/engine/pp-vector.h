@@ -16,6 +16,7 @@
 
 #include "patch/pp-errors.h"
 
+struct pp_inspector;
 struct pp_patch;
 
 /* A message longer than this, in bytes, is not cut at every single place but
@@ -27,13 +28,14 @@ struct pp_vector_stats {
     size_t n_runs;              /* Of all vectors, at all ways of cutting. */
 };
 
-/* With which modes.  At single places where an exploit is cut, what happens
- * when the patch is off or only monitored is a matter of the proxy, which its
- * own vectors ask at every place, and of the decision that enforcing asks. */
+/* With which modes.  At single and at random places where an exploit is cut,
+ * what happens when the patch is off or only monitored is a matter of the
+ * proxy, which its own vectors ask at every place, and of the decision that
+ * enforcing asks. */
 enum pp_vectors_how {
     PP_VECTORS_ALL,             /* In all modes, at every way of cutting. */
-    PP_VECTORS_LOAD,            /* Off and monitored not at single places, but
-                                 * whole, in pieces and at random ones. */
+    PP_VECTORS_LOAD,            /* Off and monitored only whole and a byte at
+                                 * a time. */
 };
 
 /* Runs all vectors of 'patch', as 'how' says.  Each that fails adds one error,
@@ -41,5 +43,13 @@ enum pp_vectors_how {
  * if none failed. */
 bool pp_vectors_run(const struct pp_patch *patch, enum pp_vectors_how how,
                     struct pp_errors *errors, struct pp_vector_stats *stats);
+
+/* The same with an inspector that serves for one patch after the other: what
+ * pp_vectors_inspector() made, which the caller destroys.  Of one thread at a
+ * time. */
+struct pp_inspector *pp_vectors_inspector(void);
+bool pp_vectors_run_with(struct pp_inspector *, const struct pp_patch *patch,
+                         enum pp_vectors_how how, struct pp_errors *errors,
+                         struct pp_vector_stats *stats);
 
 #endif /* pp-vector.h */

@@ -3,8 +3,8 @@
 /* Running the vectors of a pool; see pp-vet.h.
  *
  * In: a pool, texts known to be right.  Out: the pool with what is right, and
- * errors.  Runs in control when patches are loaded, with threads of its own
- * that are gone when it returns; owns the memory of what was right.
+ * errors.  Runs in control when patches are loaded, on all processors; owns
+ * the memory of what was right.
  *
  * A text is known by its SHA-1.  That is to tell texts apart, not to keep
  * anyone out: who may write patches needs no trick to have a bad one. */
@@ -15,24 +15,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/pp-inspect.h"
 #include "engine/pp-vector.h"
+#include "patch/pp-parallel.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
 #include "sha1.h"
 #include "sset.h"
 #include "util.h"
-
-#define THREADS_MAX 16
-
-/* Not worth a thread. */
-#define FEW 16
 
 #define FIRST_LINE "ovs-patchpoint vetted 1\n"
 
@@ -136,40 +132,32 @@ save(const struct pp_vetted *v)
     free(name);
 }
 
-/* Patches to be run, and who runs them. */
+/* Patches to be run. */
 struct work {
     struct pp_patch **patches;
     struct pp_errors *errors;   /* By patch. */
     size_t n;
-    size_t next;                /* Atomic. */
+    struct pp_inspector *inspectors[PP_PARALLEL_MAX];   /* By thread. */
 };
 
-static void *
-run(void *work_)
+static void
+run(void *work_, size_t t, size_t i)
 {
     struct work *w = work_;
-    size_t i;
 
-    while ((i = __atomic_fetch_add(&w->next, 1, __ATOMIC_RELAXED)) < w->n) {
-        pp_vectors_run(w->patches[i], PP_VECTORS_LOAD, &w->errors[i], NULL);
+    if (!w->inspectors[t]) {
+        w->inspectors[t] = pp_vectors_inspector();
     }
-    return NULL;
+    pp_vectors_run_with(w->inspectors[t], w->patches[i], PP_VECTORS_LOAD,
+                        &w->errors[i], NULL);
 }
 
 static void
 run_all(struct work *w)
 {
-    long int cores = sysconf(_SC_NPROCESSORS_ONLN);
-    pthread_t threads[THREADS_MAX];
-    long int n = 0;
-
-    while (w->n > FEW && n < MIN(cores, THREADS_MAX) - 1
-           && !pthread_create(&threads[n], NULL, run, w)) {
-        n++;
-    }
-    run(w);
-    while (n > 0) {
-        pthread_join(threads[--n], NULL);
+    pp_parallel(w->n, run, w);
+    for (size_t t = 0; t < PP_PARALLEL_MAX; t++) {
+        pp_inspector_destroy(w->inspectors[t]);
     }
 }
 
@@ -194,17 +182,11 @@ keep_good(struct pp_pool *pool, const struct work *w,
         struct pp_errors *own = ran ? &w->errors[next] : NULL;
 
         next += ran;
-        for (size_t j = 0; own && j < own->n; j++) {
-            pp_errors_add(errors, own->list[j].file, own->list[j].line,
-                          own->list[j].column, "%s", own->list[j].text);
-        }
         if (own && own->total) {
             pp_patch_destroy(pool->patches[i]);
+            pp_errors_move(errors, own);
         } else {
             pool->patches[kept++] = pool->patches[i];
-        }
-        if (own) {
-            pp_errors_destroy(own);
         }
     }
     pool->n = kept;

@@ -35,6 +35,8 @@ ovs_patchpoint_patch_libpp_patch_a_SOURCES = \
 	ovs-patchpoint/patch/pp-lex.c \
 	ovs-patchpoint/patch/pp-lex.h \
 	ovs-patchpoint/patch/pp-op.c \
+	ovs-patchpoint/patch/pp-parallel.c \
+	ovs-patchpoint/patch/pp-parallel.h \
 	ovs-patchpoint/patch/pp-param.c \
 	ovs-patchpoint/patch/pp-param.h \
 	ovs-patchpoint/patch/pp-patch-correct.c \

@@ -48,6 +48,18 @@ pp_errors_add(struct pp_errors *errors, const char *file, unsigned int line,
     va_end(args);
 }
 
+void
+pp_errors_move(struct pp_errors *errors, struct pp_errors *from)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        const struct pp_error *e = &from->list[i];
+
+        pp_errors_add(errors, e->file, e->line, e->column, "%s", e->text);
+    }
+    errors->total += from->total - from->n;
+    pp_errors_destroy(from);
+}
+
 char *
 pp_errors_format(const struct pp_errors *errors)
 {

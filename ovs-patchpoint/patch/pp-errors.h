@@ -35,6 +35,9 @@ void pp_errors_add_valist(struct pp_errors *, const char *file,
                           const char *format, va_list)
     __attribute__((format(printf, 5, 0)));
 
+/* Adds those of 'from' to 'errors' and leaves 'from' empty. */
+void pp_errors_move(struct pp_errors *errors, struct pp_errors *from);
+
 /* All of them as text, a line each, "file:line:column: reason".  The caller
  * frees it. */
 char *pp_errors_format(const struct pp_errors *);

@@ -16,9 +16,10 @@
 #include "pp-proxy.h"
 #include "util.h"
 
-/* Grams are counted by a hash of this many bits: close enough to tell the rare
- * from the common. */
-#define COUNT_BITS 16
+/* Grams are counted by a hash of so many bits, for few rules and for many:
+ * close enough to tell the rare from the common. */
+#define COUNT_BITS_MIN 8
+#define COUNT_BITS_MAX 16
 
 /* What one clue leads to. */
 struct lead {
@@ -44,7 +45,8 @@ struct indexer {
     size_t n_groups, allocated_groups;
     struct lead *leads;
     size_t n_leads, allocated_leads;
-    uint32_t counts[1 << COUNT_BITS];
+    uint32_t *counts;
+    unsigned int count_bits;
 };
 
 static void add_lead(struct indexer *, uint32_t clue, uint32_t lead);
@@ -175,14 +177,14 @@ text_of(const struct indexer *x, struct pp_text text)
 static uint32_t *
 count_of(struct indexer *x, const uint8_t *p, unsigned int gram)
 {
-    return &x->counts[pp_key_of_gram(p, gram) >> (32 - COUNT_BITS)];
+    return &x->counts[pp_key_of_gram(p, gram) >> (32 - x->count_bits)];
 }
 
 /* Counts the grams of the clues of 'leads'. */
 static void
 count_grams(struct indexer *x, const struct lead *leads, size_t n)
 {
-    memset(x->counts, 0, sizeof x->counts);
+    memset(x->counts, 0, sizeof *x->counts << x->count_bits);
     for (size_t i = 0; i < n; i++) {
         struct pp_text text = pp_clue_at(x->clues, leads[i].clue)->text;
 
@@ -442,6 +444,9 @@ pp_index_event(struct pp_builder *b, uint32_t proxy, unsigned int event,
 
     x->b = b;
     x->clues = clues;
+    x->count_bits = MAX(COUNT_BITS_MIN,
+                        MIN(COUNT_BITS_MAX, log2_up(64 * n)));
+    x->counts = xmalloc(sizeof *x->counts << x->count_bits);
     pp_clues_clear(clues);
     ofpbuf_init(&found, 0);
     for (size_t i = 0; i < n; i++) {
@@ -465,5 +470,6 @@ pp_index_event(struct pp_builder *b, uint32_t proxy, unsigned int event,
         = PP_APPEND(&b->events, &e);
     free(x->groups);
     free(x->leads);
+    free(x->counts);
     free(x);
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "patch/pp-parallel.h"
 #include "patch/pp-patch.h"
 #include "svec.h"
 #include "util.h"
@@ -108,6 +109,50 @@ sort_pool(struct pp_pool *pool, struct pp_errors *errors)
     pool->n = n;
 }
 
+/* Files being read. */
+struct reading {
+    const struct pp_proxy *const *proxies;
+    const struct svec *files;
+    struct pp_patch **patches;  /* Of each; NULL if it is none. */
+    struct pp_errors *errors;   /* Of each. */
+};
+
+static void
+read_file(void *reading_, size_t t OVS_UNUSED, size_t i)
+{
+    struct reading *r = reading_;
+
+    r->patches[i] = pp_patch_read(r->files->names[i], r->proxies,
+                                  &r->errors[i]);
+}
+
+/* Reads 'files' into 'pool', as many as fit. */
+static void
+read_files(const struct svec *files, const struct pp_proxy *const *proxies,
+           struct pp_pool *pool, struct pp_errors *errors)
+{
+    struct reading r = {
+        .proxies = proxies, .files = files,
+        .patches = xcalloc(files->n + 1, sizeof *r.patches),
+        .errors = xcalloc(files->n + 1, sizeof *r.errors),
+    };
+    size_t n = MIN(files->n, PP_POOL_MAX);
+
+    pp_parallel(n, read_file, &r);
+    for (size_t i = 0; i < n; i++) {
+        pp_errors_move(errors, &r.errors[i]);
+        if (r.patches[i]) {
+            r.patches[pool->n++] = r.patches[i];
+        }
+    }
+    if (n < files->n) {
+        pp_errors_add(errors, files->names[n], 0, 0, "more than %d patches",
+                      PP_POOL_MAX);
+    }
+    pool->patches = r.patches;
+    free(r.errors);
+}
+
 struct pp_pool *
 pp_pool_load(const char *const *paths, size_t n,
              const struct pp_proxy *const *proxies, enum pp_pool_mode mode,
@@ -116,31 +161,12 @@ pp_pool_load(const char *const *paths, size_t n,
     struct svec files = SVEC_EMPTY_INITIALIZER;
     struct pp_pool *pool = xzalloc(sizeof *pool);
     size_t errors_before = errors->total;
-    size_t allocated = 0;
-    const char *file;
-    size_t i;
 
     pool->ref_cnt = 1;
-    for (i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         find_files(paths[i], 1, &files, errors);
     }
-    SVEC_FOR_EACH (i, file, &files) {
-        struct pp_patch *patch;
-
-        if (pool->n >= PP_POOL_MAX) {
-            pp_errors_add(errors, file, 0, 0, "more than %d patches",
-                          PP_POOL_MAX);
-            break;
-        }
-        patch = pp_patch_read(file, proxies, errors);
-        if (patch) {
-            if (pool->n == allocated) {
-                pool->patches = x2nrealloc(pool->patches, &allocated,
-                                           sizeof *pool->patches);
-            }
-            pool->patches[pool->n++] = patch;
-        }
-    }
+    read_files(&files, proxies, pool, errors);
     svec_destroy(&files);
     sort_pool(pool, errors);
     if (errors->total != errors_before && mode == PP_POOL_ALL_OR_NOTHING) {
