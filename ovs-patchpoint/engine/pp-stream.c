@@ -133,6 +133,22 @@ fits(const struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt,
             && (int64_t) out <= (int64_t) acked->sent);
 }
 
+/* Sends what is from 'from' to 'to' of the out stream, again or at last.  If
+ * its receiver has no room for any, it is asked for it: what came again was to
+ * ask, too (RFC 9293 3.8.6.1). */
+static void
+send_again(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
+           uint64_t from, uint64_t to)
+{
+    const struct pp_half *half = &conn->half[dir];
+
+    if (from >= MAX(half->edge, half->sent) && from != half->out_fin) {
+        pp_stream_probe(st, conn, dir);
+    } else {
+        pp_stream_emit(st, conn, dir, from, to);
+    }
+}
+
 /* A range that came before.  Its unacknowledged part leaves again, with the
  * bytes that were decided. */
 static void
@@ -172,16 +188,16 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     if (dir == PP_TO_SERVER && pp_map(half, in) > half->sent) {
         /* What is before it still waits for room. */
-        pp_stream_emit(st, conn, dir, half->sent, to);
+        send_again(st, conn, dir, half->sent, to);
     } else if (end > decided
                || pp_edit_list_touches(&half->edits, in, end)
                || (pp_map(half, in) < half->acked
                    && !pp_edit_list_is_clean(&half->edits))) {
-        pp_stream_emit(st, conn, dir, from, to);
+        send_again(st, conn, dir, from, to);
     } else if (pp_keep_differs(half, pp_map(half, in), payload,
                                pkt->payload_len)) {
         st->counters->stream_conflict++;
-        pp_stream_emit(st, conn, dir, from, to);
+        send_again(st, conn, dir, from, to);
     } else {
         pp_stream_pass(st, conn, dir, pkt, in);
     }
