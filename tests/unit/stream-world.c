@@ -569,8 +569,11 @@ check_read(struct world *w, enum pp_dir dir)
                                 e->in.data + side->checked,
                                 e->in.n - side->checked);
 
-        if (!wanted && w->unguarded) {
-            /* Foreign bytes, and no receiver could tell. */
+        if (!wanted && (w->unguarded
+                        || side->checked < w->around_end[dir])) {
+            /* Foreign bytes, and no receiver could tell; or bytes that had
+             * gone around the stage, unseen, when it changed what is before
+             * them. */
             tcp_seen.harmed++;
             w->harmed = true;
             set_mode(w, WORLD_ABORTED);
