@@ -394,7 +394,8 @@ class Hostile(Services):
         for word in words:
             sayer.reply = (b"HTTP/1.1 200 OK\r\nServer: " + word
                            + b"\r\nContent-Length: 2\r\n\r\nok")
-            seen = talk(self.client, pplab.address(self.vm), get(b"/"))
+            seen = talk(self.client, pplab.address(self.vm), get(b"/"),
+                        settle=5)
             # It reaches the client as it is.
             self.assertEqual(seen.bytes, sayer.reply)
         self.wait_until_said("gunicorn/19.9.0")
