@@ -2,9 +2,9 @@
 
 /* First packets: see pp-first.h.
  *
- * In: the keys of bridges and of Open_vSwitch, frames from ports that are not
- * known (pp-ofconn.c).  Out: flows, and the frames again, when their time has
- * come (NXT_RESUME).
+ * In: the keys of bridges and of Open_vSwitch, named policies, frames from
+ * ports that are not known (pp-ofconn.c).  Out: flows, and the frames again,
+ * when their time has come (NXT_RESUME).
  *
  * Runs in control's main loop.  Owns the frames that wait. */
 
@@ -28,6 +28,7 @@
 #include "packets.h"
 #include "pp-control.h"
 #include "pp-flows.h"
+#include "pp-named.h"
 #include "pp-ofconn.h"
 #include "pp-oftable.h"
 #include "pp-policy.h"
@@ -84,6 +85,31 @@ is(const char *value, const char *word)
     return value && !strcmp(value, word);
 }
 
+/* Do the keys of 'br', or of Open_vSwitch, have the VMs on it fail closed?
+ * Those of a policy that they name count where they say nothing. */
+static bool
+keys_close(const struct pp_control *ctl, const struct pp_bridge *br)
+{
+    const char *policy = key_of(ctl, br, PP_KEY_POLICY);
+    const char *fail = key_of(ctl, br, PP_KEY_FAIL);
+    const struct pp_named **used;
+    bool closed = false;
+    size_t n;
+
+    if (!policy || is(policy, "none")
+        || is(key_of(ctl, br, PP_KEY_MODE), "off")) {
+        return false;
+    } else if (fail) {
+        return is(fail, "closed");
+    }
+    free(pp_named_expand(policy, &used, &n));
+    for (size_t i = 0; i < n; i++) {
+        closed |= pp_named_is_closed(used[i]);
+    }
+    free(used);
+    return closed;
+}
+
 void
 pp_first_check(struct pp_control *ctl)
 {
@@ -95,10 +121,8 @@ pp_first_check(struct pp_control *ctl)
         if (!br->row || !ctl->ovs) {
             continue;
         }
-        waits = (!ctl->exiting && key_of(ctl, br, PP_KEY_POLICY)
-                   && !is(key_of(ctl, br, PP_KEY_POLICY), "none")
-                   && !is(key_of(ctl, br, PP_KEY_MODE), "off")
-                   && is(key_of(ctl, br, PP_KEY_FAIL), "closed"));
+        waits = (!ctl->exiting && (keys_close(ctl, br)
+                                   || pp_named_any_closed(br->name)));
         if (waits != br->first_waits) {
             VLOG_INFO("bridge %s: first frames of new ports %s", br->name,
                       waits ? "wait until it is known whose they are"

@@ -235,6 +235,39 @@ pp_named_any_by(enum pp_selector selector)
     return false;
 }
 
+static bool
+says(const struct pp_named *named, const char *key, const char *word)
+{
+    const char *value = smap_get(&named->keys, key);
+
+    return value && !strcmp(value, word);
+}
+
+bool
+pp_named_is_closed(const struct pp_named *named)
+{
+    return (says(named, PP_KEY_FAIL, "closed")
+            && !says(named, PP_KEY_MODE, "off")
+            && !says(named, PP_KEY_POLICY, "none"));
+}
+
+bool
+pp_named_any_closed(const char *bridge)
+{
+    for (size_t i = 0; i < n_ranked; i++) {
+        const struct svec *bridges = &ranked[i]->selectors[PP_SELECT_BRIDGE];
+        bool may = !bridges->n;
+
+        for (size_t j = 0; j < bridges->n && !may; j++) {
+            may = fits(PP_SELECT_BRIDGE, bridges->names[j], bridge);
+        }
+        if (may && pp_named_is_closed(ranked[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 pp_named_clear(void)
 {

@@ -75,6 +75,13 @@ const struct pp_named *pp_named_find(const char *name);
 bool pp_named_any_selectors(void);
 bool pp_named_any_by(enum pp_selector selector);
 
+/* Does any of them that may select servers of bridge 'bridge' have them fail
+ * closed? */
+bool pp_named_any_closed(const char *bridge);
+
+/* Do the keys of 'named' say so? */
+bool pp_named_is_closed(const struct pp_named *named);
+
 void pp_named_clear(void);
 
 /* All their names, sorted. */

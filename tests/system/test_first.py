@@ -15,6 +15,9 @@ from pplab import wait_for                                  # noqa: E402
 from test_plug import UUID, Case                            # noqa: E402
 
 
+CTL = os.path.join(pplab.BUILD, "ovs-patchpoint/tool/ovs-patchpointctl")
+
+
 class UnderAttack(unittest.TestCase):
     """Plugged in again and again while a client attacks."""
 
@@ -123,6 +126,49 @@ class Closed(Case):
             f for f in self.lab.flows(self.lab.bridge) if "506f69" in f], 15)
         self.plug(ids=self.ids())
         self.assertTrue(self.harmed())
+
+
+class Named(Case):
+    """The same, where a policy of the PatchPoint database says so."""
+
+    prefix = "ppn"
+    db = True
+
+    def setUp(self):
+        super().setUp()
+        wait_for("the database is there", lambda: not self.ctl(
+            "list", "Policy", check=False).returncode, 15)
+
+    def ctl(self, *args, check=True):
+        return self.lab.run([CTL, "--db=unix:" + self.lab.db_sock,
+                             "--timeout=15", "--wait=hosts", *args],
+                            check=check)
+
+    def way(self):
+        wait_for("frames of new ports wait", lambda: any(
+            "pause" in flow for flow in self.lab.flows(self.lab.bridge)), 15)
+        wait_for("the engine is there beforehand", lambda:
+                 "with the engine" in self.lab.daemon("pipeline/show"), 15)
+        self.plug(ids=self.ids())
+        self.assertFalse(self.harmed())
+        self.protected()
+
+    def test_selector(self):
+        "a VM that a policy selects answers, inspected; another one goes on"
+        self.ctl("policy-add", "web", "all", "fail=closed",
+                 "iface-id=" + UUID % 1)
+        self.addCleanup(self.ctl, "policy-del", "web")
+        self.way()
+        self.unplug()
+        self.plug(ids=self.ids(**{"iface-id": UUID % 9}))
+        self.assertTrue(self.harmed())
+
+    def test_by_name(self):
+        "a VM of a bridge whose policy is called by its name"
+        self.ctl("policy-add", "web", "all", "fail=closed")
+        self.addCleanup(self.ctl, "policy-del", "web")
+        self.policy("web")
+        self.way()
 
 
 if __name__ == "__main__":

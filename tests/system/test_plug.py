@@ -27,6 +27,7 @@ class Case(unittest.TestCase):
     whether it is plugged or not."""
 
     prefix = "ppv"
+    db = False
     vms = ("a", 1),
 
     @classmethod
@@ -41,7 +42,7 @@ class Case(unittest.TestCase):
             cls.made.append(vm)
         if cls.made:
             cls.vm = cls.made[0]
-        cls.lab.start_daemon()
+        cls.lab.start_daemon(db=cls.db)
 
     def setUp(self):
         self.addCleanup(self.clear)
