@@ -462,8 +462,8 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
     ins->edits.arena = &ins->arena;
     for (;;) {
         struct pp_msg msg;
-        struct pp_parse r = proxy->parse(conn, scratch, PP_TO_SERVER, wants,
-                                         view, &msg);
+        struct pp_parse r = pp_proxy_parse(proxy, conn, scratch, PP_TO_SERVER,
+                                           wants, view, &msg);
         enum pp_decision d;
 
         if (r.status != PP_PARSE_MESSAGE) {
@@ -746,8 +746,9 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
     }
     for (;;) {
         struct pp_msg msg;
-        struct pp_parse r = proxy->parse(in->conn, ins->scratch[slot], dir,
-                                         wants, view, &msg);
+        struct pp_parse r = pp_proxy_parse(proxy, in->conn,
+                                           ins->scratch[slot], dir, wants,
+                                           view, &msg);
 
         if (r.said && ins->said) {
             char text[PP_SAID_MAX];

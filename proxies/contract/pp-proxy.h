@@ -288,7 +288,8 @@ struct pp_proxy {
     /* Finds the next unit of direction 'dir' in 'view'.  'wants' has bit N
      * set when some patch in force looks at event N: a proxy need not find,
      * and should skip, what nobody wants, as far as it does not need it
-     * itself. */
+     * itself.  Of 'msg' it says event and 'decoded'; pp_proxy_parse() the
+     * rest. */
     struct pp_parse (*parse)(void *conn, void *scratch, enum pp_dir dir,
                              uint32_t wants, const struct pp_view *view,
                              struct pp_msg *msg);
@@ -348,5 +349,24 @@ bool pp_field_is_secret(const struct pp_msg *, unsigned int field,
 /* Checks that every mandatory member is there and that the tables are sound.
  * Returns NULL, or what is wrong, in words. */
 const char *pp_proxy_check(const struct pp_proxy *);
+
+/* Calls the proxy's parse().  Where a unit was found, '*msg' is all of it. */
+static inline struct pp_parse
+pp_proxy_parse(const struct pp_proxy *proxy, void *conn, void *scratch,
+               enum pp_dir dir, uint32_t wants, const struct pp_view *view,
+               struct pp_msg *msg)
+{
+    struct pp_parse parse = proxy->parse(conn, scratch, dir, wants, view, msg);
+
+    if (parse.status == PP_PARSE_MESSAGE) {
+        msg->proxy = proxy;
+        msg->dir = dir;
+        msg->view = *view;
+        msg->start = parse.start;
+        msg->end = parse.end;
+        msg->conn = conn;
+    }
+    return parse;
+}
 
 #endif /* pp-proxy.h */

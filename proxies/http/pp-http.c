@@ -97,16 +97,8 @@ http_parse(void *conn, void *scratch_, enum pp_dir dir, uint32_t wants,
           : pp_http_parse_from(conn, scratch, wants, view);
 
     if (parse.status == PP_PARSE_MESSAGE) {
-        *msg = (struct pp_msg) {
-            .proxy = &pp_proxy_http,
-            .dir = dir,
-            .event = (uint16_t) scratch->msg.event,
-            .view = *view,
-            .start = parse.start,
-            .end = parse.end,
-            .conn = conn,
-            .decoded = &scratch->msg,
-        };
+        msg->event = (uint16_t) scratch->msg.event;
+        msg->decoded = &scratch->msg;
     }
     return parse;
 }

@@ -128,14 +128,14 @@ check_delete(struct run *run, const struct pp_msg *msg, struct pp_span extent)
     proxy->rewind(state);
     view.base = buf.data;
     view.len = buf.len < PP_HOLD_MAX ? buf.len : PP_HOLD_MAX;
-    parse = proxy->parse(state, other, PP_TO_SERVER, run->wants, &view,
-                        &again);
+    parse = pp_proxy_parse(proxy, state, other, PP_TO_SERVER, run->wants,
+                           &view, &again);
     while (parse.status == PP_PARSE_MESSAGE && parse.hold
            && again.event != msg->event) {
         /* Of several events that are looked at in turn, the first. */
         proxy->commit(state, &again, PP_PASSED);
-        parse = proxy->parse(state, other, PP_TO_SERVER, run->wants, &view,
-                             &again);
+        parse = pp_proxy_parse(proxy, state, other, PP_TO_SERVER, run->wants,
+                               &view, &again);
     }
     /* What FIN cut off may be no such message any more; the engine then resets
      * the connection. */
@@ -265,8 +265,8 @@ take_message(struct run *run, const struct pp_msg *msg,
             check_reply(run, msg);
         }
     }
-    again = proxy->parse(run->state, scratch, msg->dir, run->wants, &msg->view,
-                        &same);
+    again = pp_proxy_parse(proxy, run->state, scratch, msg->dir, run->wants,
+                           &msg->view, &same);
     ASSERT(again.status == PP_PARSE_MESSAGE && again.start == parse->start
            && again.end == parse->end && again.hold == parse->hold
            && same.event == msg->event);
@@ -327,7 +327,8 @@ step(struct run *run, enum pp_dir dir)
     copy = run->block + (run->size - view.len);
     memcpy(copy, side->data + side->start, view.len);
     view.base = copy;
-    parse = proxy->parse(run->state, scratch, dir, run->wants, &view, &msg);
+    parse = pp_proxy_parse(proxy, run->state, scratch, dir, run->wants, &view,
+                           &msg);
     run->calls++;
     check_said(dir, &view, &parse);
     switch (parse.status) {

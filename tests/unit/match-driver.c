@@ -91,8 +91,9 @@ engine_match(struct engine *e, const char *line, struct pp_msg *msg,
 {
     struct pp_view view = { (const uint8_t *) line, strlen(line), false };
 
-    ck_assert_int_eq(pp_toy.parse(e->conn, e->scratch, PP_TO_SERVER, 3, &view,
-                                  msg).status, PP_PARSE_MESSAGE);
+    ck_assert_int_eq(pp_proxy_parse(&pp_toy, e->conn, e->scratch,
+                                    PP_TO_SERVER, 3, &view, msg).status,
+                     PP_PARSE_MESSAGE);
     pp_match(e->program, e->set, msg, &e->m, hits);
 }
 

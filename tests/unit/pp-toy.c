@@ -81,6 +81,7 @@ toy_parse(void *conn, void *scratch, enum pp_dir dir, uint32_t wants,
     struct toy_msg *toy = scratch;
     bool comment;
 
+    (void) conn;
     if (dir == PP_FROM_SERVER || !wants) {
         return (struct pp_parse) {
             .status = PP_PARSE_SKIP, .count = PP_FOREVER,
@@ -96,13 +97,10 @@ toy_parse(void *conn, void *scratch, enum pp_dir dir, uint32_t wants,
     } else {
         decode(toy, view, (uint32_t) (lf - view->base));
     }
-    *msg = (struct pp_msg) {
-        .proxy = &pp_toy, .dir = dir, .event = comment, .view = *view,
-        .end = (uint32_t) (lf - view->base) + 1, .conn = conn,
-        .decoded = toy,
-    };
+    msg->event = comment;
+    msg->decoded = toy;
     return (struct pp_parse) {
-        .status = PP_PARSE_MESSAGE, .end = msg->end,
+        .status = PP_PARSE_MESSAGE, .end = (uint32_t) (lf - view->base) + 1,
     };
 }
 

@@ -180,7 +180,8 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
         memcpy(copy, side->data + side->start, len);
     }
     view = (struct pp_view) { .base = copy, .len = len, .eof = side->eof };
-    parse = proxy->parse(conn->state, scratch, dir, conn->wants, &view, &msg);
+    parse = pp_proxy_parse(proxy, conn->state, scratch, dir, conn->wants,
+                           &view, &msg);
     if (parse.said) {
         ck_assert_int_eq(dir, PP_FROM_SERVER);
         note_said(conn, &view, &parse);

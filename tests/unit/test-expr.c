@@ -83,8 +83,8 @@ holds(struct pp_expr *when, const char *line, size_t arena_size, bool *error)
     pp_patchset_init(set, program);
     pp_patchset_set(set, program, 0, PP_MODE_ENFORCE);
     pp_toy.conn_init(conn);
-    ck_assert_int_eq(pp_toy.parse(conn, scratch, PP_TO_SERVER, 1, &view,
-                                  &msg).status, PP_PARSE_MESSAGE);
+    ck_assert_int_eq(pp_proxy_parse(&pp_toy, conn, scratch, PP_TO_SERVER, 1,
+                                    &view, &msg).status, PP_PARSE_MESSAGE);
     pp_matcher_init(&m, arena_size);
     pp_matcher_bind(&m, program);
     pp_match(program, set, &msg, &m, &hits);
