@@ -167,6 +167,9 @@ class Engine(unittest.TestCase):
         self.lab.daemon("exit", "--restart")
         self.lab.control.wait(10)
         self.lab.start_daemon(args=args)
+        # The status is still that of the one before.
+        wait_for("it has taken over", lambda: "engine: running" in
+                 self.lab.daemon("pipeline/show"), 20)
         self.lab.wait_status(self.vm.ifname, "protected", 20)
         self.assertNotIn(SECRET, talk(self.client, self.host, EXPLOIT).bytes)
         self.lab.stop_control()
