@@ -204,17 +204,18 @@ follow(struct match *x, uint32_t index)
     }
 }
 
-/* Is clue 'index' so for the bytes 's', which have its gram at 'at', or of
- * which the key of the whole is its? */
+/* Is the clue of 'slot' so for the bytes 's', which have the slot's gram at
+ * 'at', or of which the key of the whole is its? */
 static bool
-is_so(const struct match *x, uint32_t index, struct pp_bytes s, size_t at)
+is_so(const struct match *x, const struct pp_program_slot *slot,
+      struct pp_bytes s, size_t at)
 {
     const struct pp_program_clue *clue
         = (const struct pp_program_clue *)
-          pp_program_at(x->program, x->program->clues) + index;
+          pp_program_at(x->program, x->program->clues) + slot->clue;
     struct pp_bytes text = pp_program_text(x->program, clue->text.off,
                                            clue->text.n);
-    size_t start = at - clue->at;
+    size_t start = at - slot->at;
 
     switch ((enum pp_clue_how) clue->how) {
     case PP_CLUE_WHOLE:
@@ -224,7 +225,7 @@ is_so(const struct match *x, uint32_t index, struct pp_bytes s, size_t at)
     case PP_CLUE_HEAD:
     case PP_CLUE_TAIL:
     case PP_CLUE_ANYWHERE:
-        return (at >= clue->at && text.n <= s.n - start
+        return (at >= slot->at && text.n <= s.n - start
                 && (clue->how != PP_CLUE_HEAD || !start)
                 && (clue->how != PP_CLUE_TAIL || text.n == s.n - start)
                 && !memcmp(s.p + start, text.p, text.n));
@@ -274,7 +275,7 @@ look_up_bytes(struct match *x, const struct pp_program_lookup *l,
 
     for (; slots[i & mask].clue != PP_NONE; i++) {
         if (slots[i & mask].key == key
-            && is_so(x, slots[i & mask].clue, s, at)) {
+            && is_so(x, &slots[i & mask], s, at)) {
             follow(x, slots[i & mask].clue);
         }
     }
@@ -309,8 +310,8 @@ look_up_number(struct match *x, const struct pp_program_lookup *l,
     }
 }
 
-/* Looks up the grams of 's', of 'gram' bytes each.  A function for each
- * length, so that the loop is a tight one. */
+/* Looks up the grams of 's', of 'gram' bytes each, one a stride.  A function
+ * for each length, so that the loop is a tight one. */
 static inline void
 look_up_grams(struct match *x, const struct pp_program_lookup *l,
               struct pp_bytes s, unsigned int gram)
@@ -329,12 +330,28 @@ look_up_grams(struct match *x, const struct pp_program_lookup *l,
     } else if (l->how == PP_CLUE_TAIL) {
         from = to - MIN(to, l->reach);
     }
-    for (size_t at = from; at <= to; at++) {
+    for (size_t at = from; at <= to; at += l->stride) {
         uint32_t key = pp_key_of_gram(s.p + at, gram);
 
         if (has_bit(words, key >> shift)) {
             look_up_bytes(x, l, key, s, at);
         }
+    }
+}
+
+/* Looks up the grams of 's'. */
+static void
+look_up_all_grams(struct match *x, const struct pp_program_lookup *l,
+                  struct pp_bytes s)
+{
+    if (l->gram == 4) {
+        look_up_grams(x, l, s, 4);
+    } else if (l->gram == 3) {
+        look_up_grams(x, l, s, 3);
+    } else if (l->gram == 2) {
+        look_up_grams(x, l, s, 2);
+    } else {
+        look_up_grams(x, l, s, 1);
     }
 }
 
@@ -347,14 +364,8 @@ look_up(struct match *x, const struct pp_program_lookup *l,
     if (value->type != PP_TYPE_BYTES) {
         look_up_number(x, l, value->type == PP_TYPE_INT ? value->i
                        : value->b);
-    } else if (l->gram == 4) {
-        look_up_grams(x, l, value->s, 4);
-    } else if (l->gram == 3) {
-        look_up_grams(x, l, value->s, 3);
-    } else if (l->gram == 2) {
-        look_up_grams(x, l, value->s, 2);
     } else if (l->gram) {
-        look_up_grams(x, l, value->s, 1);
+        look_up_all_grams(x, l, value->s);
     } else {
         key = pp_hash_key(value->s);
         if (may_have(x, l, key)) {
@@ -395,7 +406,11 @@ look_at_keys(struct match *x, const struct pp_program_column *c,
         for (x->at = 0; x->at < keys->n; x->at++) {
             uint32_t hash = keys->hashes[x->at];
 
-            if (has_bit(words, hash >> shift)) {
+            if (l[i].gram) {
+                x->elem = PP_NONE;
+                x->look = ++x->m->gen;
+                look_up_all_grams(x, &l[i], keys->values[x->at]);
+            } else if (has_bit(words, hash >> shift)) {
                 x->elem = PP_NONE;
                 x->look = ++x->m->gen;
                 look_up_bytes(x, &l[i], hash, keys->values[x->at], 0);

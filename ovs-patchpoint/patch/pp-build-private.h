@@ -55,6 +55,9 @@ pp_build_node_at(const struct pp_builder *b, uint32_t index)
     return (struct pp_node *) b->nodes.data + index;
 }
 
+/* Is node 'index' the key of the elements of 'each'? */
+bool pp_build_is_key(const struct pp_builder *, uint32_t index, uint32_t each);
+
 /* Makes the index of the 'n' rules at 'rules', those of one event. */
 void pp_index_event(struct pp_builder *, uint32_t proxy, unsigned int event,
                     const uint32_t *rules, size_t n, struct pp_clues *);
@@ -99,7 +102,8 @@ struct pp_clue {
                                  * so, or PP_NONE. */
     uint32_t n_rules;           /* That it could be a clue of. */
     uint32_t column;            /* Of all clues over this expression. */
-    uint32_t pad;
+    uint32_t counted;           /* 1 + the last rule that it was counted
+                                 * for. */
 };
 
 /* Those that were found, over all rules of an event. */
@@ -111,6 +115,7 @@ struct pp_clues {
     struct hmap known_clues, known_columns;
 
     /* Of the rule at hand. */
+    uint32_t rule;
     bool counting;
     uint32_t lists[PP_EXPR_SCOPES];     /* What each scope runs over. */
 

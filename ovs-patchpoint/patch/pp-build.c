@@ -91,6 +91,21 @@ pp_build_refer(struct pp_builder *b, uint32_t index)
     return index;
 }
 
+bool
+pp_build_is_key(const struct pp_builder *b, uint32_t index, uint32_t each)
+{
+    const struct pp_node *node = pp_build_node_at(b, index);
+    const struct pp_field *field;
+
+    if (each == PP_NONE || node->op != PP_OP_ELEM
+        || node->type != PP_TYPE_BYTES
+        || pp_build_node_at(b, each)->op != PP_OP_LIST) {
+        return false;
+    }
+    field = &b->bound[node->proxy]->fields[node->x];
+    return field->key && !strcmp(field->elem[node->y].name, field->key);
+}
+
 static uint32_t
 lower(struct pp_builder *b, const struct pp_expr *e)
 {

@@ -144,7 +144,7 @@ intern(struct pp_clues *c, struct pp_clue *clue)
     HMAP_FOR_EACH_WITH_HASH (known, hmap_node, hash, &c->known_clues) {
         struct pp_clue there = *pp_clue_at(c, known->index);
 
-        there.n_rules = there.column = 0;
+        there.n_rules = there.column = there.counted = 0;
         if (!memcmp(&there, clue, sizeof there)) {
             return known->index;
         }
@@ -210,6 +210,23 @@ pp_clue_of_key(struct pp_clues *c, uint32_t list)
 /* What it costs to look a rule up by clues.  1 is what it costs to try a
  * condition. */
 
+/* Looking a value up... */
+#define LOOK_UP 1.5
+
+/* ...and an element's key, with its part of making the list. */
+#define LOOK_UP_KEY 0.25
+
+/* Making a list for a condition that is tried. */
+#define MAKE_LIST 1
+
+/* Is 'clue' about an element's key as a whole? */
+static bool
+is_of_key(const struct pp_clues *c, const struct pp_clue *clue)
+{
+    return ((clue->how == PP_CLUE_WHOLE || clue->how == PP_CLUE_NOCASE)
+            && pp_build_is_key(c->b, clue->node, clue->each));
+}
+
 /* How often a clue is so. */
 static double
 likelihood(const struct pp_clues *c, const struct pp_clue *clue)
@@ -224,6 +241,7 @@ likelihood(const struct pp_clues *c, const struct pp_clue *clue)
         return (node->type == PP_TYPE_BOOL && node->op == PP_OP_FIELD
                 ? (clue->imm ? 0.05 : 0.95)
                 : node->type != PP_TYPE_BYTES ? 0.3
+                : is_of_key(c, clue) ? 0.03
                 : node->op == PP_OP_ELEM ? 0.1
                 : exp2(-2 - n));
     case PP_CLUE_HEAD:
@@ -278,16 +296,19 @@ price(const struct pp_clues *c, uint32_t index, double tries)
     const struct pp_clue *clue = pp_clue_at(c, index);
     const uint32_t *columns = c->columns.data;
     double sharers = MAX(columns[clue->column], 1);
-    double cost = ((1.5 + effort(c, clue->node)) / sharers
+    double once = (is_of_key(c, clue) ? LOOK_UP_KEY
+                   : LOOK_UP + effort(c, clue->node));
+    double cost = (once / sharers
                    + likelihood(c, clue) * tries * MAX(clue->n_rules, 1));
 
     if (clue->each != PP_NONE) {
         cost *= clue->key == PP_NONE ? LIST_LENGTH : 1;
     }
     if (clue->key != PP_NONE) {
-        cost = (cost * likelihood(c, pp_clue_at(c, clue->key))
-                + 1.5 * LIST_LENGTH / MAX(columns[
-                    pp_clue_at(c, clue->key)->column], 1));
+        const struct pp_clue *key = pp_clue_at(c, clue->key);
+
+        cost = (cost * likelihood(c, key)
+                + LOOK_UP_KEY * LIST_LENGTH / MAX(columns[key->column], 1));
     }
     return cost;
 }
@@ -297,8 +318,11 @@ count(struct pp_clues *c, uint32_t index)
 {
     struct pp_clue *clue = (struct pp_clue *) c->list.data + index;
 
-    clue->n_rules++;
-    ((uint32_t *) c->columns.data)[clue->column]++;
+    if (clue->counted != c->rule + 1) {
+        clue->counted = c->rule + 1;
+        clue->n_rules++;
+        ((uint32_t *) c->columns.data)[clue->column]++;
+    }
 }
 
 /* Finding them.  Each function adds the best clues for something to 'found'
@@ -636,6 +660,7 @@ find_of_rule(struct pp_clues *c, uint32_t rule, struct ofpbuf *found)
     double cost;
     size_t n = 0;
 
+    c->rule = rule;
     memset(c->lists, 0xff, sizeof c->lists);
     c->lists[0] = each;
     cost = find(c, when, true, found);
@@ -679,11 +704,15 @@ pp_clues_choose(struct pp_clues *c, uint32_t rule, struct ofpbuf *found)
 {
     const struct pp_program_rule *r
         = (const struct pp_program_rule *) c->b->rules.data + rule;
-    double always = r->each == PP_NONE ? 1 : LIST_LENGTH;
-    double cost;
+    uint32_t keys[KEYS_MAX];
+    size_t n_keys = 0;
+    double always, cost;
 
     ofpbuf_clear(found);
     c->counting = false;
     cost = find_of_rule(c, rule, found);
+    find_keys(c, r->when, keys, &n_keys);
+    always = ((r->each == PP_NONE ? 1 : LIST_LENGTH)
+              + (n_keys ? MAKE_LIST : 0));
     return found->size && cost <= always * 1.5;
 }

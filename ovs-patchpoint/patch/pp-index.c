@@ -13,7 +13,6 @@
 
 #include "patch/pp-build-private.h"
 #include "patch/pp-bytes.h"
-#include "pp-proxy.h"
 #include "util.h"
 
 /* Grams are counted by a hash of so many bits, for few rules and for many:
@@ -197,18 +196,22 @@ count_grams(struct indexer *x, const struct lead *leads, size_t n)
     }
 }
 
-/* Where in 'text' its rarest gram is; that nearest to the end by which it is
- * looked for. */
+/* Where in 'text' the rarest stride of grams begins; that nearest to the end
+ * by which it is looked for. */
 static uint32_t
-choose_gram(struct indexer *x, struct pp_text text, unsigned int gram,
-            bool tail)
+choose_grams(struct indexer *x, struct pp_text text,
+             const struct pp_program_lookup *l)
 {
-    uint32_t n = text.n - gram + 1, best = UINT32_MAX, best_at = 0;
+    uint32_t n = text.n - l->gram - l->stride + 2;
+    uint32_t best = UINT32_MAX, best_at = 0;
 
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t at = tail ? n - 1 - i : i;
-        uint32_t count = *count_of(x, text_of(x, text) + at, gram);
+        uint32_t at = l->how == PP_CLUE_TAIL ? n - 1 - i : i;
+        uint32_t count = 0;
 
+        for (uint32_t j = 0; j < l->stride; j++) {
+            count += *count_of(x, text_of(x, text) + at + j, l->gram);
+        }
         if (count < best) {
             best = count;
             best_at = at;
@@ -217,10 +220,31 @@ choose_gram(struct indexer *x, struct pp_text text, unsigned int gram,
     return best_at;
 }
 
-/* Puts clue 'leads[0]' with all it leads to into the program, in 'slot'. */
-static void
+/* Makes the slots by which clue 'clue', of the text 'text', is looked up by
+ * grams. */
+static size_t
+put_grams(struct indexer *x, uint32_t clue, struct pp_text text,
+          struct pp_program_lookup *l, struct pp_program_slot *slots)
+{
+    uint32_t at = choose_grams(x, text, l), last = at + l->stride - 1;
+
+    l->reach = MAX(l->reach, l->how == PP_CLUE_TAIL ? text.n - l->gram - at
+                             : last);
+    for (uint32_t i = 0; i < l->stride; i++) {
+        slots[i] = (struct pp_program_slot) {
+            .key = pp_key_of_gram(text_of(x, text) + at + i, l->gram),
+            .clue = clue,
+            .at = at + i,
+        };
+    }
+    return l->stride;
+}
+
+/* Puts clue 'leads[0]' with all it leads to into the program, and what it is
+ * looked up by into 'slots'; returns how many those are. */
+static size_t
 put_clue(struct indexer *x, const struct lead *leads, size_t n,
-         struct pp_program_lookup *lookup, struct pp_program_slot *slot)
+         struct pp_program_lookup *lookup, struct pp_program_slot *slots)
 {
     const struct pp_clue *c = pp_clue_at(x->clues, leads[0].clue);
     struct pp_program_clue clue = {
@@ -228,23 +252,8 @@ put_clue(struct indexer *x, const struct lead *leads, size_t n,
         .first_lead = x->b->members.size / sizeof(uint32_t),
     };
     bool is_bytes = pp_build_node_at(x->b, c->node)->type == PP_TYPE_BYTES;
-    uint32_t last = PP_NONE;
+    uint32_t last = PP_NONE, index;
 
-    if (lookup->gram) {
-        bool tail = lookup->how == PP_CLUE_TAIL;
-
-        clue.at = choose_gram(x, c->text, lookup->gram, tail);
-        slot->key = pp_key_of_gram(text_of(x, c->text) + clue.at,
-                                   lookup->gram);
-        lookup->reach = MAX(lookup->reach,
-                            tail ? c->text.n - lookup->gram - clue.at
-                            : clue.at);
-    } else if (is_bytes) {
-        slot->key = pp_hash_key(
-            (struct pp_bytes) { text_of(x, c->text), c->text.n });
-    } else {
-        slot->key = pp_key_of_number(c->imm);
-    }
     for (size_t i = 0; i < n; i++) {
         if (leads[i].lead != last) {
             last = leads[i].lead;
@@ -252,7 +261,18 @@ put_clue(struct indexer *x, const struct lead *leads, size_t n,
             clue.n_leads++;
         }
     }
-    slot->clue = PP_APPEND(&x->b->clues, &clue);
+    index = PP_APPEND(&x->b->clues, &clue);
+    if (lookup->gram) {
+        return put_grams(x, index, c->text, lookup, slots);
+    }
+    slots[0] = (struct pp_program_slot) {
+        .key = (is_bytes
+                ? pp_hash_key((struct pp_bytes) { text_of(x, c->text),
+                                                  c->text.n })
+                : pp_key_of_number(c->imm)),
+        .clue = index,
+    };
+    return 1;
 }
 
 static uint32_t
@@ -295,6 +315,20 @@ put_slots(struct pp_builder *b, const struct pp_program_slot *list, size_t n,
     }
 }
 
+/* As many grams in a row as the shortest text has. */
+static uint8_t
+stride_of(const struct indexer *x, const struct lead *leads, size_t n)
+{
+    uint32_t stride = PP_STRIDE_MAX;
+
+    for (size_t i = 0; i < n; i++) {
+        struct pp_text text = pp_clue_at(x->clues, leads[i].clue)->text;
+
+        stride = MIN(stride, text.n - leads[i].gram + 1);
+    }
+    return (uint8_t) stride;
+}
+
 /* Makes one table of the 'n' leads at 'leads'. */
 static void
 put_lookup(struct indexer *x, const struct lead *leads, size_t n)
@@ -303,11 +337,12 @@ put_lookup(struct indexer *x, const struct lead *leads, size_t n)
         .how = (uint8_t) leads[0].how, .gram = (uint8_t) leads[0].gram,
         .first_slot = x->b->slots.size / sizeof(struct pp_program_slot),
     };
-    struct pp_program_slot *list = xcalloc(n, sizeof *list);
+    struct pp_program_slot *list = xcalloc(n * PP_STRIDE_MAX, sizeof *list);
     size_t n_list = 0;
 
     if (lookup.gram) {
         count_grams(x, leads, n);
+        lookup.stride = stride_of(x, leads, n);
     }
     for (size_t i = 0; i < n; ) {
         size_t start = i;
@@ -315,7 +350,8 @@ put_lookup(struct indexer *x, const struct lead *leads, size_t n)
         while (i < n && leads[i].clue == leads[start].clue) {
             i++;
         }
-        put_clue(x, leads + start, i - start, &lookup, &list[n_list++]);
+        n_list += put_clue(x, leads + start, i - start, &lookup,
+                           &list[n_list]);
     }
     if (lookup.how == PP_CLUE_ABOVE || lookup.how == PP_CLUE_BELOW) {
         ofpbuf_put(&x->b->slots, list, n_list * sizeof *list);
@@ -325,22 +361,6 @@ put_lookup(struct indexer *x, const struct lead *leads, size_t n)
     }
     free(list);
     PP_APPEND(&x->b->lookups, &lookup);
-}
-
-/* Is node 'index' the key of the elements of 'each'? */
-static bool
-is_key(const struct pp_builder *b, uint32_t index, uint32_t each)
-{
-    const struct pp_node *node = pp_build_node_at(b, index);
-    const struct pp_field *field;
-
-    if (each == PP_NONE || node->op != PP_OP_ELEM
-        || node->type != PP_TYPE_BYTES
-        || pp_build_node_at(b, each)->op != PP_OP_LIST) {
-        return false;
-    }
-    field = &b->bound[node->proxy]->fields[node->x];
-    return field->key && !strcmp(field->elem[node->y].name, field->key);
 }
 
 /* Makes one column of the 'n' leads at 'leads'. */
@@ -353,7 +373,7 @@ put_column(struct indexer *x, struct lead *leads, size_t n)
     };
 
     join_tables(leads, n);
-    column.is_key = is_key(x->b, leads[0].node,
+    column.is_key = pp_build_is_key(x->b, leads[0].node,
                                     x->groups[leads[0].group].each);
     for (size_t i = 0; i < n; ) {
         size_t start = i;
@@ -364,7 +384,6 @@ put_column(struct indexer *x, struct lead *leads, size_t n)
         }
         put_lookup(x, leads + start, i - start);
         column.n_lookups++;
-        column.is_key &= !leads[start].gram;
     }
     PP_APPEND(&x->b->columns, &column);
 }

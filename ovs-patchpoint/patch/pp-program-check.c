@@ -470,16 +470,17 @@ check_member(const struct checker *ck, const struct place *at, uint32_t index,
 
 static bool
 check_clue(const struct checker *ck, const struct place *at,
-           const struct pp_program_lookup *lookup, uint32_t index)
+           const struct pp_program_lookup *lookup,
+           const struct pp_program_slot *slot)
 {
     const struct pp_program *program = ck->program;
     const struct pp_program_clue *c
         = (const struct pp_program_clue *)
-          pp_program_at(program, program->clues) + index;
+          pp_program_at(program, program->clues) + slot->clue;
     const uint32_t *members = pp_program_at(program, program->members);
 
-    if (index >= program->clues.n || !bytes_fit(program, c->text)
-        || c->at > c->text.n || lookup->gram > c->text.n - c->at
+    if (slot->clue >= program->clues.n || !bytes_fit(program, c->text)
+        || slot->at > c->text.n || lookup->gram > c->text.n - slot->at
         || (lookup->gram ? c->how < PP_CLUE_HEAD || c->how > PP_CLUE_ANYWHERE
             : c->how != lookup->how)
         || !range_fits(c->first_lead, c->n_leads, program->members)) {
@@ -511,7 +512,8 @@ check_how(const struct pp_program_lookup *l, uint8_t type)
     case PP_CLUE_HEAD:
     case PP_CLUE_TAIL:
     case PP_CLUE_ANYWHERE:
-        return (type == PP_TYPE_BYTES && l->gram && l->gram <= PP_GRAM_MAX);
+        return (type == PP_TYPE_BYTES && l->gram && l->gram <= PP_GRAM_MAX
+                && l->stride && l->stride <= PP_STRIDE_MAX);
     case PP_CLUE_ABOVE:
     case PP_CLUE_BELOW:
         return type == PP_TYPE_INT && !l->gram;
@@ -541,11 +543,11 @@ check_lookup(const struct checker *ck, const struct place *at,
         return false;
     }
     for (uint32_t i = 0; i < l->n_slots; i++) {
-        uint32_t clue = slots[l->first_slot + i].clue;
+        const struct pp_program_slot *slot = &slots[l->first_slot + i];
 
-        if (clue == PP_NONE && !is_list) {
+        if (slot->clue == PP_NONE && !is_list) {
             has_free = true;
-        } else if (!check_clue(ck, at, l, clue)) {
+        } else if (!check_clue(ck, at, l, slot)) {
             return false;
         }
     }
@@ -584,10 +586,8 @@ check_column(const struct checker *ck, const struct place *at,
         return false;
     }
     for (uint32_t i = 0; i < column->n_lookups; i++) {
-        const struct pp_program_lookup *l = &lookups[column->first_lookup + i];
-
-        if (!check_lookup(ck, at, l, node->type)
-            || (column->is_key && l->gram)) {
+        if (!check_lookup(ck, at, &lookups[column->first_lookup + i],
+                          node->type)) {
             return false;
         }
     }

@@ -29,7 +29,7 @@ struct pp_pool;
 struct pp_proxy;
 
 #define PP_PROGRAM_MAGIC UINT64_C(0x31475250744e5050)   /* "PPNtPRG1" */
-#define PP_PROGRAM_VERSION 3
+#define PP_PROGRAM_VERSION 4
 #define PP_PROGRAM_MAX (256u * 1024 * 1024)
 #define PP_PROGRAM_PROXIES_MAX 64
 
@@ -176,8 +176,10 @@ struct pp_program_capture {
  * What is looked up in a value is 'keys': the value as a whole, or each run of
  * a few bytes in it (a gram).  For texts that a value starts with, ends with
  * or contains, one gram of each text, its rarest, leads to it; only then is
- * the text compared.  A bitmap in front of the table of keys says of nearly
- * all that they are not in it. */
+ * the text compared.  Where all texts are long enough to have several grams in
+ * a row, a stride of them, all these lead to it, and only one gram a stride of
+ * the value is looked up.  A bitmap in front of the table of keys says of
+ * nearly all that they are not in it. */
 
 enum pp_clue_how {
     PP_CLUE_WHOLE,              /* The value is the text, or the number. */
@@ -192,6 +194,9 @@ enum pp_clue_how {
 
 /* Bytes in a gram, at most: shorter texts have grams of their own length. */
 #define PP_GRAM_MAX 4
+
+/* Grams in a stride, at most. */
+#define PP_STRIDE_MAX 2
 
 /* The index of one event of one proxy. */
 struct pp_program_event {
@@ -213,8 +218,7 @@ struct pp_program_group {
 
 struct pp_program_column {
     uint32_t node;              /* Bytes, integer or condition. */
-    uint32_t is_key;            /* It is the key of the group's list, and
-                                 * looked up as a whole only. */
+    uint32_t is_key;            /* It is the key of the group's list. */
     uint32_t first_lookup, n_lookups;
 };
 
@@ -224,8 +228,9 @@ struct pp_program_lookup {
                                  * from.  What starts or ends a value may also
                                  * be in a table for what is anywhere. */
     uint8_t gram;               /* Bytes in a key; 0: no gram. */
-    uint8_t bits;               /* Log2 of the bitmap's size; 5 to 31. */
-    uint8_t pad;
+    uint8_t bits;               /* Log2 of the bitmap's size; 6 to 31. */
+    uint8_t stride;             /* Grams: of so many in a row one is looked
+                                 * up. */
     uint32_t reach;             /* Grams of PP_CLUE_HEAD, PP_CLUE_TAIL: those
                                  * further from that end are not looked at. */
     uint32_t first_word;        /* The bitmap, in 'words'. */
@@ -239,12 +244,13 @@ struct pp_program_lookup {
 struct pp_program_slot {
     uint32_t key;
     uint32_t clue;              /* Or PP_NONE: free. */
+    uint32_t at;                /* Where in the clue's text the gram is. */
 };
 
 struct pp_program_clue {
     uint32_t how;               /* enum pp_clue_how */
     struct pp_text text;
-    uint32_t at;                /* Where in the text its gram is. */
+    uint32_t pad;
     int64_t imm;                /* Of numbers. */
     uint32_t first_lead, n_leads;       /* In 'members'. */
 };

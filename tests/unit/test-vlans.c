@@ -299,7 +299,8 @@ START_TEST(test_packed)
         connect_by(d, C(vlan), S(vlan));
     }
     driver_pass_time(d, PP_QUIET_MS + 1);
-    ck_assert_uint_le(d->counters->memory, 4 * memory);
+    /* The allocator may give a little more than for the first. */
+    ck_assert_uint_lt(d->counters->memory, 4 * memory + 64);
     say(d, S(13), 5001, 1001, ACK, NULL);
     driver_pass_time(d, PP_QUIET_MS + 1);
     /* This one has more to say. */
