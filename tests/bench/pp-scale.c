@@ -277,14 +277,15 @@ main(int argc, char *argv[])
     ok = ok && w.out == w.counters->packet_in_frames
          && !w.counters->proxy_bad && !w.counters->match_hits
          && !w.counters->engine_uninspected_frames;
-    printf("{\"patches\": %u, \"requests_per_s\": %.0f, \"gbps\": %.2f, "
+    printf("{\"patches\": %u, \"requests\": %"PRIuSIZE", "
+           "\"requests_per_s\": %.0f, \"gbps\": %.2f, "
            "\"ns_per_request\": %.0f, "
            "\"load_ms\": %.0f, \"read_ms\": %.0f, \"verify_ms\": %.0f, "
            "\"build_ms\": %.0f, \"run\": %"PRIuSIZE", \"load_peak_kib\": %lu, "
            "\"swap_ms\": %.1f, \"swap_peak_kib\": %lu, "
            "\"program_bytes\": %"PRIuSIZE", \"request_bytes\": %.0f, "
            "\"ok\": %s}\n",
-           pp_program_n_patches(program),
+           pp_program_n_patches(program), rq.n,
            (double) rq.n * 1e9 / (double) best_ns,
            (double) rq.bytes * 8 / (double) best_ns,
            (double) best_ns / (double) rq.n,

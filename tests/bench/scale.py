@@ -54,13 +54,11 @@ def instructions(folder, count):
         return None
     total = []
     for rounds in "1", "2":
-        _, err = run(folder, count, rounds, "-", prefix=(
+        row, err = run(folder, count, rounds, "-", prefix=(
             "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
             "--toggle-collect=world_segment"))
         total.append(int(re.search(r"Collected : (\d+)", err).group(1)))
-    with open(os.path.join(folder, "requests"), "rb") as f:
-        n = len(re.findall(rb"^\d+$", f.read(), re.M))
-    return (total[1] - total[0]) / n
+    return (total[1] - total[0]) / row["requests"]
 
 
 def measure(folder, rounds):
