@@ -51,9 +51,29 @@
  * socket. */
 #define LIST_MAX 1000
 
+/* Frames that wait to be written, at most, and bytes of them. */
+#define OUT_FRAMES BATCH
+#define OUT_BYTES (128 * 1024)
+
+/* Bytes of a frame that is worth copying. */
+#define OUT_FRAME_MAX 4096
+
 struct tap {
     int fd;                     /* -1: none. */
     char name[PP_NAME_LEN];
+};
+
+/* What is to be written: all that comes of one batch at once.  The switch
+ * takes what is there at a time, and a round costs it as much as some frames
+ * do. */
+struct outbox {
+    struct {
+        uint32_t bridge;
+        uint32_t off, len;      /* In 'bytes', with the virtio-net header. */
+    } frames[OUT_FRAMES];
+    unsigned int n;
+    size_t n_bytes;
+    uint8_t bytes[OUT_BYTES];
 };
 
 struct engine {
@@ -61,6 +81,7 @@ struct engine {
     struct pp_counters *counters;
     struct pp_pipeline *pipeline;
     struct tap taps[PP_BRIDGES_MAX];
+    struct outbox out;
     void *snapshot;             /* Mapped. */
     size_t snapshot_size;
     struct pp_ledger_region *ledger;    /* Mapped, or NULL. */
@@ -121,9 +142,8 @@ say_log(struct engine *e, char level, const char *format, ...)
 /* What the pipeline asks for. */
 
 static void
-write_frame(void *e_, uint32_t bridge, const struct iovec *iov, int n)
+write_now(struct engine *e, uint32_t bridge, const struct iovec *iov, int n)
 {
-    struct engine *e = e_;
     ssize_t retval;
 
     if (bridge >= PP_BRIDGES_MAX || e->taps[bridge].fd < 0) {
@@ -135,6 +155,49 @@ write_frame(void *e_, uint32_t bridge, const struct iovec *iov, int n)
     } while (retval < 0 && errno == EINTR);
     if (retval < 0) {
         e->counters->packet_out_errors++;
+    }
+}
+
+/* Writes what waits. */
+static void
+flush(struct engine *e)
+{
+    for (unsigned int i = 0; i < e->out.n; i++) {
+        struct iovec iov = {
+            .iov_base = e->out.bytes + e->out.frames[i].off,
+            .iov_len = e->out.frames[i].len,
+        };
+
+        write_now(e, e->out.frames[i].bridge, &iov, 1);
+    }
+    e->out.n = 0;
+    e->out.n_bytes = 0;
+}
+
+static void
+write_frame(void *e_, uint32_t bridge, const struct iovec *iov, int n)
+{
+    struct engine *e = e_;
+    size_t len = 0;
+
+    for (int i = 0; i < n; i++) {
+        len += iov[i].iov_len;
+    }
+    if (e->out.n == OUT_FRAMES || len > OUT_FRAME_MAX
+        || len > OUT_BYTES - e->out.n_bytes) {
+        flush(e);
+    }
+    if (len > OUT_FRAME_MAX) {
+        write_now(e, bridge, iov, n);
+        return;
+    }
+    e->out.frames[e->out.n].bridge = bridge;
+    e->out.frames[e->out.n].off = (uint32_t) e->out.n_bytes;
+    e->out.frames[e->out.n++].len = (uint32_t) len;
+    for (int i = 0; i < n; i++) {
+        memcpy(e->out.bytes + e->out.n_bytes, iov[i].iov_base,
+               iov[i].iov_len);
+        e->out.n_bytes += iov[i].iov_len;
     }
 }
 
@@ -575,6 +638,7 @@ run(struct engine *e)
         deadline = pp_pipeline_run_timers(e->pipeline);
         deadline = MIN(deadline, tell_pins(e, now));
         deadline = MIN(deadline, tell_cuts(e, now));
+        flush(e);
         tell_missed(e);         /* BEAT_MS is often enough. */
         e->counters->heartbeat++;
 
@@ -603,6 +667,7 @@ run(struct engine *e)
         for (nfds_t i = 1; i < n; i++) {
             if (fds[i].revents && e->taps[bridges[i]].fd == fds[i].fd) {
                 run_tap(e, bridges[i]);
+                flush(e);
             }
         }
     }
