@@ -120,6 +120,17 @@ pp_reader_bytes(struct pp_reader *r, size_t n)
     return p;
 }
 
+/* The 'n' bytes at offset 'off', or none where they are not all there.  Moves
+ * nothing and sets no error. */
+static inline struct pp_bytes
+pp_reader_slice(const struct pp_reader *r, size_t off, size_t n)
+{
+    if (r->error || off > r->end || n > r->end - off) {
+        return (struct pp_bytes) { .n = 0 };
+    }
+    return (struct pp_bytes) { .p = r->base + off, .n = n };
+}
+
 /* True when 'n' bytes can be read 'ahead' bytes from here: they are at
  * pp_reader_at().  Moves nothing and sets no error. */
 static inline bool
@@ -168,6 +179,20 @@ pp_reader_find(const struct pp_reader *r, uint8_t byte)
     const uint8_t *p = left ? memchr(r->base + r->pos, byte, left) : NULL;
 
     return p ? (size_t) (p - r->base) : SIZE_MAX;
+}
+
+/* The next bytes as far as the first 'byte', which is the last of them; none,
+ * and nothing is taken, where there is no such byte. */
+static inline struct pp_bytes
+pp_reader_until(struct pp_reader *r, uint8_t byte)
+{
+    size_t off = pp_reader_find(r, byte), pos = r->pos;
+
+    if (off == SIZE_MAX) {
+        return (struct pp_bytes) { .n = 0 };
+    }
+    r->pos = off + 1;
+    return (struct pp_bytes) { .p = r->base + pos, .n = r->pos - pos };
 }
 
 #endif /* pp-reader.h */

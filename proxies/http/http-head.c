@@ -31,21 +31,51 @@ pp_http_trim(const struct pp_reader *text, struct pp_span s)
     return (struct pp_span) { .off = s.off, .len = (uint32_t) b.n };
 }
 
-/* True when 's' starts with 'word', which is in lower case; case ignored. */
+/* The bits in which eight bytes at 'p' and at 'word' differ, case
+ * ignored: where 'word' has bit 0x40, the other case is the same but for bit
+ * 0x20. */
+static inline uint64_t
+word_differs(const uint8_t *p, const char *word)
+{
+    uint64_t a, w;
+
+    memcpy(&a, p, sizeof a);
+    memcpy(&w, word, sizeof w);
+    return (a | (w & UINT64_C(0x4040404040404040)) >> 1) ^ w;
+}
+
+/* True when the 'n' bytes at 'p' are those of 'word', case ignored.  'word' is
+ * of lower-case letters, digits and what is below '@'. */
+static inline bool
+same_word(const uint8_t *p, const char *word, size_t n)
+{
+    if (n < 8) {
+        for (; n && (*p | (*word & 0x40) >> 1) == *word; n--) {
+            p++;
+            word++;
+        }
+        return !n;
+    }
+    for (size_t i = 0; i + 8 < n; i += 8) {
+        if (word_differs(p + i, word + i)) {
+            return false;
+        }
+    }
+    return !word_differs(p + n - 8, word + n - 8);
+}
+
+/* True when 's' starts with 'word', which is as for same_word(). */
 bool
 pp_http_starts(const struct pp_reader *text, struct pp_span s,
                const char *word)
 {
     struct pp_bytes b = pp_http_bytes(text, s);
-    size_t i;
+    size_t n = strlen(word);
 
-    for (i = 0; i < b.n && word[i] && pp_http_lower(b.p[i]) == word[i]; i++) {
-        continue;
-    }
-    return !word[i];
+    return b.n >= n && same_word(b.p, word, n);
 }
 
-/* True when 's' is 'word', which is in lower case; case ignored. */
+/* True when 's' is 'word', which is as for same_word(). */
 bool
 pp_http_equals(const struct pp_reader *text, struct pp_span s,
                const char *word)
@@ -55,21 +85,39 @@ pp_http_equals(const struct pp_reader *text, struct pp_span s,
 
 /* Lines. */
 
+/* The length of the ending of 'line', whose last byte is LF.  A CR that stands
+ * alone ends no line here, although some servers think so: it is a fact for
+ * the patches (field 'bare_cr'). */
+static uint8_t
+line_ending(struct pp_bytes line)
+{
+    return line.n > 1 && line.p[line.n - 2] == '\r' ? 2 : 1;
+}
+
+/* A reader of 'text' from 'pos' on; of nothing where that is behind it. */
+static struct pp_reader
+read_from(const struct pp_reader *text, size_t pos)
+{
+    struct pp_reader r = *text;
+
+    r.pos = pos < r.end ? pos : r.end;
+    return r;
+}
+
 /* Finds the end of the line at 'pos': offset behind its ending, and the
- * length of that.  A CR that stands alone ends no line here, although some
- * servers think so: it is a fact for the patches (field 'bare_cr'). */
+ * length of that. */
 bool
 pp_http_line_end(const struct pp_reader *text, size_t pos, size_t *end,
                  uint8_t *ending)
 {
-    struct pp_reader r = pp_http_sub(text, pp_http_span(pos, text->end));
-    size_t lf = pp_reader_find(&r, '\n');
+    struct pp_reader r = read_from(text, pos);
+    struct pp_bytes line = pp_reader_until(&r, '\n');
 
-    if (lf == SIZE_MAX) {
+    if (!line.n) {
         return false;
     }
-    *end = lf + 1;
-    *ending = lf > pos && pp_reader_peek(text, lf - 1) == '\r' ? 2 : 1;
+    *end = r.pos;
+    *ending = line_ending(line);
     return true;
 }
 
@@ -144,12 +192,8 @@ name_identify(struct pp_bytes name)
     }
     id = name.n < sizeof id_by_length ? id_by_length[name.n]
                                       : PP_HTTP_H_OTHER;
-    for (size_t i = 0; id != PP_HTTP_H_OTHER && i < name.n; i++) {
-        if (pp_http_lower(name.p[i]) != id_names[id][i]) {
-            id = PP_HTTP_H_OTHER;
-        }
-    }
-    return id;
+    return (id != PP_HTTP_H_OTHER && same_word(name.p, id_names[id], name.n)
+            ? id : PP_HTTP_H_OTHER);
 }
 
 /* What stands between the colon of 'f' and its line ending. */
@@ -161,27 +205,35 @@ pp_http_raw_value(const struct pp_http_field *f)
     return pp_http_span(f->colon ? pp_http_span_end(f->name) + 1 : end, end);
 }
 
-/* Takes the line from 'start' to 'end' in as a field line. */
+/* Takes 'line' in, which stands at 'start', as a field line. */
 static void
-field_add(const struct pp_reader *text, struct pp_http_fields *fields,
-          size_t start, size_t end, uint8_t ending)
+field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
+          uint8_t ending)
 {
     struct pp_http_field *f = &fields->f[fields->n];
-    struct pp_bytes line = pp_http_bytes(text,
-                                         pp_http_span(start, end - ending));
-    const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
-    size_t name = colon ? (size_t) (colon - line.p) : line.n;
+    size_t end = line.n - ending, name = end, value = end;
+    enum pp_http_id id = PP_HTTP_H_OTHER;
+    const uint8_t *colon = end ? memchr(line.p, ':', end) : NULL;
 
-    f->line = pp_http_span(start, end);
-    f->ending = ending;
-    f->folded = false;
-    f->colon = colon != NULL;
-    f->name = pp_http_span(start, start + name);
-    f->value = pp_http_trim(text, pp_http_raw_value(f));
-    f->id = (colon ? name_identify((struct pp_bytes) { line.p, name })
-             : PP_HTTP_H_OTHER);
-    if (!fields->count[f->id]++) {
-        fields->first[f->id] = fields->n;
+    if (colon) {
+        name = (size_t) (colon - line.p);
+        id = name_identify((struct pp_bytes) { line.p, name });
+        for (value = name + 1;
+             value < end && pp_http_is_space(line.p[value]); value++) {
+            continue;
+        }
+        while (end > value && pp_http_is_space(line.p[end - 1])) {
+            end--;
+        }
+    }
+    *f = (struct pp_http_field) {
+        .line = { (uint32_t) start, (uint32_t) line.n },
+        .name = { (uint32_t) start, (uint32_t) name },
+        .value = { (uint32_t) (start + value), (uint32_t) (end - value) },
+        .id = (uint8_t) id, .ending = ending, .colon = colon != NULL,
+    };
+    if (!fields->count[id]++) {
+        fields->first[id] = fields->n;
     }
     fields->n++;
 }
@@ -203,19 +255,19 @@ field_fold(const struct pp_reader *text, struct pp_http_fields *fields,
     f->value = pp_http_trim(text, pp_http_raw_value(f));
 }
 
-/* Takes in the line from 'start' to 'end'.  False: there are too many. */
+/* Takes in 'line', which stands at 'start'.  False: there are too many. */
 static bool
 field_line(const struct pp_reader *text, struct pp_http_fields *fields,
-           size_t start, size_t end, uint8_t ending)
+           size_t start, struct pp_bytes line, uint8_t ending)
 {
-    if (fields->n && pp_http_is_ows(pp_reader_peek(text, start))) {
-        field_fold(text, fields, end, ending);
+    if (fields->n && pp_http_is_ows(line.p[0])) {
+        field_fold(text, fields, start + line.n, ending);
         return true;
     }
     if (fields->n >= PP_HTTP_FIELDS_MAX) {
         return false;
     }
-    field_add(text, fields, start, end, ending);
+    field_add(fields, start, line, ending);
     return true;
 }
 
@@ -226,29 +278,31 @@ enum pp_http_found
 pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
                      struct pp_http_fields *fields)
 {
+    struct pp_reader r = read_from(text, pos);
+    struct pp_bytes line;
     bool fit = true;
-    uint8_t ending;
-    size_t end;
 
     fields->n = 0;
     fields->start = (uint32_t) pos;
     fields->ending = 0;
     fields->truncated = false;
     memset(fields->count, 0, sizeof fields->count);
-    while (pp_http_line_end(text, pos, &end, &ending)) {
-        if (end - pos == ending) {
+    while (pos = r.pos, (line = pp_reader_until(&r, '\n')).n) {
+        uint8_t ending = line_ending(line);
+
+        if (line.n == ending) {
             fields->ending = ending;
-            fields->end = (uint32_t) end;
+            fields->end = (uint32_t) r.pos;
             return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
         }
-        fit = fit && field_line(text, fields, pos, end, ending);
-        pos = end;
+        fit = fit && field_line(text, fields, pos, line, ending);
     }
     if (!eof) {
         return PP_HTTP_MORE;
     }
-    if (pos < text->end) {
-        fit = fit && field_line(text, fields, pos, text->end, 0);
+    line = pp_reader_slice(text, pos, text->end - pos);
+    if (line.n) {
+        fit = fit && field_line(text, fields, pos, line, 0);
     }
     fields->truncated = true;
     fields->end = (uint32_t) text->end;
@@ -443,7 +497,8 @@ pp_http_head_find(const struct pp_reader *text, size_t pos, bool eof,
             return PP_HTTP_MORE;
         }
         found = pp_http_head_parse(text, pos, eof, head);
-    } else if (eof || pp_http_line_end(text, pos + *scan, &end, &ending)) {
+    } else if (eof || !*scan
+               || pp_http_line_end(text, pos + *scan, &end, &ending)) {
         found = pp_http_head_parse(text, pos, eof, head);
     }
     if (found != PP_HTTP_MORE) {

@@ -29,6 +29,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "pp-proxy.h"
 #include "pp-reader.h"
@@ -360,35 +361,21 @@ pp_http_span_end(struct pp_span s)
     return s.off + s.len;
 }
 
-/* A reader of just 's' of 'text'. */
-static inline struct pp_reader
-pp_http_sub(const struct pp_reader *text, struct pp_span s)
-{
-    struct pp_reader r = *text;
-
-    r.pos = 0;
-    pp_reader_skip(&r, s.off);
-    return pp_reader_sub(&r, s.len);
-}
-
 /* The bytes of 's' of 'text'; none where they are not there. */
 static inline struct pp_bytes
 pp_http_bytes(const struct pp_reader *text, struct pp_span s)
 {
-    struct pp_reader r = pp_http_sub(text, s);
-    const uint8_t *p = pp_reader_bytes(&r, s.len);
-
-    return (struct pp_bytes) { .p = p, .n = p ? s.len : 0 };
+    return pp_reader_slice(text, s.off, s.len);
 }
 
 /* Offset of the first 'byte' in 's' of 'text', or its end. */
 static inline uint32_t
 pp_http_find(const struct pp_reader *text, struct pp_span s, uint8_t byte)
 {
-    struct pp_reader r = pp_http_sub(text, s);
-    size_t off = pp_reader_find(&r, byte);
+    struct pp_bytes b = pp_http_bytes(text, s);
+    const uint8_t *p = b.n ? memchr(b.p, byte, b.n) : NULL;
 
-    return off == SIZE_MAX ? pp_http_span_end(s) : (uint32_t) off;
+    return p ? s.off + (uint32_t) (p - b.p) : pp_http_span_end(s);
 }
 
 static inline bool

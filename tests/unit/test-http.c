@@ -64,6 +64,12 @@ static const struct vector vectors[] = {
     { "Content-Length, the same twice", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\n>5R<" GET ">",
       { "POST / HTTP/1.1\r\nContent-Length: 5, 5\r\n\r\nhello" GET } },
+    { "Content-Length in any case", TO_SERVER,
+      "R<POST / HTTP/1.1\r\ncONTENT-lENGTH: 5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\ncONTENT-lENGTH: 5\r\n\r\nhello" GET } },
+    { "what differs as case does, and is no letter", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent\rLength: 5\r\n\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent\rLength: 5\r\n\r\n" GET } },
     { "Content-Length, two values", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n>"
       "(content-length-conflict)",
