@@ -61,14 +61,17 @@ acts_set(struct pp_oacts *acts, ovs_be64 cookie, const struct ofpact *ofpacts,
     acts->len = len;
 }
 
+/* Bytes that fill up decoded actions are whatever was in memory: where they
+ * differ, what the actions say decides. */
 static bool
 acts_equal(const struct pp_oacts *a, const struct pp_oacts *b)
 {
     return (a->exists == b->exists
             && (!a->exists
                 || (a->cookie == b->cookie
-                    && ofpacts_equal(a->ofpacts, a->len,
-                                     b->ofpacts, b->len))));
+                    && (ofpacts_equal(a->ofpacts, a->len, b->ofpacts, b->len)
+                        || ofpacts_equal_stringwise(a->ofpacts, a->len,
+                                                    b->ofpacts, b->len)))));
 }
 
 /* Takes 'f' off the list of those that differ, if it is there. */

@@ -4,6 +4,7 @@ there are.  Asserted is what is done, by the daemon's own counts, and never how
 long it takes; "quickstart bench --vms" measures that."""
 
 import os
+import re
 import sys
 import unittest
 
@@ -88,6 +89,24 @@ class ManyVms(unittest.TestCase):
         self.assertLessEqual(self.lab.n_flows(), 4 * n + 4 * len(services)
                              + 2 * others + FIXED_FLOWS)
         self.assertGreaterEqual(self.lab.n_flows(), 4 * n)
+
+    def checks(self):
+        """How often flows were put back, and compared."""
+        m = re.search(r"(\d+) flows put back, (\d+) checks",
+                      self.lab.daemon("pipeline/show"))
+        return int(m[1]), int(m[2])
+
+    def test_31_check(self):
+        "flows that are as they should be are left alone by the regular check"
+        self.lab.grow(MANY)
+        self.lab.wait_status("protected")
+        put_back, n = self.checks()
+        work = self.lab.work("status_iface", "flows_worked_out")
+        manyvms.wait_for("they are compared",
+                         lambda: self.checks()[1] >= n + 1, 30)
+        self.assertEqual(self.checks()[0], put_back)
+        self.assertEqual(self.lab.work("status_iface", "flows_worked_out"),
+                         work)
 
     def test_4_put_back(self):
         "flows that another deletes are put back, those of all VMs"
