@@ -256,7 +256,8 @@ class Unit(unittest.TestCase):
 
     def harmed(self):
         seen = talk(self.client, self.host, EXPLOIT)
-        return SECRET in seen.bytes or not seen.statuses
+        self.assertTrue(seen.statuses, seen.as_dict())
+        return SECRET in seen.bytes
 
     def test_unit(self):
         "under the unit, hardening and all, the daemon does its work"
@@ -322,7 +323,7 @@ class Unit(unittest.TestCase):
         self.assertFalse(self.harmed())
         wait_for("another daemon", lambda: self.daemon_pid()
                  not in (None, pid), 20)
-        wait_for("it has taken over", lambda: "running" in self.inside(
+        wait_for("it has taken over", lambda: "with the engine" in self.inside(
             "ovs-appctl", "-t", "ovs-patchpointd", "pipeline/show",
             check=False).stdout, 20)
         self.assertFalse(self.harmed())
