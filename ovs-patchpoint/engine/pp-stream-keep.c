@@ -258,25 +258,29 @@ pp_keep_differs(const struct pp_half *half, uint64_t out, const uint8_t *p,
 
 /* Undecided bytes. */
 
+/* Gives those of 'half', or NULL, room for 'n' bytes. */
+static void
+resize_pending(struct pp_stream *st, struct pp_half *half, size_t n)
+{
+    struct pp_pending *pending = half->pending;
+
+    account(st, half, pending ? (int64_t) n - pending->allocated
+            : (int64_t) (sizeof *pending + n));
+    half->pending = xrealloc(pending, sizeof *pending + n);
+    half->pending->allocated = (uint32_t) n;
+}
+
 void
 pp_pending_append(struct pp_stream *st, struct pp_half *half,
                   struct pp_bytes bytes)
 {
-    struct pp_pending *pending = half->pending;
-    size_t len = pending ? pending->len : 0;
+    size_t len = half->pending ? half->pending->len : 0;
 
-    if (!pending || bytes.n > pending->allocated - len) {
-        size_t allocated = MAX(2 * len, len + bytes.n);
-
-        account(st, half, (int64_t) (pending
-                                     ? allocated - pending->allocated
-                                     : sizeof *pending + allocated));
-        pending = xrealloc(pending, sizeof *pending + allocated);
-        pending->allocated = (uint32_t) allocated;
-        half->pending = pending;
+    if (!half->pending || bytes.n > half->pending->allocated - len) {
+        resize_pending(st, half, MAX(2 * len, len + bytes.n));
     }
-    memcpy(pending->data + len, bytes.p, bytes.n);
-    pending->len = (uint32_t) (len + bytes.n);
+    memcpy(half->pending->data + len, bytes.p, bytes.n);
+    half->pending->len = (uint32_t) (len + bytes.n);
 }
 
 /* The first 'n' undecided bytes are not undecided any more. */
@@ -291,6 +295,11 @@ pp_pending_consume(struct pp_stream *st, struct pp_half *half, size_t n)
     pending->len -= (uint32_t) MIN(n, pending->len);
     if (pending->len) {
         memmove(pending->data, pending->data + n, pending->len);
+        if (pending->len < pending->allocated / 2) {
+            /* What is not needed any more must not be in the way of what
+             * comes next. */
+            resize_pending(st, half, pending->len);
+        }
     } else {
         account(st, half,
                 -(int64_t) (sizeof *pending + pending->allocated));
