@@ -378,22 +378,6 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
 }
 
-/* What the packet at hand has that has not left: its sender is told that it is
- * there, so it is kept. */
-static void
-keep_rest(struct pp_stream *st, struct pp_half *half)
-{
-    uint64_t in = pp_edit_list_acked(&half->edits, half->sent);
-    uint64_t end = st->in + st->pkt->payload_len;
-
-    if (in >= st->in && in < end) {
-        pp_keep_append(st, half, half->sent,
-                       st->pkt->data + st->pkt->payload + (in - st->in),
-                       end - in);
-        half->end = MAX(half->end, half->sent + (end - in));
-    }
-}
-
 /* The engine stands in for each end towards the other.  What is decided is
  * delivered, with a FIN behind it; what comes from now on is taken away. */
 void
@@ -414,9 +398,11 @@ pp_stream_cut(struct pp_stream *st, struct pp_conn *conn, bool reset)
         half->cut_in = (dir == PP_TO_SERVER ? pp_decided(half) : half->high);
         half->mine = half->in_next;
         half->end = MAX(half->end, half->sent);
-        if (st->pkt && st->conn == conn && st->dir == PP_FROM_SERVER
-            && dir == PP_FROM_SERVER) {
-            keep_rest(st, half);
+        if (dir == PP_FROM_SERVER) {
+            /* What the client had no room for the server sends again: it is
+             * not told that it arrived before it has. */
+            half->end = MAX(half->end,
+                            pp_edit_list_end(&half->edits, half->high));
         }
         if (dir == PP_FROM_SERVER && half->fin != UINT64_MAX) {
             /* The server's own has left. */

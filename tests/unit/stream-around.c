@@ -65,7 +65,8 @@ world_goes_around(struct world *w, struct tcp_frame *f)
         w->net.foreign = true;
         if (!is_guarded(&w->end[!dir])) {
             tcp_seen.foreign_without_timestamps++;
-            w->unguarded = w->net.misled = true;
+            w->unguarded |= (uint8_t) (1 << dir);
+            w->net.misled = true;
         }
     } else if (!(pkt.flags & PP_TCP_SYN)) {
         in = offset_of(w->end[dir].isn, pkt.seq, w->end[dir].out.n)

@@ -203,7 +203,10 @@ decide(struct world *w, enum pp_dir dir)
     struct pp_view view;
 
     while (pp_stream_view(&w->st, dir, &view)) {
-        if (dir == PP_TO_SERVER) {
+        if (w->conn_life != w->net.life) {
+            /* Late frames of an earlier life, which nobody is to read. */
+            step = (struct pp_step) { .kind = PP_STEP_OPAQUE };
+        } else if (dir == PP_TO_SERVER) {
             check_view(w, &view);
             if (pp_stream_must_ask(&w->st, w->conn)) {
                 break;

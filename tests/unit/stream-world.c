@@ -60,6 +60,17 @@ has_range(const struct world *w, enum pp_dir dir, uint64_t l, uint64_t r)
     return true;
 }
 
+/* Foreign bytes, or acknowledgements, were taken by an end that could not tell
+ * them from others: see world_goes_around().  From here on the streams are not
+ * what was decided, and nothing more is checked but that it all ends. */
+static void
+note_harm(struct world *w)
+{
+    tcp_seen.harmed++;
+    w->harmed = true;
+    set_mode(w, WORLD_ABORTED);
+}
+
 static void
 check_acked(void *w_, struct tcp_end *e, uint64_t ack)
 {
@@ -76,6 +87,11 @@ check_acked(void *w_, struct tcp_end *e, uint64_t ack)
     if (e->dir == PP_TO_SERVER
         ? ack > w->conn->half[PP_TO_SERVER].in_next
         : !has_range(w, e->dir, e->una, ack)) {
+        if (w->unguarded & 1 << e->dir) {
+            /* Its peer acknowledges a foreign FIN. */
+            note_harm(w);
+            return;
+        }
         tcp_fail("%s is told that %llu arrived, which did not", e->name,
                  (unsigned long long) ack);
     }
@@ -412,7 +428,10 @@ run_conn(struct world *w, enum pp_dir dir, struct pp_packet *pkt)
         toy_lose(w);
     }
     if (w->conn->restarted) {
-        w->conn_life = w->frame->life;
+        /* The server may have answered a late SYN of an earlier life. */
+        w->conn_life = (w->conn->half[PP_TO_SERVER].isn
+                        == w->end[PP_TO_SERVER].isn
+                        ? w->net.life : w->net.life - 1);
         w->conn->restarted = false;
     }
     pp_stream_done(&w->st, w->conn);
@@ -513,6 +532,13 @@ end_takes(struct world *w, struct tcp_frame *f)
     memcpy(&vnet, f->data, sizeof vnet);
     pp_packet_in(&pkt, &vnet, f->data + sizeof vnet, f->len - sizeof vnet,
                  &ignore);
+    if (f->dir == PP_FROM_SERVER && f->life != w->net.life
+        && (pkt.flags & (PP_TCP_SYN | PP_TCP_ACK)) == PP_TCP_SYN) {
+        /* As both opened in an earlier life.  The client would take it for the
+         * same again, which the model's server, other than real ones, does
+         * not refuse by a RST (RFC 9293 3.10.7.4). */
+        return;
+    }
     w->net.stray = f->life != w->net.life || f->foreign;
     tcp_end_take(&w->end[!f->dir], &pkt);
 }
@@ -569,14 +595,12 @@ check_read(struct world *w, enum pp_dir dir)
                                 e->in.data + side->checked,
                                 e->in.n - side->checked);
 
-        if (!wanted && (w->unguarded
+        if (!wanted && (w->unguarded & 1 << dir
                         || side->checked < w->around_end[dir])) {
-            /* Foreign bytes, and no receiver could tell; or bytes that had
-             * gone around the stage, unseen, when it changed what is before
-             * them. */
-            tcp_seen.harmed++;
-            w->harmed = true;
-            set_mode(w, WORLD_ABORTED);
+            /* Foreign bytes, and this receiver could not tell; or bytes that
+             * had gone around the stage, unseen, when it changed what is
+             * before them. */
+            note_harm(w);
         } else if (!wanted) {
             tcp_fail("the %s reads at %zu '%.60s', which was not decided so",
                      e->name, side->checked,

@@ -111,9 +111,10 @@ struct world {
     uint64_t around_until;      /* ...now, in these directions: */
     uint8_t around;             /* a bit each, 1 << enum pp_dir. */
     bool went_around;           /* Some did... */
-    bool unguarded;             /* ...with numbers that are not the
-                                 * receiver's, who cannot tell. */
-    bool harmed;                /* ...and took them. */
+    uint8_t unguarded;          /* ...with numbers that are not the
+                                 * receiver's, who cannot tell: a bit each,
+                                 * 1 << enum pp_dir... */
+    bool harmed;                /* ...and who took them. */
     uint64_t around_end[2];     /* ...with bytes up to here. */
     unsigned int deaths;        /* So often the engine still dies... */
     struct pp_ledger ledger;    /* ...and leaves this. */
