@@ -174,6 +174,7 @@ struct pp_conn {
     bool another;               /* The server has one from before on the same
                                  * ports; its SYN+ACK may still come. */
     bool reset;                 /* The last that came was a RST that fits. */
+    bool was_reset;             /* Some RST passed. */
     bool restarted;             /* 'inspect' is to start anew. */
     bool restored;              /* From the ledger: what its proxy knew is
                                  * lost. */

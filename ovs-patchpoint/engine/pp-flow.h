@@ -22,13 +22,15 @@ struct pp_ledger_head;
 struct pp_stream;
 
 /* How long a connection is remembered after its last frame, in ms: one that is
- * over; one that may be over but that an end may still go on with, which
- * would not be inspected then: longer than servers wait for clients; one whose
- * handshake is not over, as Linux' SYN queue; and any other, a day, as no end
- * may ever say that it is over. */
-#define PP_CLOSED_MS 10000
+ * over, and one whose handshake is not, longer than servers take the end of
+ * that handshake for it: Linux 63 s from its SYN queue, 120 s by a SYN cookie
+ * (RFC 4987 3.6), for which it keeps nothing and which holds any number of
+ * times; one that may be over but that an end may still go on with, which
+ * would not be inspected then: longer than servers wait for clients; and any
+ * other, a day, as no end may ever say that it is over. */
+#define PP_CLOSED_MS 150000
 #define PP_ENDING_MS 300000
-#define PP_HALF_OPEN_MS 60000
+#define PP_HALF_OPEN_MS 150000
 #define PP_IDLE_MS 86400000
 
 /* After so long without a frame a connection is packed, in ms: so that those

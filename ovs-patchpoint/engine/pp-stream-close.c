@@ -74,6 +74,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     conn->hold_ack_at = conn->rto_at = conn->close_at = conn->ask_at = 0;
     conn->to_server_waits = conn->has_ts = conn->signed_ = false;
     conn->met = conn->other_syn = conn->loose = conn->another = false;
+    conn->was_reset = false;
     conn->shifted = conn->asks = conn->doubtful = false;
     conn->around = conn->out_of_step = conn->unplaced = false;
     conn->n_again = 0;
@@ -325,7 +326,11 @@ gone(struct pp_conn *conn, enum pp_dir dir)
 
 /* A RST.  Whether its receiver takes it only that one knows: a client's
  * changes nothing here, and a server's only how long the connection is
- * remembered.  But unless more comes, it need not outlive the engine. */
+ * remembered.  But unless more comes, it need not outlive the engine.
+ *
+ * A server that has said nothing but its SYN may have answered by a SYN cookie
+ * (RFC 4987 3.6): it resets an end of the handshake with wrong numbers, of
+ * which it knows nothing, and takes the right one all the same later. */
 void
 pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
               struct pp_packet *pkt)
@@ -355,7 +360,8 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             st->counters->stream_rst_ignored++;
         } else {
             conn->reset = true;
-            if (dir == PP_FROM_SERVER) {
+            if (dir == PP_FROM_SERVER
+                && (half->in_next || conn->half[PP_TO_SERVER].acked)) {
                 conn->state = PP_CONN_CLOSED;
                 half->dead = true;
             }
@@ -367,6 +373,7 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             return;
         }
         pkt->payload_len = 0;
+        conn->was_reset = true;
         pp_stream_pass(st, conn, dir, pkt, in);
     } else {
         if (dir == PP_FROM_SERVER && conn->half[PP_TO_SERVER].has_isn

@@ -149,6 +149,20 @@ send_again(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
 }
 
+/* May 'pkt', an old one of 'dir', leave as it came?  Not if its receiver
+ * counts otherwise.  Nor if the server may have forgotten the connection: with
+ * SYN cookies (RFC 4987 3.6) it takes the end of the same handshake for a new
+ * one's, and old bytes for new. */
+static bool
+may_repeat(const struct pp_conn *conn, enum pp_dir dir,
+           const struct pp_packet *pkt)
+{
+    bool over = conn->was_reset || conn->state == PP_CONN_CLOSED;
+
+    return (pp_edit_list_is_clean(&conn->half[dir].edits)
+            && (dir == PP_FROM_SERVER || !over || !pkt->payload_len));
+}
+
 /* A range that came before.  Its unacknowledged part leaves again, with the
  * bytes that were decided. */
 static void
@@ -181,7 +195,7 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     from = pp_from(half, in);
     to = pp_edit_list_end(&half->edits, MIN(end, decided));
-    if (from >= to && !pp_edit_list_is_clean(&half->edits)) {
+    if (from >= to && !may_repeat(conn, dir, pkt)) {
         /* The receiver has it all, and is to say so again. */
         pp_stream_probe(st, conn, dir);
         return;
@@ -192,7 +206,7 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     } else if (end > decided
                || pp_edit_list_touches(&half->edits, in, end)
                || (pp_map(half, in) < half->acked
-                   && !pp_edit_list_is_clean(&half->edits))) {
+                   && !may_repeat(conn, dir, pkt))) {
         send_again(st, conn, dir, from, to);
     } else if (pp_keep_differs(half, pp_map(half, in), payload,
                                pkt->payload_len)) {

@@ -8,6 +8,7 @@ UNIT_SUITES = \
 	tests/unit/test-around \
 	tests/unit/test-bounds \
 	tests/unit/test-contract \
+	tests/unit/test-cookies \
 	tests/unit/test-cut \
 	tests/unit/test-dns-name \
 	tests/unit/test-expr \

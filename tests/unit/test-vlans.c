@@ -325,7 +325,7 @@ START_TEST(test_bound)
     ck_assert_uint_eq(say(d, C(vlan), 1000, 0, SYN, NULL), 0);
     ck_assert_uint_eq(drops(d), 1);
     ck_assert_uint_eq(say(d, S(1), 5001, 1001, RST | ACK, NULL), 1);
-    driver_pass_time(d, PP_CLOSED_MS + 1);
+    driver_pass_time(d, PP_ENDING_MS + 1);
     connect_by(d, C(vlan), S(vlan));
     ck_assert(gets(d, C(vlan), CORRECTED));
     ck_assert_uint_eq(drops(d), 1);
