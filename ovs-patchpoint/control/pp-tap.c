@@ -10,7 +10,9 @@
  *
  * The device is persistent, but control keeps no queue of it open: the engine
  * alone holds it, so that the device loses its carrier the moment the engine
- * dies and the switch's fast-failover group sees it.
+ * dies and the switch's fast-failover group sees it.  When an engine takes
+ * over from one that lives, its queue is opened first: the carrier stays, and
+ * no frame goes around either.
  *
  * Runs in control's main loop.  Owns the devices and those rows. */
 
@@ -39,6 +41,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "pp-control.h"
+#include "pp-cuts.h"
 #include "pp-engine-proc.h"
 #include "pp-ofconn.h"
 #include "smap.h"
@@ -83,6 +86,9 @@ ioctl_name(unsigned long int cmd, const char *name, struct ifreq *ifr)
     return error;
 }
 
+/* Opens a queue of 'name', which is made if it is not there.  It may have
+ * several, so that one engine can take over from another without the carrier
+ * being lost in between. */
 static int
 attach(const char *name, bool persist)
 {
@@ -95,7 +101,7 @@ attach(const char *name, bool persist)
         return -errno;
     }
     memset(&ifr, 0, sizeof ifr);
-    ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+    ifr.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE;
     ovs_strzcpy(ifr.ifr_name, name, sizeof ifr.ifr_name);
     if (ioctl(fd, TUNSETIFF, &ifr) < 0
         || ioctl(fd, TUNSETVNETHDRSZ, &hdr_size) < 0
@@ -108,10 +114,107 @@ attach(const char *name, bool persist)
     return fd;
 }
 
-int
-pp_tap_open(const struct pp_tap *tap)
+static bool
+is_wanted(const struct pp_tap *tap)
 {
-    return attach(tap->name, false);
+    return tap && !tap->removing;
+}
+
+static bool
+may_attach(const struct pp_bridge *br)
+{
+    return br->tap->made && pp_cuts_may_attach(br);
+}
+
+bool
+pp_tap_may_attach_all(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (is_wanted(br->tap) && !may_attach(br)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+open_queue(struct pp_tap *tap)
+{
+    if (tap->queue < 0) {
+        tap->queue = attach(tap->name, false);
+    }
+}
+
+void
+pp_tap_open_early(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (is_wanted(br->tap) && may_attach(br)) {
+            open_queue(br->tap);
+        }
+    }
+}
+
+static void
+close_queue(struct pp_tap *tap)
+{
+    if (tap->queue >= 0) {
+        close(tap->queue);
+    }
+    tap->queue = -1;
+}
+
+void
+pp_tap_engine_gone(struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->tap) {
+            br->tap->attached = false;
+            close_queue(br->tap);
+        }
+    }
+}
+
+static void
+attach_engine(struct pp_control *ctl, const struct pp_bridge *br)
+{
+    struct pp_tap *tap = br->tap;
+    struct pp_ipc_tap msg = {
+        .hdr = { PP_IPC_TAP, sizeof msg }, .bridge = br->number,
+    };
+
+    open_queue(tap);
+    if (tap->queue < 0) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+
+        VLOG_WARN_RL(&rl, "bridge %s: cannot open tap %s: %s",
+                     br->name, tap->name, ovs_strerror(-tap->queue));
+        return;
+    }
+    ovs_strlcpy(msg.name, tap->name, sizeof msg.name);
+    if (!pp_engine_send(ctl->engine, &msg, sizeof msg, tap->queue)) {
+        tap->attached = true;
+        ctl->dirty = true;
+    }
+    close_queue(tap);
+}
+
+void
+pp_tap_attach_all(struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (is_wanted(br->tap) && !br->tap->attached && may_attach(br)) {
+            attach_engine(ctl, br);
+        }
+    }
 }
 
 /* Writes a file under /proc/sys/net; a kernel without it needs none. */
@@ -307,6 +410,7 @@ lost(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap,
     VLOG_WARN("bridge %s: %s %s was deleted by somebody else; making it again",
               br->name, what, tap->name);
     tap->ofport = 0;
+    close_queue(tap);
     pp_engine_replace(ctl, xasprintf("%s %s was deleted", what, tap->name));
 }
 
@@ -426,6 +530,18 @@ is_off(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap)
     return !tap->again;
 }
 
+/* Takes over 'name'. */
+static struct pp_tap *
+new_tap(const struct pp_bridge *br, char *name)
+{
+    struct pp_tap *tap = xzalloc(sizeof *tap);
+
+    tap->bridge = xstrdup(br->name);
+    tap->name = name;
+    tap->queue = -1;
+    return tap;
+}
+
 static void
 tap_want(struct pp_control *ctl, struct pp_bridge *br)
 {
@@ -433,9 +549,8 @@ tap_want(struct pp_control *ctl, struct pp_bridge *br)
     struct pp_tap *tap = br->tap;
 
     if (!tap) {
-        tap = br->tap = xzalloc(sizeof *tap);
-        tap->bridge = xstrdup(br->name);
-        tap->name = ours ? xstrdup(ours->name) : choose_name(ctl, br);
+        tap = br->tap = new_tap(br, (ours ? xstrdup(ours->name)
+                                     : choose_name(ctl, br)));
         tap->retry = LLONG_MIN;
         if (ours) {
             VLOG_INFO("bridge %s: taking over port %s", br->name, tap->name);
@@ -478,6 +593,7 @@ void
 pp_tap_forget(struct pp_tap *tap)
 {
     if (tap) {
+        close_queue(tap);
         free(tap->name);
         free(tap->bridge);
         free(tap->error);
@@ -500,9 +616,7 @@ tap_unwant(struct pp_control *ctl, struct pp_bridge *br)
         if (ctl->txn) {
             VLOG_INFO("bridge %s: removing left-over port %s",
                       br->name, ours->name);
-            tap = br->tap = xzalloc(sizeof *tap);
-            tap->bridge = xstrdup(br->name);
-            tap->name = xstrdup(ours->name);
+            tap = br->tap = new_tap(br, xstrdup(ours->name));
             tap->made = tap->removing = true;
         }
         return;

@@ -21,6 +21,7 @@ struct pp_tap {
     bool made;                  /* The device is ours. */
     unsigned int ifindex;       /* Of the device that was made. */
     long long int next_look;    /* When to look whether it is still there. */
+    int queue;                  /* Opened early; else negative. */
     bool attached;              /* The engine has its queue. */
     bool removing;
     bool again;                 /* The device was deleted: the port goes, and
@@ -35,9 +36,17 @@ struct pp_tap {
 void pp_tap_run(struct pp_control *);
 void pp_tap_wait(struct pp_control *);
 
-/* Opens the queue of 'tap' to hand it over.  Returns a descriptor that the
- * caller closes, or a negative errno value. */
-int pp_tap_open(const struct pp_tap *);
+/* Can all that the bridges need go to the engine?  Lets it have those that
+ * can. */
+bool pp_tap_may_attach_all(const struct pp_control *);
+void pp_tap_attach_all(struct pp_control *);
+
+/* Opens the queues that the engine is to get, while another engine has one of
+ * each yet: when that one ends, the frames wait in these. */
+void pp_tap_open_early(struct pp_control *);
+
+/* The engine has ended. */
+void pp_tap_engine_gone(struct pp_control *);
 
 /* Frees 'tap' and leaves device and port as they are. */
 void pp_tap_forget(struct pp_tap *);

@@ -434,6 +434,12 @@ class Redirect(Case):
         with contextlib.suppress(ProcessLookupError):
             os.kill(engine, signal.SIGKILL)
 
+    def carrier_losses(self):
+        """How often the tap has lost its carrier."""
+        with open("/sys/class/net/pp-%s/carrier_down_count" % self.br,
+                  encoding="ascii") as f:
+            return int(f.read())
+
     def test_restart(self):
         """exit --restart leaves switch and engine at work."""
         self.protect()
@@ -444,12 +450,18 @@ class Redirect(Case):
         self.assertTrue(any(COOKIE in f for f in frames))
         self.trip()
         self.assertTrue(self.is_running(engine))
+        losses = self.carrier_losses()
         self.ovs.start_control(DAEMON, HOP, [self.patches],
                                ["--engine-user=nobody"])
         wait_for("another engine",
                  lambda: self.engine_pid() not in (0, engine))
         self.ovs.wait_status(self.srv.ifname, "protected")
         self.assertTrue(self.seen())
+        # Else the switch would have led frames past it.
+        self.assertEqual(self.carrier_losses(), losses)
+        os.kill(self.engine_pid(), signal.SIGKILL)
+        wait_for("the carrier is lost",
+                 lambda: self.carrier_losses() > losses)
 
     def test_vswitchd_restarts(self):
         """ovs-vswitchd restarts: everything is put back."""
