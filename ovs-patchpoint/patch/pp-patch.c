@@ -507,8 +507,8 @@ pp_patch_parse(const char *file, const char *text, size_t n,
     };
 
     if (n > PP_PATCH_FILE_MAX) {
-        pp_errors_add(errors, file, 0, 0, "the file has %"PRIuSIZE" bytes; a "
-                      "patch has at most %d", n, PP_PATCH_FILE_MAX);
+        pp_errors_add(errors, file, 0, 0, "the file is too large; a patch has "
+                      "at most %d bytes", PP_PATCH_FILE_MAX);
         return NULL;
     }
     ld.root = pp_yaml_parse(file, text, n, errors);

@@ -307,6 +307,70 @@ class Diff(Case):
         self.assertEqual(self.tool("diff", PATCHES, PATCHES), "")
 
 
+class BadFiles(Case):
+    """Whatever stands where a patch should: it is named, at once, and the
+    good ones beside it are tried all the same."""
+
+    def setUp(self):
+        super().setUp()
+        self.good = self.write("CVE-2000-0001.yaml", PATCH)
+
+    def refused(self, path, *words):
+        said = self.tool("check", self.dir.name, status=1)
+        self.assertIn("1 patches, 2 vectors, ", said)
+        self.assertIn(": 1 errors", said)
+        line, = [x for x in said.splitlines() if x.startswith(path + ":")]
+        for word in words:
+            self.assertIn(word, line)
+
+    def test_same_id(self):
+        "two files with one id: the first counts, the second is named"
+        os.mkdir(self.path("more"))
+        self.refused(self.write("more/CVE-2000-0001.yaml", PATCH),
+                     "patch 'CVE-2000-0001' is in", self.good, "already")
+
+    def test_large(self):
+        "100 MB"
+        path = self.path("large.yaml")
+        with open(path, "wb") as f:
+            f.truncate(100 << 20)
+        self.refused(path, "too large", "1048576 bytes")
+
+    def test_bombs(self):
+        "aliases, too many nodes, too deep"
+        self.refused(self.write("b.yaml", "a: &a [x, x]\nb: [*a, *a]\n"),
+                     "b.yaml:1:4: ")
+        self.refused(self.write("b.yaml", "a: [%s]\n" % ("x," * 20000)),
+                     "more than 20000 YAML nodes")
+        self.refused(self.write("b.yaml", "a: %s\n" % ("[" * 100000)),
+                     "nested more than 16 deep")
+
+    def test_no_files(self):
+        "a pipe, a link to a device, to itself, to nothing, a folder"
+        path = self.path("odd.yaml")
+        os.mkfifo(path)
+        self.refused(path, "is not a file")
+        for target, why in (("/dev/zero", "is not a file"),
+                            (path, "Too many levels of symbolic links"),
+                            ("gone", "No such file or directory")):
+            os.unlink(path)
+            os.symlink(target, path)
+            self.refused(path, why)
+        os.unlink(path)
+        os.mkdir(path)
+        self.tool("check", self.dir.name)
+
+    def test_many(self):
+        "more than a pool can have"
+        for i in range(16384):
+            name = "CVE-2001-%05d" % i
+            self.write(name + ".yaml", PATCH.replace("CVE-2000-0001", name))
+        said = self.tool("list", self.dir.name, status=1).splitlines()
+        self.assertEqual(len(said), 16384 + 1)
+        self.assertEqual(said[-1], self.path("CVE-2001-16383.yaml")
+                         + ": more than 16384 patches")
+
+
 class Completion(Case):
     def complete(self, *words):
         """What bash offers for the last word."""
