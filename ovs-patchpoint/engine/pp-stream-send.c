@@ -161,7 +161,8 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 {
     struct pp_half *half = &conn->half[dir];
     uint64_t out = pp_map(half, in);
-    uint64_t len = pp_packet_seg_len(pkt);
+    /* A FIN in a RST counts for nothing (RFC 9293 3.10.7.4). */
+    uint64_t len = pkt->flags & PP_TCP_RST ? 0 : pp_packet_seg_len(pkt);
     bool mapped;
 
     if (len || pp_before_start(in)) {
