@@ -346,7 +346,7 @@ END_TEST
 /* Which of the shipped patches are for what real servers say. */
 
 #define NODE "CVE-2014-3744 CVE-2021-22959 CVE-2021-22960 CVE-2022-24999 " \
-             "CVE-2022-32213 CVE-2022-32214 "
+             "CVE-2022-32213 CVE-2022-32214 CVE-2022-32215 "
 #define SMTP "CVE-2023-51764 CVE-2023-51765 CVE-2023-51766 " \
              "CVE-2024-27305 CVE-2024-34083 "
 
