@@ -321,7 +321,8 @@ class Kept(Services):
         self.lab.appctl("exit", "--restart", target="ovs-patchpointd")
         self.lab.control.wait(20)
         self.lab.start_daemon(db=True)
-        self.lab.wait_status(self.vm.ifname, "protected (auto: 1 services, 8",
+        self.lab.wait_status(self.vm.ifname,
+                             "protected (auto: 1 services, %d" % len(NODE),
                              20)
         # Nobody has connected meanwhile.
         after = self.wait_service(self.vm, port=80, protocol="http",
