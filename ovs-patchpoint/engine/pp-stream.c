@@ -403,6 +403,14 @@ take_payload(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         st->counters->stream_out_of_window++;
         return false;
     }
+    if (dir == PP_TO_SERVER && pkt->flags & PP_TCP_FIN
+        && !pp_before_start(end) && end <= half->in_next
+        && end != half->fin + 1) {
+        /* Nor does a FIN in the place of a byte: a server that has yet to get
+         * that one would see an end that nothing was decided on. */
+        st->counters->stream_conflict++;
+        return false;
+    }
     if (!pp_before_start(in) && in <= half->in_next && end > half->in_next) {
         return take_new(st, conn, dir, pkt, in);
     } else if ((int64_t) in > (int64_t) half->in_next) {
