@@ -277,7 +277,7 @@ show_mirror(struct both *both, const struct record *rec,
         return;
     }
     if (seg->flags & PP_TCP_ACK) {
-        mirror_acked(m, seg->ack);
+        mirror_acked(m, seg->ack, seg->window);
     }
     if (offset || rec->how & RECORD_CUT || seg->flags & odd) {
         /* Which bytes of the server's the engine took is not known. */
@@ -349,7 +349,8 @@ handshake(struct run *run, const struct record *rec)
 
         memcpy(ends.client, &seg.src, sizeof ends.client);
         memcpy(ends.server, &seg.dst, sizeof ends.server);
-        mirror_open(both->mirror, run->proxy, &ends, CLIENT_ISN);
+        mirror_open(both->mirror, run->proxy, &ends, CLIENT_ISN,
+                    both->window[1]);
         both->opened = true;
     }
     send_segment(run, &client, 0, 0, PP_TCP_ACK);

@@ -33,7 +33,8 @@ struct mirror *mirror_create(const struct pp_program *program,
 
 /* A connection begins: the client's SYN had sequence number 'isn'. */
 void mirror_open(struct mirror *, const struct pp_proxy *,
-                 const struct pp_ends *, uint32_t isn);
+                 const struct pp_ends *, uint32_t isn,
+                 uint16_t window);
 
 /* No more is looked at until another one begins. */
 void mirror_close(struct mirror *);
@@ -44,7 +45,7 @@ void mirror_from_server(struct mirror *, const uint8_t *p, size_t n,
                         bool fin);
 
 /* The server has told that it misses 'ack' next. */
-void mirror_acked(struct mirror *, uint32_t ack);
+void mirror_acked(struct mirror *, uint32_t ack, uint16_t window);
 
 /* A segment leaves for the server. */
 void mirror_to_server(struct mirror *, const struct pp_packet *);

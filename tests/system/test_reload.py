@@ -179,9 +179,11 @@ class Reload(unittest.TestCase):
         "a broken file changes nothing, and is named in log and status"
         kept = test_failure.Kept(self.client, self.host, 8000)
         self.addCleanup(kept.close)
+        before = self.in_force()
         self.write(1, rename=True)
         wait_for("it is loaded", lambda: "FILLER-1" in
                  self.lab.daemon("patch/list"))
+        self.wait_swap(before, "it")
         before = self.in_force()
         for text in FILLER.replace("path ==", "pathh ==") % (2, 2), "{", "":
             with open(self.filler, "w") as f:
