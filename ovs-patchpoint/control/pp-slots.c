@@ -409,20 +409,19 @@ find_ofport(struct pp_bridge *br, uint16_t ofport)
     return NULL;
 }
 
-/* One port cannot have the slots of all. */
+/* One port cannot have the slots of all.  The switch drops what comes in other
+ * VLANs from now on, so that nothing of it may be seen here. */
 static void
-refuse(struct pp_iface *iface, int vlan)
+warn_of_bound(const struct pp_iface *iface)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
 
-    COVERAGE_INC(slots_refused);
-    iface->bridge->slots->n_refused++;
-    VLOG_WARN_RL(&rl, "bridge %s: port %s carries more than %"PRIu32" VLANs "
-                 "to protected VMs that nobody expected there; what comes in "
-                 "others, such as %d, is dropped.  If it should carry them, "
-                 "list them in the Port's trunks, or raise "
+    VLOG_WARN_RL(&rl, "bridge %s: port %s carries %"PRIu32" VLANs to "
+                 "protected VMs that nobody expected there, and no more are "
+                 "learned; what comes in others is dropped.  If it should "
+                 "carry them, list them in the Port's trunks, or raise "
                  "--max-learned-vlans",
-                 iface->bridge->name, iface->name, learned_max, vlan);
+                 iface->bridge->name, iface->name, learned_max);
 }
 
 bool
@@ -439,7 +438,8 @@ pp_slots_learn(struct pp_control *ctl, struct pp_bridge *br, uint16_t ofport,
     }
     counts = !is_in_trunks(iface->port, vlan);
     if (counts && iface->n_learned >= learned_max) {
-        refuse(iface, vlan);
+        COVERAGE_INC(slots_refused);
+        iface->bridge->slots->n_refused++;
         return false;
     }
     s = slot_get(br->slots, iface, vlan);
@@ -452,6 +452,9 @@ pp_slots_learn(struct pp_control *ctl, struct pp_bridge *br, uint16_t ofport,
     pp_iface_touch(ctl, iface);
     VLOG_INFO("bridge %s: port %s carries VLAN %d to a protected VM; slot %u",
               br->name, iface->name, vlan, s->vid);
+    if (counts && iface->n_learned == learned_max) {
+        warn_of_bound(iface);
+    }
     return true;
 }
 
