@@ -465,7 +465,7 @@ may_take_over(const struct pp_control *ctl)
     if (e->n_starts > 1 || time_msec() >= e->acked_time + FLOWS_WAIT_MS) {
         return true;
     }
-    return e->acked_serial == e->serial && pp_tap_may_attach_all(ctl);
+    return pp_engine_in_force(e) && pp_tap_may_attach_all(ctl);
 }
 
 static void

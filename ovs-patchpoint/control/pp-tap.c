@@ -123,7 +123,8 @@ is_wanted(const struct pp_tap *tap)
 static bool
 may_attach(const struct pp_bridge *br)
 {
-    return br->tap->made && pp_cuts_may_attach(br);
+    return (is_wanted(br->tap) && br->tap->made
+            && pp_cuts_may_attach(br));
 }
 
 bool
@@ -153,7 +154,7 @@ pp_tap_open_early(struct pp_control *ctl)
     struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (is_wanted(br->tap) && may_attach(br)) {
+        if (may_attach(br)) {
             open_queue(br->tap);
         }
     }
@@ -211,7 +212,7 @@ pp_tap_attach_all(struct pp_control *ctl)
     const struct pp_bridge *br;
 
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (is_wanted(br->tap) && !br->tap->attached && may_attach(br)) {
+        if (may_attach(br) && !br->tap->attached) {
             attach_engine(ctl, br);
         }
     }
@@ -410,7 +411,6 @@ lost(struct pp_control *ctl, struct pp_bridge *br, struct pp_tap *tap,
     VLOG_WARN("bridge %s: %s %s was deleted by somebody else; making it again",
               br->name, what, tap->name);
     tap->ofport = 0;
-    close_queue(tap);
     pp_engine_replace(ctl, xasprintf("%s %s was deleted", what, tap->name));
 }
 

@@ -31,10 +31,10 @@ struct pp_program;
 struct mirror *mirror_create(const struct pp_program *program,
                              const unsigned int *n_corrections);
 
-/* A connection begins: the client's SYN had sequence number 'isn'. */
+/* A connection begins: the client's SYN had sequence number 'isn', the server
+ * has room for 'window' bytes. */
 void mirror_open(struct mirror *, const struct pp_proxy *,
-                 const struct pp_ends *, uint32_t isn,
-                 uint16_t window);
+                 const struct pp_ends *, uint32_t isn, uint16_t window);
 
 /* No more is looked at until another one begins. */
 void mirror_close(struct mirror *);
@@ -44,7 +44,8 @@ bool mirror_is_open(const struct mirror *);
 void mirror_from_server(struct mirror *, const uint8_t *p, size_t n,
                         bool fin);
 
-/* The server has told that it misses 'ack' next. */
+/* The server has told that it misses 'ack' next, and has room for 'window'
+ * bytes from there. */
 void mirror_acked(struct mirror *, uint32_t ack, uint16_t window);
 
 /* A segment leaves for the server. */
