@@ -58,6 +58,22 @@ place(const struct pp_half *half)
     return MIN(half->sent, MAX(half->edge, half->acked));
 }
 
+/* True if a segment without a byte, at 'in' of the in stream and 'out' of the
+ * out stream, may be ahead of what its receiver has: its sender was offered
+ * more than the receiver has room for, or bytes before it are the engine's to
+ * let go.  Later ones will stand where those that left end, and a receiver
+ * takes no window from an earlier place than before (RFC 9293 3.10.7.4).  What
+ * claims to be further than it can be keeps its place, and is the receiver's
+ * to refuse. */
+static bool
+is_ahead(const struct pp_half *half, uint64_t in, uint64_t out)
+{
+    return ((half->dir == PP_TO_SERVER && in > half->decided)
+            || half->sent < half->end
+            || (out > half->edge
+                && (half->mine || !pp_edit_list_is_clean(&half->edits))));
+}
+
 /* Maps the SACK blocks of a packet that acknowledges 'acked'. */
 static void
 map_sack(struct pp_packet *pkt, struct pp_half *acked)
@@ -171,11 +187,8 @@ pp_stream_pass(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         /* Right where the receiver expects it, also if bytes before it are
          * held. */
         out = in == half->in_next ? MIN(out, half->sent) : out;
-    } else if (out > half->edge && in <= pp_stream_furthest(conn, dir)
-               && (half->mine || !pp_edit_list_is_clean(&half->edits))) {
-        /* Its sender was offered more than the receiver has.  What claims to
-         * be further than it can be keeps its place, and is the receiver's to
-         * refuse. */
+    } else if (in <= pp_stream_furthest(conn, dir)
+               && is_ahead(half, in, out)) {
         out = MIN(out, place(half));
     }
     mapped = map_ack(conn, dir, pkt);

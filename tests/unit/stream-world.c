@@ -369,6 +369,11 @@ check_left(struct world *w, enum pp_dir dir, const struct pp_packet *in,
         /* The engine once had more room than the receiver. */
         return;
     }
+    if (!pp_packet_seg_len(in) && dir == PP_TO_SERVER
+        && offset_of(half->isn, in->seq, half->in_next) > half->in_next) {
+        /* Bytes before it have yet to come, and may be held. */
+        return;
+    }
     if (in->flags & PP_TCP_ACK && acked->mine
         && offset_of(acked->isn, in->ack, acked->mine) < acked->mine) {
         /* The engine said more before. */

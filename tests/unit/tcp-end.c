@@ -571,6 +571,8 @@ learn_syn(struct tcp_end *e, const struct pp_packet *pkt)
     e->has_ts_recent = e->ts_on;
     e->last_ack = pkt->seq + 1;
     e->edge = pkt->window;
+    e->wl1 = pkt->seq;
+    e->wl2 = 0;
 }
 
 static void
@@ -648,6 +650,23 @@ take_sack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
     }
 }
 
+/* Takes what 'pkt' says of its sender's room, unless it is older than what was
+ * taken last (RFC 9293 3.10.7.4). */
+static void
+take_window(struct tcp_end *e, const struct pp_packet *pkt, uint64_t ack)
+{
+    int32_t newer = (int32_t) (pkt->seq - e->wl1);
+
+    if (newer > 0 || (!newer && ack >= e->wl2)) {
+        e->edge = MAX(e->edge,
+                      ack + ((uint64_t) pkt->window << e->peer_shift));
+        e->wl1 = pkt->seq;
+        e->wl2 = ack;
+    } else {
+        tcp_seen.old_windows++;
+    }
+}
+
 /* False if the segment is to be dropped. */
 static bool
 take_ack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
@@ -677,7 +696,7 @@ take_ack(struct tcp_end *e, const struct pp_packet *pkt, bool stray)
     } else if (!pkt->payload_len && e->una < e->nxt) {
         e->dup_acks++;
     }
-    e->edge = MAX(e->edge, ack + ((uint64_t) pkt->window << e->peer_shift));
+    take_window(e, pkt, ack);
     take_sack(e, pkt, stray);
     if (e->dup_acks >= 3 && e->fast_at != e->una + 1) {
         e->fast_at = e->una + 1;

@@ -35,7 +35,7 @@
     X(retransmissions) X(fast_retransmissions) X(overlaps_with_new)         \
     X(lies) X(lies_noticed) X(one_segment_cwnd)                             \
     X(sack_blocks) X(sack_with_edits) X(dsack_blocks)                       \
-    X(zero_windows) X(window_probes) X(beyond_window)                       \
+    X(zero_windows) X(window_probes) X(old_windows) X(beyond_window)        \
     X(keepalives) X(keepalives_with_byte)                                   \
     X(client_half_close) X(server_half_close) X(simultaneous_close)         \
     X(fin_in_edited) X(rst_outside) X(rst_challenged) X(aborts)             \
@@ -195,6 +195,8 @@ struct tcp_end {
     bool out_fin;               /* It closes behind that. */
     uint64_t una, nxt;          /* Acknowledged, sent. */
     uint64_t cwnd, edge;
+    uint32_t wl1;               /* What "edge" was taken from last:        */
+    uint64_t wl2;               /* SND.WL1, SND.WL2 (RFC 9293 3.3.1).      */
     uint64_t rto_at, rto, alive_at, more_at;
     unsigned int dup_acks, n_rto;
     uint64_t fast_at;           /* Was sent again fast already. */

@@ -207,6 +207,38 @@ START_TEST(test_segments)
 }
 END_TEST
 
+/* A client's segment without a byte, at 'seq', leaves at 1001. */
+static void
+check_place(struct driver *d, uint32_t seq)
+{
+    driver_forget(d);
+    client_says(d, PP_TCP_ACK, seq, "");
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_uint_eq(driver_out(d, 0, PP_PACKET_TCP).seq, 1001);
+}
+
+/* A segment that is ahead of what the server has stands where later ones do: a
+ * server takes no window from an earlier place than before (RFC 9293
+ * 3.10.7.4), and would not learn that its client has room again. */
+START_TEST(test_place)
+{
+    struct driver *d = open_connection(1000);
+    uint32_t held = 1001 + (uint32_t) strlen(HEAD);
+
+    check_place(d, held);               /* What is before it was lost... */
+    client_says(d, PP_TCP_ACK, 1001, HEAD);
+    check_place(d, held);               /* ...is held... */
+    check_place(d, held + 10);
+    driver_pass_time(d, 10);
+    check_place(d, held);               /* ...and acknowledged. */
+
+    driver_forget(d);
+    client_says(d, PP_TCP_ACK, held, REST);
+    ck_assert_str_eq(driver_said(d, PP_TO_SERVER), HEAD REST);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -218,6 +250,7 @@ main(void)
     tcase_add_test(tc, test_slow_reader);
     tcase_add_test(tc, test_reset_number);
     tcase_add_test(tc, test_segments);
+    tcase_add_test(tc, test_place);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
