@@ -208,8 +208,38 @@ fail_name(struct pp_parser *p, size_t off, const char *name, size_t n)
     return pp_fail_guess(p, off, &g, "field");
 }
 
-/* The name at hand is the 'i'th of 'let': parses what it stands for, as if in
- * parentheses, but without the loops around. */
+/* 'let' has been parsed: is all that it reads of the 'n' scopes around it of
+ * one element?  Then notes it for a 'let' that names it, of which 'outer' is
+ * known so far. */
+static bool
+one_element(struct pp_parser *p, const struct pp_let *let, unsigned int n,
+            const struct pp_bare outer[PP_EXPR_SCOPES])
+{
+    const struct pp_bare *one = NULL;
+
+    for (const struct pp_bare *b = p->bare; b < p->bare + n; b++) {
+        if (one && b->n) {
+            pp_parse_fail(p, p->lex.off,
+                          "'%s' would read '%.*s' of one list's element and "
+                          "'%.*s' of another's here; a name in 'let' is about "
+                          "one element: make a name of each part, or write "
+                          "'each.' in front of what is of the rule's own",
+                          let->name, (int) one->n, one->name, (int) b->n,
+                          b->name);
+            return false;
+        }
+        one = b->n ? b : one;
+    }
+    for (unsigned int s = 0; s < PP_EXPR_SCOPES; s++) {
+        if (s >= n || outer[s].n) {
+            p->bare[s] = outer[s];
+        }
+    }
+    return true;
+}
+
+/* The name at hand is the 'i'th of 'let': parses what it stands for, as if it
+ * stood here in parentheses. */
 static struct pp_expr *
 parse_let(struct pp_parser *p, size_t i)
 {
@@ -226,10 +256,7 @@ parse_let(struct pp_parser *p, size_t i)
     p->base = 0;
     p->aux = let->aux;
     p->n_lets = i;
-    for (unsigned int s = 1; s < PP_EXPR_SCOPES; s++) {
-        p->scope[s] = NULL;
-    }
-    p->n_scopes = MIN(p->n_scopes, 1);
+    memset(p->bare, 0, sizeof p->bare);
     pp_lexer_init(&p->lex, let->text, let->n);
     e = pp_parse_whole(p, "the end");
 
@@ -237,10 +264,8 @@ parse_let(struct pp_parser *p, size_t i)
     p->base = saved.base;
     p->aux = saved.aux;
     p->n_lets = saved.n_lets;
-    memcpy(p->scope, saved.scope, sizeof p->scope);
-    p->n_scopes = saved.n_scopes;
     p->lex = saved.lex;
-    if (e) {
+    if (e && one_element(p, let, p->n_scopes, saved.bare)) {
         e->off = p->lex.off;
         pp_parse_next(p);
     }
@@ -273,6 +298,9 @@ pp_parse_name(struct pp_parser *p)
         struct pp_expr *e = name_in_scope(p, off, s, name, n);
 
         if (e) {
+            if (!p->bare[s].n) {
+                p->bare[s] = (struct pp_bare) { name, n };
+            }
             pp_parse_next(p);
             return e;
         }

@@ -12,6 +12,12 @@
 /* Parentheses, brackets and calls within one another. */
 #define PP_EXPR_NESTING_MAX 64
 
+/* A name of an element's field, as it stands in a text. */
+struct pp_bare {
+    const char *name;
+    size_t n;                   /* 0: there is none. */
+};
+
 struct pp_parser {
     const struct pp_expr_env *env;
     struct pp_lexer lex;
@@ -27,6 +33,9 @@ struct pp_parser {
 
     const struct pp_expr *scope[PP_EXPR_SCOPES];    /* Lists, or NULL. */
     unsigned int n_scopes;      /* Next free. */
+    struct pp_bare bare[PP_EXPR_SCOPES];    /* The first that the 'let' at
+                                             * hand reads of each scope's
+                                             * element, but for 'each.'. */
 };
 
 

@@ -232,6 +232,47 @@ static const char *const good[] = {
                  "to-server: \"A b x=1 y=2 z=5\\n\"")
          BENIGN("\"A b x=1 xx=1\\n\"")),
 
+    /* Within a loop a name is about the element that the loop is at. */
+    GOOD("let: {evil: \"name ~= 'evil' and size > 1\"}\n"
+         "on: command\neach: pairs\n"
+         "when: evil and not any(pairs, evil and index < each.index)\n"
+         "correct: {replace: value, with: \"'-'\"}\n",
+         EXPLOIT("\"A b evil=1 c=2 evil=34 EVIL=56\\n\"",
+                 "to-server: \"A b evil=1 c=2 evil=- EVIL=-\\n\"")
+         BENIGN("\"A b evil=1 c=23\\n\"")),
+    GOOD("let: {again: 'name ~= each.name and index < each.index'}\n"
+         "on: command\neach: pairs\nwhen: any(pairs, again)\n"
+         "correct: delete\n",
+         EXPLOIT("\"A b x=1 y=2 X=3\\n\"", "to-server: \"A b x=1 y=2\\n\"")
+         BENIGN("\"A b x=1 xx=1\\n\"")),
+    GOOD("let:\n"
+         "  digits: is_decimal(piece)\n"
+         "  numbers: all(split(value, ','), digits)\n"
+         "on: command\n"
+         "when: >\n"
+         "  count(pairs, numbers) == 2\n"
+         "  and sum(pairs, if(numbers, index, 0)) == 3\n"
+         "correct: drop\n",
+         EXPLOIT("\"A b a=- b=1,2 c=34\\nB\\n\"", "to-server: \"B\\n\"")
+         BENIGN("\"A b a=1 b=1,2 c=3,-\\n\"")),
+
+    /* What a name goes through leaves the loop around it where it is. */
+    GOOD("let: {some: \"any(pairs, name == 'x')\"}\n"
+         "on: command\nwhen: any(pairs, some and name == 'y')\n"
+         "correct: drop\n",
+         EXPLOIT("\"A b y=1 x=2\\nB\\n\"", "to-server: \"B\\n\"")
+         BENIGN("\"A b y=1 z=2\\n\"")),
+
+    /* What is bound within a name is nobody else's, and one of the rule's own
+     * element can be had from anywhere. */
+    GOOD("let:\n"
+         "  own: size > 0 and not any(split(value, ','), piece == each.name)\n"
+         "on: command\neach: pairs\n"
+         "when: any(pairs, own and any(split(value, ','), index == 1))\n"
+         "correct: delete\n",
+         EXPLOIT("\"A b x=1 y=x,z\\n\"", "to-server: \"A b x=1\\n\"")
+         BENIGN("\"A b x=1 y=2\\n\"")),
+
     /* A lone benign vector may say what it expects. */
     GOOD(RULE, EXPLOIT("\"EVIL x\\n\"", "to-client: \"400  \\n\"")
          "  - benign: b\n    to-server: \"A\\nB\"\n"
@@ -367,6 +408,19 @@ static const struct {
     { HEAD "let:\n  a1: verb\non: command\nwhen: 'true'\n"
       "correct: drop\n" VECTORS, ":9:3: a name in 'let'" },
     { HEAD "let:\n  a: verb\n" RULE VECTORS, ":9:6: 'a' is not used" },
+    { HEAD "let:\n  a: size > index\n  b: a\non: command\neach: pairs\n"
+      "when: >\n  b and\n  any(split(value, ','), b)\ncorrect: drop\n" VECTORS,
+      ":10:6: 'a' would read 'size' of one list's element and 'index' of "
+      "another's here" },
+    { HEAD "let:\n  a: size > 1\n  b: a and piece == ''\non: command\n"
+      "when: any(pairs, any(split(value, ','), b))\ncorrect: drop\n" VECTORS,
+      ":12:41: 'b' would read 'size' of one list's element and 'piece' of" },
+    { HEAD "let:\n  a: size > 1\non: command\n"
+      "when: a and any(pairs, a)\ncorrect: drop\n" VECTORS,
+      ":9:6: field 'size' is not known" },
+    { HEAD "let:\n  a: any(pairs, size > 1)\non: command\n"
+      "when: any(pairs, any(pairs, any(pairs, a)))\ncorrect: drop\n" VECTORS,
+      ":9:6: lists within lists: at most 3 deep" },
     { HEAD "let:\n  a: verb\n  b: concat(a,a,a,a,a,a,a,a)\n"
       "  c: concat(b,b,b,b,b,b,b,b)\n  d: concat(c,c,c,c,c,c,c,c)\n"
       "  e: concat(d,d,d,d,d,d,d,d)\n  f: concat(e,e,e,e,e,e,e,e)\n"
