@@ -145,6 +145,8 @@ struct pp_conn {
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
     uint32_t other_isn;
+    uint32_t former_isn[2];     /* With 'has_former', by enum pp_dir: of the
+                                 * connection before. */
     uint32_t stray_seq;         /* With 'has_stray', the server's last that did
                                  * not fit: it may have come before a SYN of
                                  * its... */
@@ -167,6 +169,7 @@ struct pp_conn {
                                  * 'other_isn', too... */
     bool other_ts;              /* ...and announced this. */
     bool other_sack_ok;
+    bool has_former;
     bool has_stray;
     int8_t other_wscale;
     uint16_t other_mss;

@@ -69,6 +69,9 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     struct pp_half old = *to;
 
     st->counters->flow_reused++;
+    conn->has_former = old.has_isn && conn->half[PP_FROM_SERVER].has_isn;
+    conn->former_isn[PP_TO_SERVER] = old.isn;
+    conn->former_isn[PP_FROM_SERVER] = conn->half[PP_FROM_SERVER].isn;
     pp_stream_conn_destroy(st, conn);
     memset(conn->half, 0, sizeof conn->half);
     conn->hold_ack_at = conn->rto_at = conn->close_at = conn->ask_at = 0;
@@ -160,6 +163,16 @@ take_other_syn(struct pp_conn *conn, const struct pp_packet *pkt)
     return true;
 }
 
+/* Is 'pkt', a SYN+ACK that answers no SYN that waits, the one of the last
+ * connection, which comes late once more? */
+static bool
+is_former(const struct pp_conn *conn, const struct pp_packet *pkt)
+{
+    return (conn->has_former
+            && pkt->ack == conn->former_isn[PP_TO_SERVER] + 1
+            && pkt->seq == conn->former_isn[PP_FROM_SERVER]);
+}
+
 /* A SYN.  Until the server answers, any number of them may come, and its
  * answer tells which it took. */
 void
@@ -207,6 +220,7 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             take_pending(conn);
         } else if (conn->state != PP_CONN_OPENING
                    && !take_other_syn(conn, pkt)
+                   && (asked || !is_former(conn, pkt))
                    && (pkt->seq != from->isn || pkt->ack != to->isn + 1)) {
             /* Whichever SYN it is that the server answers here, maybe not the
              * last one that came: what was before is over. */

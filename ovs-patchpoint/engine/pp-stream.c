@@ -133,6 +133,19 @@ fits(const struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt,
             && (int64_t) out <= (int64_t) acked->sent);
 }
 
+/* Does 'pkt' acknowledge some of what left of 'acked', or just the SYN?  Of a
+ * server that has acknowledged no byte yet it is not known which connection it
+ * has: with SYN cookies (RFC 4987 3.6) it has the one whose SYN the client
+ * acknowledges, which need not be the last. */
+static bool
+acknowledges(const struct pp_half *acked, const struct pp_packet *pkt)
+{
+    uint64_t out = pp_offset(acked, pkt->ack, acked->sent);
+
+    return (pkt->flags & PP_TCP_ACK && acked->has_isn
+            && !pp_before_start(out) && out <= acked->sent);
+}
+
 /* Sends what is from 'from' to 'to' of the out stream, again or at last.  If
  * its receiver has no room for any, it is asked for it: what came again was to
  * ask, too (RFC 9293 3.8.6.1). */
@@ -183,7 +196,11 @@ take_old(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         return;
     }
     if (pp_before_start(in)) {
-        /* A probe before the first byte (RFC 9293 3.8.4). */
+        /* A probe before the first byte (RFC 9293 3.8.4).  Its bytes are for
+         * nobody, but a server with SYN cookies could begin with them. */
+        if (dir == PP_TO_SERVER && pkt->payload_len) {
+            pp_packet_strip_payload(pkt);
+        }
         pp_stream_pass(st, conn, dir, pkt, in);
         return;
     }
@@ -359,11 +376,11 @@ take_new(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     } else {
         conn->n_again = 0;
     }
+    if (dir == PP_FROM_SERVER && fin) {
+        half->out_fin = pp_edit_list_start(&half->edits, data_end);
+    }
     if (dir == PP_FROM_SERVER && !st->passed) {
         if (pp_edit_list_touches(&half->edits, in, end) || st->rebuild) {
-            if (fin) {
-                half->out_fin = pp_edit_list_start(&half->edits, data_end);
-            }
             pp_stream_emit(st, conn, dir, st->from,
                            pp_edit_list_end(&half->edits, end));
         } else {
@@ -485,6 +502,11 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     pp_stream_take_ack(st, conn, dir, pkt);
     if (conn->out_of_step) {
+        return false;
+    }
+    if (dir == PP_TO_SERVER && half->acked == 0
+        && !acknowledges(&conn->half[PP_FROM_SERVER], pkt)) {
+        st->counters->stream_out_of_window++;
         return false;
     }
     if (!pkt->payload_len && !(pkt->flags & PP_TCP_FIN)) {

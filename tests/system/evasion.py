@@ -108,6 +108,15 @@ def decoy_then_exploit(stage, timestamps=False, **how):
     return peer
 
 
+def closed_by_rst(stage):
+    """A connection that was used and ended; and its peer."""
+    peer = stage.opened()
+    peer.say(HARMLESS * 40)
+    answered(peer, 40)
+    peer.send(b"", flags=rawtcp.RST | rawtcp.ACK)
+    return peer
+
+
 def exploited(lines):
     return any(SHOWN in str(line) for line in lines)
 

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import evasion                                              # noqa: E402
 import rawtcp                                               # noqa: E402
 from evasion import DECOY, EXPLOIT, HARMLESS, answered      # noqa: E402
-from evasion import decoy_then_exploit                      # noqa: E402
+from evasion import closed_by_rst, decoy_then_exploit       # noqa: E402
 from pplab import get                                       # noqa: E402
 from rawtcp import ACK, CWR, ECE, FIN, PSH, RST, SYN, URG   # noqa: E402
 
@@ -421,15 +421,6 @@ def _syn_in_the_middle(stage):
         peer.send(DECOY, flags=flags, seq=peer.nxt)
     peer.pump(0.1)
     peer.say(EXPLOIT)
-
-
-def closed_by_rst(stage):
-    """A connection that was used and ended; and its peer."""
-    peer = stage.opened()
-    peer.say(HARMLESS * 40)
-    answered(peer, 40)
-    peer.send(b"", flags=RST | ACK)
-    return peer
 
 
 @trick("the same ports at once, behind a RST")

@@ -56,7 +56,7 @@ world_goes_around(struct world *w, struct tcp_frame *f)
     tcp_seen.frames_around++;
     TCP_TRACE("%llu: goes around to %s", (unsigned long long) w->net.now,
               w->end[!dir].name);
-    w->went_around = true;
+    w->went_around = w->net.around = true;
     w->net.fin_around |= (pkt.flags & PP_TCP_FIN) != 0;
     w->end[PP_FROM_SERVER].minds_urgent = false;
     if (w->conn && (pp_stream_is_edited(w->conn)

@@ -374,6 +374,11 @@ check_left(struct world *w, enum pp_dir dir, const struct pp_packet *in,
         /* Bytes before it have yet to come, and may be held. */
         return;
     }
+    if (in->payload_len && dir == PP_TO_SERVER
+        && (int64_t) offset_of(half->isn, in->seq, 0) < 0) {
+        /* Nobody is to begin with these. */
+        return;
+    }
     if (in->flags & PP_TCP_ACK && acked->mine
         && offset_of(acked->isn, in->ack, acked->mine) < acked->mine) {
         /* The engine said more before. */

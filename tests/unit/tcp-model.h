@@ -126,6 +126,7 @@ struct tcp_net {
                                  * tell. */
     bool fin_around;            /* A FIN went around the stage, which may take
                                  * bytes before it away. */
+    bool around;                /* Some frame did. */
     bool near[2];               /* The end that sends in this direction is
                                  * near the stage: nothing is late or lost
                                  * between them. */

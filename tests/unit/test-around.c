@@ -136,6 +136,8 @@ START_TEST(test_clients_word)
     driver_connect_of(d, 1);
     say(d, TO, 1001, 5001 + 100, NULL);
     say(d, TO, 1001, 5001 + 100, EVIL);
+    ck_assert_str_eq(driver_said(d, TO), "");
+    say(d, TO, 1001, 5001, EVIL);
     ck_assert_str_eq(driver_said(d, TO), CORRECTED);
     ck_assert_uint_eq(d->counters->stream_around, 0);
     driver_destroy(d);

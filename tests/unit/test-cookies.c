@@ -146,6 +146,55 @@ START_TEST(test_second_handshake)
 }
 END_TEST
 
+/* It answers any number of SYNs on the same ports, and takes the end of each
+ * handshake, in whatever order they come. */
+START_TEST(test_several_handshakes)
+{
+    static const uint32_t isns[][2] = {
+        { 1000, 90000 }, { 90000, 1000 }, { 1000, 1010 }, { 1010, 1000 },
+        { 1000, 1000 + (1u << 31) },
+    };
+    const uint32_t *isn = isns[_i / 4];
+    bool late = _i & 1;         /* Both SYNs come before the answers. */
+    unsigned int which = _i >> 1 & 1;
+    struct driver *d = make_driver();
+
+    for (int i = 0; i < 2; i++) {
+        driver_tcp(d, 1, TO, isn[i], 0, SYN, NULL);
+        if (!late) {
+            driver_tcp(d, 1, FROM, 5000 + i * 7000, isn[i] + 1, SYN | ACK,
+                       NULL);
+        }
+    }
+    for (int i = 0; late && i < 2; i++) {
+        driver_tcp(d, 1, FROM, 5000 + i * 7000, isn[i] + 1, SYN | ACK, NULL);
+    }
+    driver_forget(d);
+    driver_tcp(d, 1, TO, isn[which] + 1, 5001 + which * 7000, ACK, NULL);
+    ck_assert_uint_eq(d->n_out, which);
+    driver_tcp(d, 1, TO, isn[which] + 1, 5001 + which * 7000, ACK, EVIL);
+    ck_assert_str_eq(driver_said(d, TO), which ? CORRECTED : "");
+    driver_destroy(d);
+}
+END_TEST
+
+/* Its first byte may be a few places from what the SYN said, since it takes
+ * the difference for an MSS. */
+START_TEST(test_other_start)
+{
+    struct driver *d = make_driver();
+
+    driver_tcp(d, 1, TO, 1000, 0, SYN, NULL);
+    driver_tcp(d, 1, FROM, 5000, 1001, SYN | ACK, NULL);
+    driver_forget(d);
+    driver_tcp(d, 1, TO, 998, 5001, ACK, "GET");
+    ck_assert_str_eq(driver_said(d, TO), "");
+    driver_tcp(d, 1, TO, 1004, 5001, ACK, NULL);
+    ck_assert_uint_eq(driver_out(d, d->n_out - 1, PP_PACKET_TCP).seq, 1001);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -154,6 +203,8 @@ main(void)
 
     tcase_add_test(tc, test_late_handshake);
     tcase_add_loop_test(tc, test_second_handshake, 0, 2);
+    tcase_add_loop_test(tc, test_several_handshakes, 0, 20);
+    tcase_add_test(tc, test_other_start);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }

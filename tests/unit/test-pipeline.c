@@ -148,6 +148,8 @@ END_TEST
 START_TEST(test_skipped_again)
 {
     struct driver *d = make_driver();
+    const char *request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const uint32_t seq = 1001 + (uint32_t) strlen(request);
     const size_t n = strlen(exploit);
     char empty_lines[64];
 
@@ -156,9 +158,11 @@ START_TEST(test_skipped_again)
     }
     ck_assert_uint_eq(n % 2, 0);
     driver_connect(d, false);
-    send_flags(d, 1001, 0, empty_lines, n);
+    send_tcp(d, 1001, request, strlen(request));
+    driver_tcp(d, 0, PP_FROM_SERVER, 5001, seq, PP_TCP_ACK, NULL);
+    send_flags(d, seq, 0, empty_lines, n);
     driver_forget(d);
-    send_tcp(d, 1001, exploit, n);
+    send_tcp(d, seq, exploit, n);
     ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), empty_lines, n);
     driver_destroy(d);
 }
