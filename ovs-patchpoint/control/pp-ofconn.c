@@ -623,6 +623,23 @@ tell_around(struct pp_control *ctl, struct pp_ofconn *oc, bool around)
     oc->around = around;
 }
 
+/* Nobody watched the switch before it was connected.  What it has from a
+ * daemon before this one leads to the engine, too, if not always as this one
+ * would have it; and so do all connections of a server with a policy, without
+ * flows of their own. */
+static bool
+may_have_gone_around(const struct pp_control *ctl,
+                     const struct pp_ofconn *oc, const struct pp_bridge *br)
+{
+    const struct pp_iface *iface;
+    bool pins = false;
+
+    HMAP_FOR_EACH (iface, uuid_node, &ctl->ifaces) {
+        pins |= iface->bridge == br && iface->n_pins && !iface->policy;
+    }
+    return pp_oftable_lacks(&oc->table, pins);
+}
+
 /* True if it was one of ours. */
 static bool
 handle_barrier(struct pp_ofconn *oc, ovs_be32 xid)
@@ -740,7 +757,7 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
     } else if (time_msec() >= oc->next_try) {
         bool differs = pp_oftable_differs(&oc->table);
 
-        if (differs && oc->connected_anew) {
+        if (oc->connected_anew && may_have_gone_around(ctl, oc, br)) {
             tell_around(ctl, oc, true);
         }
         oc->connected_anew = false;

@@ -133,6 +133,20 @@ pp_oftable_differs(const struct pp_oftable *t)
     return t->groups_differ || !ovs_list_is_empty(&t->todo);
 }
 
+bool
+pp_oftable_lacks(const struct pp_oftable *t, bool pins)
+{
+    const struct pp_oflow *f;
+
+    LIST_FOR_EACH (f, todo_node, &t->todo) {
+        if (f->want.exists && (pins || f->owner->kind != PP_OWNER_PINS)
+            && (!f->have.exists || f->have.cookie != f->want.cookie)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Flows. */
 
 static uint32_t

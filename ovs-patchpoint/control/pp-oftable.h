@@ -107,6 +107,10 @@ bool pp_oftable_has(const struct pp_oftable *, uint8_t table,
                     uint16_t priority, const struct match *);
 
 bool pp_oftable_differs(const struct pp_oftable *);
+
+/* Is a flow that should be there missing, or is another in its place?  'pins':
+ * those of single connections count, too. */
+bool pp_oftable_lacks(const struct pp_oftable *, bool pins);
 bool pp_oftable_is_empty(const struct pp_oftable *);
 
 /* Calls 'send' with the messages that make what is into what should be, in an

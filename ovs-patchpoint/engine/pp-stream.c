@@ -133,6 +133,20 @@ fits(const struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt,
             && (int64_t) out <= (int64_t) acked->sent);
 }
 
+/* Learns the timestamp of 'pkt', if it is newer. */
+static bool
+learn_tsval(struct pp_conn *conn, enum pp_dir dir, const struct pp_packet *pkt)
+{
+    struct pp_half *half = &conn->half[dir];
+
+    if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
+        && fits(conn, dir, pkt, OLD_MAX)) {
+        half->tsval = pkt->tsval;
+        return true;
+    }
+    return false;
+}
+
 /* Does 'pkt' acknowledge some of what left of 'acked', or just the SYN?  Of a
  * server that has acknowledged no byte yet it is not known which connection it
  * has: with SYN cookies (RFC 4987 3.6) it has the one whose SYN the client
@@ -490,10 +504,7 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         conn->unplaced &= dir != PP_TO_SERVER;
         pp_stream_learn_guard(conn, dir, pkt);
     }
-    if (pkt->ts && (int32_t) (pkt->tsval - half->tsval) > 0
-        && fits(conn, dir, pkt, OLD_MAX)) {
-        half->tsval = pkt->tsval;
-    } else if (dir == PP_FROM_SERVER && !fit) {
+    if (!learn_tsval(conn, dir, pkt) && dir == PP_FROM_SERVER && !fit) {
         pp_stream_note_stray(conn, pkt);
     }
     if (dir == PP_TO_SERVER && pkt->flags & PP_TCP_URG
@@ -503,6 +514,10 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     pp_stream_take_ack(st, conn, dir, pkt);
     if (conn->out_of_step) {
         return false;
+    }
+    if (!fit) {
+        /* It may, now that it is known what went around the engine. */
+        learn_tsval(conn, dir, pkt);
     }
     if (dir == PP_TO_SERVER && half->acked == 0
         && !acknowledges(&conn->half[PP_FROM_SERVER], pkt)) {
