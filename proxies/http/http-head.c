@@ -610,25 +610,28 @@ coding_is_chunked(const struct pp_reader *text, struct pp_span s)
     return s.off == end;
 }
 
-/* True when the last coding of the last Transfer-Encoding is "chunked". */
+/* True when the last coding of all Transfer-Encoding is "chunked"; empty
+ * members of the list are none (RFC 9110 5.6.1.2). */
 static bool
 is_chunked(const struct pp_reader *text, const struct pp_http_fields *fields)
 {
     struct pp_span last = { .len = 0 };
-    uint32_t i, comma, start, end;
+    uint32_t i;
 
     for (i = 0; i < fields->n; i++) {
-        if (fields->f[i].id == PP_HTTP_H_TRANSFER_ENCODING
-            && fields->f[i].value.len) {
-            last = fields->f[i].value;
+        struct pp_span rest = fields->f[i].value, coding;
+        uint32_t end = pp_http_span_end(rest), comma;
+
+        if (fields->f[i].id != PP_HTTP_H_TRANSFER_ENCODING) {
+            continue;
         }
+        do {
+            comma = pp_http_find(text, rest, ',');
+            coding = pp_http_trim(text, pp_http_span(rest.off, comma));
+            last = coding.len ? coding : last;
+            rest = pp_http_span(comma + 1, end);
+        } while (comma < end);
     }
-    start = last.off;
-    end = pp_http_span_end(last);
-    while ((comma = pp_http_find(text, pp_http_span(start, end), ',')) < end) {
-        start = comma + 1;
-    }
-    last = pp_http_span(start, end);
     last.len = pp_http_find(text, last, ';') - last.off;
     return coding_is_chunked(text, pp_http_trim(text, last));
 }

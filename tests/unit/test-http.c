@@ -115,6 +115,20 @@ static const struct vector vectors[] = {
       "Content-Length: 2\r\n\r\n>2R<" GET ">",
       { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n"
         "Content-Length: 2\r\n\r\nhi" GET } },
+    { "empty members behind the last coding", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding: gzip,chunked, ,\r\n\r\n>"
+      "C<0\r\n>T<\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding: gzip,chunked, ,\r\n\r\n"
+        "0\r\n\r\n" GET } },
+    { "the last coding in the first field", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+      "Transfer-Encoding:\r\nTransfer-Encoding: ,\r\n\r\n>"
+      "C<0\r\n>T<\r\n>",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
+        "Transfer-Encoding:\r\nTransfer-Encoding: ,\r\n\r\n0\r\n\r\n" } },
+    { "no coding but empty ones", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding: ,, \r\n\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding: ,, \r\n\r\n" GET } },
     { "REPEATED_CODING", TO_SERVER,
       "R<POST / HTTP/1.1\r\nTransfer-Encoding: chunkedchunked\r\n\r\n>"
       "C<0\r\n>T<\r\n>",
