@@ -64,6 +64,7 @@ VLOG_DEFINE_THIS_MODULE(pp_ofconn);
 #define CHECK_MS 10000
 #define RETRY_MS 1000           /* After the switch has refused something. */
 #define MONITOR_ID 0x5050
+#define BUNDLE_ID 0x5050
 #define MAX_BATCHES 16          /* On their way at a time. */
 
 enum ofconn_state {
@@ -381,13 +382,21 @@ send_change(void *oc, struct ofpbuf *msg)
     send_msg(oc, msg);
 }
 
-/* Sends what makes what is there into what should be. */
+/* Sends what makes what is there into what should be.  In a bundle, that costs
+ * ovs-vswitchd a small part of what it costs message by message, and either
+ * all is done or nothing.  So after something was refused it goes without: the
+ * rest is not to wait for that. */
 static void
 send_difference(struct pp_ofconn *oc)
 {
-    struct pp_oftable_sent sent
-        = pp_oftable_send(&oc->table, ++last_seq, oc->protocol,
-                          send_change, oc);
+    const struct pp_oftable_out out = {
+        .protocol = oc->protocol,
+        .bundle = oc->error ? 0 : BUNDLE_ID,
+        .send = send_change,
+        .aux = oc,
+    };
+    struct pp_oftable_sent sent = pp_oftable_send(&oc->table, ++last_seq,
+                                                  &out);
     ovs_be32 xid;
 
     if (!oc->wanted) {
@@ -580,12 +589,14 @@ handle_error(struct pp_ofconn *oc, struct pp_bridge *br,
         return;
     }
     ofperr = ofperr_decode_msg(oh, &payload);
-    s = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
-
-    s[strcspn(s, "\n")] = '\0';
-    set_error(oc, xasprintf("the switch refused a message: %s: %s",
-                            ofperr_to_string(ofperr), s));
-    free(s);
+    if (ofperr != OFPERR_OFPBFC_MSG_FAILED || !oc->error) {
+        /* Else it is a bundle, and which of its messages was told before. */
+        s = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
+        s[strcspn(s, "\n")] = '\0';
+        set_error(oc, xasprintf("the switch refused a message: %s: %s",
+                                ofperr_to_string(ofperr), s));
+        free(s);
+    }
     ofpbuf_uninit(&payload);
     oc->next_try = time_msec() + RETRY_MS;
     raise_alarm(oc);
@@ -904,20 +915,8 @@ pp_ofconn_delete_flow(struct pp_ofconn *oc, const char *flow)
 void
 pp_ofconn_delete_flows(struct pp_ofconn *oc, uint64_t cookie, uint64_t mask)
 {
-    struct ofputil_flow_mod fm = {
-        .table_id = 0xff,
-        .cookie = htonll(cookie),
-        .cookie_mask = htonll(mask),
-        .new_cookie = OVS_BE64_MAX,
-        .command = OFPFC_DELETE,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
-
-    minimatch_init_catchall(&fm.match);
-    send_msg(oc, ofputil_encode_flow_mod(&fm, oc->protocol));
-    minimatch_destroy(&fm.match);
+    send_msg(oc, pp_oftable_encode_delete(htonll(cookie), htonll(mask),
+                                          oc->protocol));
 }
 
 ovs_be32

@@ -21,6 +21,7 @@
 #include "coverage.h"
 #include "hash.h"
 #include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-bundle.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofpbuf.h"
@@ -552,6 +553,28 @@ flow_encode(const struct pp_oflow *f, enum ofp_flow_mod_command command,
     return ofputil_encode_flow_mod(&fm, protocol);
 }
 
+struct ofpbuf *
+pp_oftable_encode_delete(ovs_be64 cookie, ovs_be64 mask,
+                         enum ofputil_protocol protocol)
+{
+    struct ofputil_flow_mod fm = {
+        .table_id = 0xff,
+        .cookie = cookie,
+        .cookie_mask = mask,
+        .new_cookie = OVS_BE64_MAX,
+        .command = OFPFC_DELETE,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+    struct ofpbuf *msg;
+
+    minimatch_init_catchall(&fm.match);
+    msg = ofputil_encode_flow_mod(&fm, protocol);
+    minimatch_destroy(&fm.match);
+    return msg;
+}
+
 static struct ofpbuf *
 group_encode(const struct pp_ogroup *g, int command,
              enum ofputil_protocol protocol)
@@ -621,36 +644,97 @@ sorted_todo(const struct pp_oftable *t, size_t *n)
     return list;
 }
 
+/* Sends 'msg', as a part of the bundle if there is one. */
+static void
+emit(const struct pp_oftable_out *out, struct ofpbuf *msg)
+{
+    if (out->bundle) {
+        struct ofputil_bundle_add_msg add = {
+            .bundle_id = out->bundle,
+            .flags = OFPBF_ATOMIC | OFPBF_ORDERED,
+            .msg = msg->data,
+        };
+
+        ofpmsg_update_length(msg);
+        out->send(out->aux, ofputil_encode_bundle_add(
+            ofputil_protocol_to_ofp_version(out->protocol), &add));
+        ofpbuf_delete(msg);
+    } else {
+        out->send(out->aux, msg);
+    }
+}
+
+/* Begins the bundle, or has it done, if there is one. */
+static void
+bundle_control(const struct pp_oftable_out *out, uint16_t type)
+{
+    if (out->bundle) {
+        struct ofputil_bundle_ctrl_msg msg = {
+            .bundle_id = out->bundle,
+            .type = type,
+            .flags = OFPBF_ATOMIC | OFPBF_ORDERED,
+        };
+
+        out->send(out->aux, ofputil_encode_bundle_ctrl_request(
+            ofputil_protocol_to_ofp_version(out->protocol), &msg));
+    }
+}
+
+static void
+add_groups(const struct pp_oftable *t, const struct pp_oftable_out *out)
+{
+    const struct pp_ogroup **want = sorted_groups(&t->want_groups);
+
+    for (size_t i = 0; want[i]; i++) {
+        const struct pp_ogroup *have = group_find(&t->have_groups,
+                                                  want[i]->id);
+
+        if (!have || !group_equal(have, want[i])) {
+            emit(out, group_encode(want[i], have ? OFPGC11_MODIFY
+                                   : OFPGC11_ADD, out->protocol));
+        }
+    }
+    free(want);
+}
+
+static void
+delete_groups(struct pp_oftable *t, const struct pp_oftable_out *out)
+{
+    const struct pp_ogroup **have = sorted_groups(&t->have_groups), *g;
+    size_t i = hmap_count(&t->have_groups);
+
+    while (i-- > 0) {
+        if (!group_find(&t->want_groups, have[i]->id)) {
+            emit(out, group_encode(have[i], OFPGC11_DELETE, out->protocol));
+        }
+    }
+    free(have);
+    groups_clear(&t->have_groups);
+    HMAP_FOR_EACH (g, hmap_node, &t->want_groups) {
+        group_insert(&t->have_groups, g->id, g->type, &g->buckets);
+    }
+}
+
 struct pp_oftable_sent
 pp_oftable_send(struct pp_oftable *t, uint64_t seq,
-                enum ofputil_protocol protocol,
-                void (*send)(void *aux, struct ofpbuf *), void *aux)
+                const struct pp_oftable_out *out)
 {
     struct pp_oftable_sent sent = { 0, 0, 0 };
+    bool one_by_one = t->n_want;
     struct pp_oflow **todo;
     size_t n;
 
     todo = sorted_todo(t, &n);
+    bundle_control(out, OFPBCT_OPEN_REQUEST);
     if (t->groups_differ) {
-        const struct pp_ogroup **want = sorted_groups(&t->want_groups);
-
-        for (size_t i = 0; want[i]; i++) {
-            const struct pp_ogroup *have = group_find(&t->have_groups,
-                                                      want[i]->id);
-
-            if (!have || !group_equal(have, want[i])) {
-                send(aux, group_encode(want[i], have ? OFPGC11_MODIFY
-                                       : OFPGC11_ADD, protocol));
-            }
-        }
-        free(want);
+        add_groups(t, out);
     }
     for (size_t i = 0; i < n; i++) {
         struct pp_oflow *f = todo[i];
 
         if (f->want.exists) {
             /* Adding replaces what has the same match. */
-            send(aux, flow_encode(f, OFPFC_ADD, protocol));
+            emit(out, flow_encode(f, OFPFC_ADD, out->protocol));
             sent.n_added += !f->have.exists;
             sent.n_changed += f->have.exists;
             t->n_have += !f->have.exists;
@@ -664,7 +748,14 @@ pp_oftable_send(struct pp_oftable *t, uint64_t seq,
 
         if (!f->want.exists) {
             if (f->have.exists) {
-                send(aux, flow_encode(f, OFPFC_DELETE_STRICT, protocol));
+                if (one_by_one) {
+                    emit(out, flow_encode(f, OFPFC_DELETE_STRICT,
+                                          out->protocol));
+                } else if (!sent.n_deleted) {
+                    /* None is to stay. */
+                    emit(out, pp_oftable_encode_delete(
+                        f->have.cookie, OVS_BE64_MAX, out->protocol));
+                }
                 sent.n_deleted++;
                 t->n_have--;
             }
@@ -674,20 +765,9 @@ pp_oftable_send(struct pp_oftable *t, uint64_t seq,
     }
     free(todo);
     if (t->groups_differ) {
-        const struct pp_ogroup **have = sorted_groups(&t->have_groups), *g;
-        size_t i = hmap_count(&t->have_groups);
-
-        while (i-- > 0) {
-            if (!group_find(&t->want_groups, have[i]->id)) {
-                send(aux, group_encode(have[i], OFPGC11_DELETE, protocol));
-            }
-        }
-        free(have);
-        groups_clear(&t->have_groups);
-        HMAP_FOR_EACH (g, hmap_node, &t->want_groups) {
-            group_insert(&t->have_groups, g->id, g->type, &g->buckets);
-        }
+        delete_groups(t, out);
         t->groups_differ = false;
     }
+    bundle_control(out, OFPBCT_COMMIT_REQUEST);
     return sent;
 }

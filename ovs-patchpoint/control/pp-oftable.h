@@ -113,15 +113,28 @@ bool pp_oftable_differs(const struct pp_oftable *);
 bool pp_oftable_lacks(const struct pp_oftable *, bool pins);
 bool pp_oftable_is_empty(const struct pp_oftable *);
 
-/* Calls 'send' with the messages that make what is into what should be, in an
- * order in which no frame meets half of a change: groups, then the private
- * tables, then table 0; deletions the other way round.  Owners of what was
- * sent get 'seq'.  From then on, what should be is. */
+/* Where messages go: to 'send', as parts of a bundle with the number 'bundle',
+ * or one by one if that is 0. */
+struct pp_oftable_out {
+    enum ofputil_protocol protocol;
+    uint32_t bundle;
+    void (*send)(void *aux, struct ofpbuf *);
+    void *aux;
+};
+
+/* Sends the messages that make what is into what should be.  A bundle comes
+ * into force as one; without, they are in an order in which no frame meets
+ * half of a change: groups, then the private tables, then table 0; deletions
+ * the other way round.  Owners of what was sent get 'seq'.  From then on, what
+ * should be is. */
 struct pp_oftable_sent {
     unsigned int n_added, n_changed, n_deleted;
 };
-struct pp_oftable_sent pp_oftable_send(
-    struct pp_oftable *, uint64_t seq, enum ofputil_protocol,
-    void (*send)(void *aux, struct ofpbuf *), void *aux);
+struct pp_oftable_sent pp_oftable_send(struct pp_oftable *, uint64_t seq,
+                                       const struct pp_oftable_out *);
+
+/* The message that deletes flows with a cookie like this from all tables. */
+struct ofpbuf *pp_oftable_encode_delete(ovs_be64 cookie, ovs_be64 mask,
+                                        enum ofputil_protocol);
 
 #endif /* pp-oftable.h */

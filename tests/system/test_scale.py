@@ -29,7 +29,7 @@ class ManyVms(unittest.TestCase):
         lab.set_all(policy="all")
 
     def tearDown(self):
-        self.lab.set_all(policy="all")
+        self.lab.set_all(policy="all", mode="enforce")
         self.lab.wait_status("protected")
 
     def work_of(self, change):
@@ -117,6 +117,35 @@ class ManyVms(unittest.TestCase):
                        "actions=NORMAL")
         manyvms.wait_for("all are there", lambda: self.lab.flows(
             self.lab.bridge) == flows, 20)
+
+    def test_5_none(self):
+        "the flows of all go with one message"
+        self.lab.grow(MANY)
+        sent = self.lab.work("vconn_sent")["vconn_sent"]
+        self.lab.set_all(policy="none")
+        manyvms.wait_for("they are gone", lambda: not self.lab.n_flows(), 20)
+        self.assertLess(self.lab.work("vconn_sent")["vconn_sent"] - sent,
+                        MANY)
+
+    def test_6_refused(self):
+        "what the switch refuses does not hold up the rest"
+        self.lab.grow(FEW)
+        n = len([flow for flow in self.lab.flows(self.lab.bridge)
+                 if "table=203," in flow])
+        self.lab.vsctl("--", "--id=@t", "create", "Flow_Table",
+                       "flow_limit=%d" % n, "--", "set", "Bridge",
+                       self.lab.bridge, "flow_tables:203=@t")
+        try:
+            refused, other = self.lab.plug(2)
+            self.lab.wait("it is told", lambda: refused.status.startswith(
+                "pending: the switch refused a message: OFPFMFC_TABLE_FULL"))
+            manyvms.wait_for("the rest is there", lambda: all(
+                any("dl_dst=52:54:00:%02x:%02x:01" % (
+                    vm.number >> 8, vm.number & 255) in flow
+                    for flow in self.lab.flows(self.lab.bridge))
+                for vm in (refused, other)), 20)
+        finally:
+            self.lab.vsctl("clear", "Bridge", self.lab.bridge, "flow_tables")
 
 
 if __name__ == "__main__":
