@@ -309,6 +309,7 @@ run(struct unixctl_server *unixctl)
         pp_tap_wait(&ctl);
         pp_engine_wait(&ctl);
         pp_ofconn_wait(&ctl);
+        pp_status_wait(&ctl);
         pp_pins_wait();
         pp_handover_wait_commands();
         pp_first_wait();

@@ -97,7 +97,7 @@ struct pp_iface {
     struct ovs_list port_node;  /* In its port's 'ifaces'. */
     struct ovs_list touched_node;       /* Each empty while not in the list */
     struct ovs_list untold_node;        /* of this name in pp_control. */
-    struct ovs_list unwritten_node;     /* Or in 'writing'. */
+    struct ovs_list unwritten_node;     /* Or in 'waiting' or 'writing'. */
     struct ovs_list pinned_node;
 
     /* By pp_discovery_run(). */
@@ -163,6 +163,10 @@ struct pp_iface {
     bool is_told;
     uint64_t serial;            /* Of the snapshot that has it. */
 
+    /* By pp_status_run(). */
+    long long int pending_since;        /* 0: it is not. */
+    uint32_t pending_hash;      /* Of the reason. */
+
     struct pp_owner owner;
 };
 
@@ -206,6 +210,7 @@ struct pp_bridge {
     struct pp_owner fixed, pins;
 
     char *hindrance;            /* What hinders all, when last looked at. */
+    uint64_t status_progress;   /* Of 'ofconn', likewise. */
 
     /* By pp-cuts.c. */
     bool cuts_known;            /* No cut but ours is in the switch... */
@@ -233,6 +238,9 @@ struct pp_control {
     struct ovs_list touched;    /* By policy and slots. */
     struct ovs_list untold;     /* By the snapshot. */
     struct ovs_list unwritten;  /* By the status. */
+    struct ovs_list waiting;    /* Those whose status is pending: looked at */
+    long long int next_pending; /* when one of them is to say so, or when */
+    uint64_t status_acked;      /* this, or a bridge's progress, is another. */
     struct ovs_list writing;    /* Those whose status is on its way. */
     struct ovs_list pinned;     /* Those with pins. */
     struct ovs_list tunnels;    /* Those that may lead to a VTEP... */

@@ -14,6 +14,7 @@
 
 #include "pp-discovery.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "coverage.h"
@@ -124,6 +125,8 @@ pp_discovery_init(struct pp_control *ctl)
     ovs_list_init(&ctl->touched);
     ovs_list_init(&ctl->untold);
     ovs_list_init(&ctl->unwritten);
+    ovs_list_init(&ctl->waiting);
+    ctl->next_pending = LLONG_MAX;
     ovs_list_init(&ctl->writing);
     ovs_list_init(&ctl->pinned);
     ovs_list_init(&ctl->tunnels);

@@ -866,6 +866,12 @@ pp_engine_has(const struct pp_engine *e, uint64_t serial)
     return e->state == PP_ENGINE_READY && e->acked_serial >= serial;
 }
 
+uint64_t
+pp_engine_acked(const struct pp_engine *e)
+{
+    return e->acked_serial;
+}
+
 bool
 pp_engine_holds_flows(const struct pp_engine *e)
 {

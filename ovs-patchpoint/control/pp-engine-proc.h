@@ -52,6 +52,9 @@ void pp_engine_update_snapshot(struct pp_engine *, const void *msg,
 bool pp_engine_in_force(const struct pp_engine *);
 bool pp_engine_has(const struct pp_engine *, uint64_t serial);
 
+/* The last serial that the engine has said is in force. */
+uint64_t pp_engine_acked(const struct pp_engine *);
+
 /* Should the flows wait for it?  Not for long, and not for an engine that
  * does not come up: the switch's groups know what to do without one. */
 bool pp_engine_holds_flows(const struct pp_engine *);

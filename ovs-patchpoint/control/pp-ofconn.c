@@ -853,6 +853,12 @@ pp_ofconn_has(const struct pp_ofconn *oc, const struct pp_owner *owner)
             && owner->seq <= oc->confirmed_seq);
 }
 
+uint64_t
+pp_ofconn_progress(const struct pp_ofconn *oc)
+{
+    return oc ? oc->confirmed_seq << 3 | oc->state << 1 | is_sound(oc) : 0;
+}
+
 bool
 pp_ofconn_has_iface(const struct pp_iface *iface)
 {

@@ -33,6 +33,10 @@ bool pp_ofconn_has(const struct pp_ofconn *, const struct pp_owner *);
 /* The same of the interface and of all its slots. */
 bool pp_ofconn_has_iface(const struct pp_iface *);
 
+/* Another number than before when pp_ofconn_has() may be true of an owner of
+ * whom it was not, and who was not touched.  NULL: 0. */
+uint64_t pp_ofconn_progress(const struct pp_ofconn *);
+
 /* May anything of ours be in the switch?  It may until the switch has
  * confirmed that there is nothing. */
 bool pp_ofconn_has_flows(const struct pp_ofconn *);

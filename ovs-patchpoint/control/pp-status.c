@@ -16,11 +16,14 @@
 
 #include "pp-status.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "coverage.h"
+#include "hash.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "patch/pp-pool.h"
@@ -40,6 +43,11 @@
 VLOG_DEFINE_THIS_MODULE(pp_status);
 
 COVERAGE_DEFINE(status_iface);
+
+/* "pending" is written once it has been so, for the same reason, so long: a
+ * change for all VMs would be written twice for each of them, which takes
+ * ovsdb-server and ovs-vswitchd longer than the change itself. */
+#define PENDING_MS 1000
 
 /* Why frames of no interface of 'br' reach the engine yet; false: nothing is
  * in the way of all. */
@@ -168,10 +176,33 @@ note_redirect(struct pp_iface *iface)
     }
 }
 
+/* Is 'text', the status of 'iface', to be written now? */
+static bool
+is_due(struct pp_control *ctl, struct pp_iface *iface, const char *text)
+{
+    uint32_t hash = hash_string(text, 0);
+    long long int now = time_msec();
+
+    if (strncmp(text, "pending: ", 9)) {
+        iface->pending_since = 0;
+        return true;
+    }
+    if (!iface->pending_since || hash != iface->pending_hash) {
+        iface->pending_since = now;
+        iface->pending_hash = hash;
+    }
+    if (now >= iface->pending_since + PENDING_MS) {
+        return true;
+    }
+    ctl->next_pending = MIN(ctl->next_pending,
+                            iface->pending_since + PENDING_MS);
+    return false;
+}
+
 /* Writes the status of 'iface' where it is another.  Returns true if it will
  * change by itself. */
 static bool
-run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
+run_iface(struct pp_control *ctl, struct pp_iface *iface)
 {
     bool pending;
     const char *is = smap_get(&iface->row->external_ids, PP_KEY_STATUS);
@@ -181,9 +212,9 @@ run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
     if (!ctl->exiting) {
         pp_status_format(ctl, iface, &should);
     }
-    if (iface->behind) {
-        /* It has no row of its own; server/list and the PatchPoint database
-         * have its status. */
+    if (!is_due(ctl, iface, ds_cstr(&should)) || iface->behind) {
+        /* What is behind a tunnel has no row of its own; server/list and the
+         * PatchPoint database have its status. */
     } else if (!should.length) {
         if (is) {
             ovsrec_interface_update_external_ids_delkey(iface->row,
@@ -194,7 +225,7 @@ run_iface(const struct pp_control *ctl, const struct pp_iface *iface)
             || strncmp(is, ds_cstr(&should), strcspn(is, ": "))) {
             VLOG_INFO("interface %s on bridge %s: %s", iface->name,
                       iface->bridge->name, ds_cstr(&should));
-            note_redirect(CONST_CAST(struct pp_iface *, iface));
+            note_redirect(iface);
         }
         ovsrec_interface_update_external_ids_setkey(
             iface->row, PP_KEY_STATUS, ds_cstr(&should));
@@ -282,6 +313,9 @@ pp_status_done(struct pp_control *ctl, bool ok)
             pp_status_touch(ctl, iface);
         }
     }
+    if (!ok) {
+        ovs_list_push_back_all(&ctl->unwritten, &ctl->waiting);
+    }
     ctl->keys_dirty |= !ok;
 }
 
@@ -349,6 +383,29 @@ touch_hindered(struct pp_control *ctl)
     }
 }
 
+/* Those that are pending are looked at when the switch or the engine has
+ * confirmed something, or when that is to be written. */
+static void
+look_at_waiting(struct pp_control *ctl)
+{
+    uint64_t acked = pp_engine_acked(ctl->engine);
+    bool look = (acked != ctl->status_acked
+                 || time_msec() >= ctl->next_pending);
+    struct pp_bridge *br;
+
+    ctl->status_acked = acked;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        uint64_t progress = pp_ofconn_progress(br->ofconn);
+
+        look |= progress != br->status_progress;
+        br->status_progress = progress;
+    }
+    if (look) {
+        ctl->next_pending = LLONG_MAX;
+        ovs_list_push_back_all(&ctl->unwritten, &ctl->waiting);
+    }
+}
+
 /* Is anything protected? */
 static bool
 is_any_protected(const struct pp_control *ctl)
@@ -379,12 +436,20 @@ pp_status_run(struct pp_control *ctl)
         run_rows(ctl);
     }
     touch_hindered(ctl);
+    look_at_waiting(ctl);
     LIST_FOR_EACH_SAFE (iface, unwritten_node, &ctl->unwritten) {
         pp_learn_write(ctl, iface);
-        if (!run_iface(ctl, iface)) {
-            ovs_list_remove(&iface->unwritten_node);
-            ovs_list_push_back(&ctl->writing, &iface->unwritten_node);
-        }
+        ovs_list_remove(&iface->unwritten_node);
+        ovs_list_push_back(run_iface(ctl, iface) ? &ctl->waiting
+                           : &ctl->writing, &iface->unwritten_node);
+    }
+}
+
+void
+pp_status_wait(const struct pp_control *ctl)
+{
+    if (ctl->txn && ctl->ovs && !ovs_list_is_empty(&ctl->waiting)) {
+        poll_timer_wait_until(ctl->next_pending);
     }
 }
 

@@ -13,6 +13,7 @@ struct pp_iface;
 
 /* Writes what has changed to the database. */
 void pp_status_run(struct pp_control *);
+void pp_status_wait(const struct pp_control *);
 
 /* The status of the interface may be another. */
 void pp_status_touch(struct pp_control *, struct pp_iface *);

@@ -683,9 +683,11 @@ pp_tap_wait(struct pp_control *ctl)
         if (br->tap && (br->tap->removing || br->tap->again)
             && br->tap->gone_deadline) {
             poll_timer_wait_until(br->tap->gone_deadline);
-        } else if (br->tap && br->tap->error) {
+        } else if (!br->tap || !pp_bridge_is_used(br)) {
+            continue;           /* Nothing, or the switch is waited for. */
+        } else if (br->tap->error) {
             poll_timer_wait_until(br->tap->retry);
-        } else if (br->tap && br->tap->made) {
+        } else if (br->tap->made) {
             poll_timer_wait_until(br->tap->next_look);
         }
     }

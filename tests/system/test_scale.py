@@ -5,7 +5,9 @@ long it takes; "quickstart bench --vms" measures that."""
 
 import os
 import re
+import signal
 import sys
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -126,6 +128,33 @@ class ManyVms(unittest.TestCase):
         manyvms.wait_for("they are gone", lambda: not self.lab.n_flows(), 20)
         self.assertLess(self.lab.work("vconn_sent")["vconn_sent"] - sent,
                         MANY)
+
+    def idle(self):
+        """How often control looked at a status, and how many things it waited
+        for, while nothing happened but 50 commands."""
+        before = self.lab.work("status_iface", "poll_create_node")
+        for _ in range(50):
+            self.lab.daemon("version")
+        after = self.lab.work("status_iface", "poll_create_node")
+        return [after[name] - before[name] for name in after]
+
+    def test_51_away(self):
+        "a switch that does not answer is waited for, and that is told"
+        self.lab.grow(FEW)
+        self.lab.vswitchd.send_signal(signal.SIGSTOP)
+        try:
+            self.lab.set_all(mode="monitor")
+            self.lab.wait_status("pending: ")
+            # That they have come back from the database is not looked for.
+            time.sleep(1)
+            self.assertLess(self.idle()[0], 20 * FEW)
+            self.lab.set_all(policy="none", mode="enforce")
+            self.lab.wait_status("uninspected: ")
+            time.sleep(1)
+            # The commands are 100 rounds, of not 30 things each.
+            self.assertLess(self.idle()[1], 5000)
+        finally:
+            self.lab.vswitchd.send_signal(signal.SIGCONT)
 
     def test_6_refused(self):
         "what the switch refuses does not hold up the rest"
