@@ -65,14 +65,21 @@ acts_set(struct pp_oacts *acts, ovs_be64 cookie, const struct ofpact *ofpacts,
 /* Bytes that fill up decoded actions are whatever was in memory: where they
  * differ, what the actions say decides. */
 static bool
+say_the_same(const struct ofpact *a, size_t a_len,
+             const struct ofpact *b, size_t b_len)
+{
+    return (ofpacts_equal(a, a_len, b, b_len)
+            || ofpacts_equal_stringwise(a, a_len, b, b_len));
+}
+
+static bool
 acts_equal(const struct pp_oacts *a, const struct pp_oacts *b)
 {
     return (a->exists == b->exists
             && (!a->exists
                 || (a->cookie == b->cookie
-                    && (ofpacts_equal(a->ofpacts, a->len, b->ofpacts, b->len)
-                        || ofpacts_equal_stringwise(a->ofpacts, a->len,
-                                                    b->ofpacts, b->len)))));
+                    && say_the_same(a->ofpacts, a->len,
+                                    b->ofpacts, b->len))));
 }
 
 /* Takes 'f' off the list of those that differ, if it is there. */
@@ -383,8 +390,8 @@ group_equal(const struct pp_ogroup *a, const struct pp_ogroup *b)
     y = ofputil_bucket_list_front(&b->buckets);
     LIST_FOR_EACH (x, list_node, &a->buckets) {
         if (x->watch_port != y->watch_port || x->watch_group != y->watch_group
-            || !ofpacts_equal(x->ofpacts, x->ofpacts_len,
-                              y->ofpacts, y->ofpacts_len)) {
+            || !say_the_same(x->ofpacts, x->ofpacts_len,
+                             y->ofpacts, y->ofpacts_len)) {
             return false;
         }
         y = CONTAINER_OF(y->list_node.next, struct ofputil_bucket, list_node);

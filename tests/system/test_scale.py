@@ -73,6 +73,7 @@ class ManyVms(unittest.TestCase):
         "a policy that changes for all is worked out for all, once"
         self.lab.grow(MANY)
 
+
         def change():
             self.lab.set_all(policy="all", mode="monitor")
             self.lab.wait_status("monitored")
@@ -98,14 +99,21 @@ class ManyVms(unittest.TestCase):
                       self.lab.daemon("pipeline/show"))
         return int(m[1]), int(m[2])
 
+    def changes(self):
+        """How often flows or groups of the switch have changed."""
+        return self.lab.appctl("coverage/read-counter",
+                               "rev_flow_table").stdout
+
     def test_31_check(self):
-        "flows that are as they should be are left alone by the regular check"
+        "flows and groups that are as they should be are left alone by checks"
         self.lab.grow(MANY)
         self.lab.wait_status("protected")
         put_back, n = self.checks()
         work = self.lab.work("status_iface", "flows_worked_out")
+        changes = self.changes()
         manyvms.wait_for("they are compared",
                          lambda: self.checks()[1] >= n + 1, 30)
+        self.assertEqual(self.changes(), changes)
         self.assertEqual(self.checks()[0], put_back)
         self.assertEqual(self.lab.work("status_iface", "flows_worked_out"),
                          work)
