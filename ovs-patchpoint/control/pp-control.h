@@ -38,13 +38,14 @@ struct ovsrec_interface;
 struct ovsrec_open_vswitch;
 struct ovsrec_port;
 struct pp_bridge;
-struct pp_bridge_policy;
+struct pp_bridge_redirect;
 struct pp_engine;
 struct pp_memory;
 struct pp_ofconn;
 struct pp_port;
 struct pp_policy;
 struct pp_pool;
+struct pp_redirect;
 struct pp_program;
 struct pp_row_port;
 struct pp_slots;
@@ -68,7 +69,7 @@ struct pp_vetted;
 enum pp_owner_kind {
     PP_OWNER_IFACE,             /* In a struct pp_iface. */
     PP_OWNER_SLOT,              /* In a struct pp_slot. */
-    PP_OWNER_POLICY,            /* In a struct pp_bridge_policy. */
+    PP_OWNER_REDIRECT,            /* In a struct pp_bridge_redirect. */
     PP_OWNER_PINS,              /* In a struct pp_bridge. */
     PP_OWNER_FIXED,             /* In a struct pp_bridge. */
 };
@@ -135,7 +136,7 @@ struct pp_iface {
     const struct pp_policy *wanted;     /* What it would be... */
     struct eth_addr wanted_mac;         /* ...at this address... */
     const struct pp_policy *policy;     /* ...and what is; NULL: none. */
-    struct pp_bridge_policy *bridge_policy;     /* For 'policy'. */
+    struct pp_bridge_redirect *redirect;        /* For 'policy'. */
     char *error;                /* Why it is not what the keys say. */
     char *double_error;         /* The same: another has its address. */
     const char *why_not;        /* Why there is none, where keys are set. */
@@ -170,10 +171,10 @@ struct pp_iface {
     struct pp_owner owner;
 };
 
-/* A policy on a bridge. */
-struct pp_bridge_policy {
-    struct hmap_node hmap_node; /* In pp_bridge's 'policies'. */
-    const struct pp_policy *policy;
+/* What policies have the switch do, on a bridge. */
+struct pp_bridge_redirect {
+    struct hmap_node hmap_node; /* In pp_bridge's 'redirects'. */
+    struct pp_redirect *redirect;
     size_t n_ifaces;
     struct pp_owner owner;
 };
@@ -193,7 +194,7 @@ struct pp_bridge {
     struct hmap macs;           /* Of struct pp_iface, with 'wanted'... */
     struct hmap ofports;        /* ...and with a port; those behind a tunnel
                                  * have the tunnel's. */
-    struct hmap policies;       /* Of struct pp_bridge_policy. */
+    struct hmap redirects;      /* Of struct pp_bridge_redirect. */
     size_t n_tcp, n_udp;        /* Of these, with such services. */
     size_t n_protected;         /* Interfaces with a policy... */
     size_t n_learning;          /* ...and with one to come. */

@@ -55,7 +55,7 @@ struct cut {
     struct pp_bridge *bridge;
     uint32_t server;
     const struct pp_policy *policy;     /* Of the server; only compared. */
-    uint32_t reg;               /* pp_flows_policy_reg() of it. */
+    uint32_t reg;               /* pp_flows_reg() of it. */
     struct pp_ipc_cut want;
     struct eth_addr mac;
     int vlan[2];                /* Of the slots in 'want'. */
@@ -195,7 +195,7 @@ is_possible(const struct pp_control *ctl, const struct cut *cut,
 
     return (iface && iface->bridge == cut->bridge && cut->bridge->row
             && iface->policy == cut->policy
-            && pp_flows_policy_reg(iface->policy) == cut->reg
+            && pp_flows_reg(iface->policy->redirect) == cut->reg
             && iface->has_mac && eth_addr_equals(iface->mac, cut->mac)
             && !(tagged && sees_two_tags(ctl)));
 }
@@ -229,7 +229,7 @@ cut_create(const struct pp_control *ctl, const struct pp_ipc_cut *want)
     cut->bridge = iface->bridge;
     cut->server = want->server;
     cut->policy = iface->policy;
-    cut->reg = pp_flows_policy_reg(iface->policy);
+    cut->reg = pp_flows_reg(iface->policy->redirect);
     cut->want = *want;
     cut->mac = iface->mac;
     cut->vlan[PP_TO_SERVER] = to->vlan;

@@ -8,9 +8,10 @@
  *
  * Each has two exact flows in the policy table, one a direction: below IP
  * fragments and pinned connections, above the policies' ports.  They match no
- * SYN, FIN or RST, and only while the server's policy is the one that it was;
- * the switch takes them away when they are idle, and tells.  They are no part
- * of what pp_flows_compute() says should be there: nobody puts them back.
+ * SYN, FIN or RST, and only while the ports that are redirected of the server
+ * are what they were; the switch takes them away when they are idle, and
+ * tells.  They are no part of what pp_flows_put() says should be there: nobody
+ * puts them back.
  *
  * A cut ends when the engine asks for it, when the policy of its server or the
  * patches change, when one of its flows goes, when the engine dies, and when

@@ -228,7 +228,7 @@ bridge_create(struct pp_control *ctl, const char *name)
     ovs_list_init(&br->ifaces);
     hmap_init(&br->macs);
     hmap_init(&br->ofports);
-    hmap_init(&br->policies);
+    hmap_init(&br->redirects);
     ovs_list_init(&br->dirty_owners);
     pp_owner_init(&br->fixed, PP_OWNER_FIXED, br);
     pp_owner_init(&br->pins, PP_OWNER_PINS, br);
@@ -850,7 +850,7 @@ pp_discovery_forget(struct pp_control *ctl)
             pp_owner_destroy(&br->pins);
             hmap_destroy(&br->macs);
             hmap_destroy(&br->ofports);
-            hmap_destroy(&br->policies);
+            hmap_destroy(&br->redirects);
             free(br->hindrance);
             free(br->keys);
             free(br->ports);

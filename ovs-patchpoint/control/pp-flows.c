@@ -2,9 +2,10 @@
 
 /* The redirect, as OpenFlow flows and groups.
  *
- * In: an owner of flows: a bridge's interface with its policy and its slots, a
- * policy, or the bridge.  Out: text, one line a flow or group; what the tables
- * are for is in pp-flows.h.  pp-ofconn.c puts it into the switch.
+ * In: an owner of flows: a bridge's interface with its policy and its slots,
+ * what policies redirect, or the bridge.  Out: text, one line a flow or group;
+ * what the tables are for is in pp-flows.h.  pp-ofconn.c puts it into the
+ * switch.
  *
  * Runs in control's main loop.  Owns nothing. */
 
@@ -61,15 +62,14 @@ pp_flows_port_name(uint16_t ofport, char buf[8])
 BUILD_ASSERT_DECL(PP_TABLE_DISCOVER == 206);
 
 uint32_t
-pp_flows_policy_reg(const struct pp_policy *policy)
+pp_flows_reg(const struct pp_redirect *r)
 {
-    uint32_t reg = policy->number;
+    uint32_t reg = r->number;
 
-    for (size_t i = 0; i < policy->n_services; i++) {
-        reg |= (policy->services[i].transport == PP_TCP ? PP_REG_TCP
-                : PP_REG_UDP);
+    for (size_t i = 0; i < r->n_ports; i++) {
+        reg |= r->ports[i].transport == PP_TCP ? PP_REG_TCP : PP_REG_UDP;
     }
-    return reg | (policy->fail == PP_FAIL_CLOSED ? PP_REG_CLOSED : 0);
+    return reg | (r->fail == PP_FAIL_CLOSED ? PP_REG_CLOSED : 0);
 }
 
 void
@@ -81,13 +81,6 @@ pp_flows_put_end(struct ds *ds, const char *which,
     ds_put_format(ds, ",%s_%s=", v4 ? "nw" : "ipv6", which);
     ipv6_format_mapped(&addr->ip, ds);
     ds_put_format(ds, ",tp_%s=%u", which, addr->port);
-}
-
-static uint32_t
-policy_group(const struct pp_policy *policy)
-{
-    return (policy->fail == PP_FAIL_CLOSED ? PP_GROUP_CLOSED
-            : PP_GROUP_OPEN);
 }
 
 /* What besides the port tells frames of 'iface', for a match. */
@@ -105,7 +98,7 @@ from_mac(const struct pp_iface *iface, char buf[32])
 static void
 put_classify(const struct pp_iface *iface, struct svec *flows)
 {
-    uint32_t reg = iface->policy ? pp_flows_policy_reg(iface->policy) : 0;
+    uint32_t reg = iface->policy ? pp_flows_reg(iface->policy->redirect) : 0;
     char mac[32], buf[8];
 
     if (!iface->policy && !iface->n_pins) {
@@ -139,7 +132,7 @@ put_behind(const struct pp_iface *iface, struct svec *flows)
             "load:%#x->NXM_NX_REG13[],"
             "resubmit(,%d)", PP_COOKIE, PP_TABLE_INGRESS,
             pp_flows_port_name(iface->ofport, buf), from_mac(iface, mac),
-            pp_flows_policy_reg(iface->policy), iface->slot,
+            pp_flows_reg(iface->policy->redirect), iface->slot,
             PP_TABLE_POLICY);
     }
 }
@@ -161,7 +154,7 @@ put_slot(const struct pp_slot *s, struct svec *flows)
     }
     if (iface->policy) {
         ds_put_format(&from, "load:%#x->NXM_NX_REG12[],",
-                      pp_flows_policy_reg(iface->policy));
+                      pp_flows_reg(iface->policy->redirect));
     }
     if (!pp_first_holds(iface)) {
         /* By this the port is known (pp-first.h). */
@@ -208,24 +201,26 @@ put_iface(const struct pp_iface *iface, struct svec *flows)
     }
 }
 
-/* Table 201: the L4 ports of one policy, both address families, both
- * directions. */
+/* Table 201: the L4 ports that policies have in common, both address families,
+ * both directions. */
 static void
-put_policy(const struct pp_policy *policy, struct svec *flows)
+put_redirect(const struct pp_redirect *r, struct svec *flows)
 {
-    uint32_t reg = pp_flows_policy_reg(policy);
+    uint32_t reg = pp_flows_reg(r);
+    uint32_t group = (r->fail == PP_FAIL_CLOSED ? PP_GROUP_CLOSED
+                      : PP_GROUP_OPEN);
 
-    for (size_t i = 0; i < policy->n_services; i++) {
-        const struct pp_service *s = &policy->services[i];
-        const char *l4 = s->transport == PP_TCP ? "tcp" : "udp";
+    for (size_t i = 0; i < r->n_ports; i++) {
+        const struct pp_redirect_port *p = &r->ports[i];
+        const char *l4 = p->transport == PP_TCP ? "tcp" : "udp";
 
         for (int v6 = 0; v6 < 2; v6++) {
             put(flows, PP_FLOW"table=%d,priority=30,%s%s,reg11=%#x,tp_dst=%u "
                 "actions=group:%u", PP_COOKIE, PP_TABLE_POLICY, l4,
-                v6 ? "6" : "", reg, s->port, policy_group(policy));
+                v6 ? "6" : "", reg, p->port, group);
             put(flows, PP_FLOW"table=%d,priority=20,%s%s,reg12=%#x,tp_src=%u "
                 "actions=group:%u", PP_COOKIE, PP_TABLE_POLICY, l4,
-                v6 ? "6" : "", reg, s->port, policy_group(policy));
+                v6 ? "6" : "", reg, p->port, group);
         }
     }
 }
@@ -413,9 +408,9 @@ pp_flows_put(const struct pp_owner *owner, struct svec *flows)
     case PP_OWNER_SLOT:
         put_slot(CONTAINER_OF(owner, struct pp_slot, owner), flows);
         break;
-    case PP_OWNER_POLICY:
-        put_policy(CONTAINER_OF(owner, struct pp_bridge_policy, owner)->policy,
-                   flows);
+    case PP_OWNER_REDIRECT:
+        put_redirect(CONTAINER_OF(owner, struct pp_bridge_redirect,
+                                  owner)->redirect, flows);
         break;
     case PP_OWNER_PINS:
         pp_pins_put_flows(owner->bridge, flows);

@@ -32,8 +32,8 @@
  * Registers, 0 outside of these tables but for the guard:
  *
  *   reg10[31]     the guard: "has been here"
- *   reg11, reg12  policies of the receiver and of the sender: their number,
- *                 and PP_REG_* bits
+ *   reg11, reg12  policies of the receiver and of the sender: the number of
+ *                 their struct pp_redirect, and PP_REG_* bits
  *   reg13         the slot, and PP_REG_CLOSED
  *
  * A frame that goes back to table 0 is as it was when it came, but for the
@@ -55,7 +55,7 @@ struct ds;
 struct pp_bridge;
 struct pp_ipc_addr;
 struct pp_owner;
-struct pp_policy;
+struct pp_redirect;
 struct svec;
 
 #define PP_TABLE_INGRESS 200
@@ -114,9 +114,9 @@ struct svec;
 #define PP_CLEAR_REGS "load:0->NXM_NX_REG11[],load:0->NXM_NX_REG12[]," \
                       "load:0->NXM_NX_REG13[]"
 
-/* What reg11 has of frames to a server with 'policy', and reg12 of those from
+/* What reg11 has of frames to a server with a policy, and reg12 of those from
  * one. */
-uint32_t pp_flows_policy_reg(const struct pp_policy *);
+uint32_t pp_flows_reg(const struct pp_redirect *);
 
 /* 'ofport' as a match has it, maybe in 'buf'. */
 const char *pp_flows_port_name(uint16_t ofport, char buf[8]);

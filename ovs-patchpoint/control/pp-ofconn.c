@@ -270,13 +270,13 @@ send_dump(struct pp_ofconn *oc)
 static void
 touch_owners(struct pp_bridge *br)
 {
-    struct pp_bridge_policy *bp;
+    struct pp_bridge_redirect *b;
     struct pp_iface *iface;
 
     pp_owner_touch(&br->fixed);
     pp_owner_touch(&br->pins);
-    HMAP_FOR_EACH (bp, hmap_node, &br->policies) {
-        pp_owner_touch(&bp->owner);
+    HMAP_FOR_EACH (b, hmap_node, &br->redirects) {
+        pp_owner_touch(&b->owner);
     }
     PP_FOR_EACH_IFACE (iface, br) {
         struct pp_slot *s;

@@ -290,11 +290,11 @@ iface_run(struct pp_control *ctl, struct pp_iface *iface)
     }
 }
 
-/* A policy has come to 'br', or gone. */
+/* 'r' has come to 'br', or gone. */
 static void
-count_transports(struct pp_bridge *br, const struct pp_policy *policy, int n)
+count_transports(struct pp_bridge *br, const struct pp_redirect *r, int n)
 {
-    uint32_t regs = pp_flows_policy_reg(policy);
+    uint32_t regs = pp_flows_reg(r);
     bool tcp = br->n_tcp, udp = br->n_udp;
 
     br->n_tcp += (size_t) (regs & PP_REG_TCP ? n : 0);
@@ -304,45 +304,45 @@ count_transports(struct pp_bridge *br, const struct pp_policy *policy, int n)
     }
 }
 
-static struct pp_bridge_policy *
-bridge_policy_ref(struct pp_bridge *br, const struct pp_policy *policy)
+static struct pp_bridge_redirect *
+bridge_redirect_ref(struct pp_bridge *br, struct pp_redirect *r)
 {
-    uint32_t hash = hash_pointer(policy, 0);
-    struct pp_bridge_policy *bp;
+    uint32_t hash = hash_pointer(r, 0);
+    struct pp_bridge_redirect *b;
 
-    HMAP_FOR_EACH_WITH_HASH (bp, hmap_node, hash, &br->policies) {
-        if (bp->policy == policy) {
-            bp->n_ifaces++;
-            return bp;
+    HMAP_FOR_EACH_WITH_HASH (b, hmap_node, hash, &br->redirects) {
+        if (b->redirect == r) {
+            b->n_ifaces++;
+            return b;
         }
     }
-    bp = xzalloc(sizeof *bp);
-    bp->policy = policy;
-    CONST_CAST(struct pp_policy *, policy)->n_refs++;
-    bp->n_ifaces = 1;
-    pp_owner_init(&bp->owner, PP_OWNER_POLICY, br);
-    pp_owner_touch(&bp->owner);
-    hmap_insert(&br->policies, &bp->hmap_node, hash);
-    count_transports(br, policy, 1);
-    return bp;
+    b = xzalloc(sizeof *b);
+    b->redirect = pp_redirect_ref(r);
+    b->n_ifaces = 1;
+    pp_owner_init(&b->owner, PP_OWNER_REDIRECT, br);
+    pp_owner_touch(&b->owner);
+    hmap_insert(&br->redirects, &b->hmap_node, hash);
+    count_transports(br, r, 1);
+    return b;
 }
 
 static void
-bridge_policy_unref(struct pp_bridge *br, struct pp_bridge_policy *bp)
+bridge_redirect_unref(struct pp_bridge *br, struct pp_bridge_redirect *b)
 {
-    if (!--bp->n_ifaces) {
-        count_transports(br, bp->policy, -1);
-        hmap_remove(&br->policies, &bp->hmap_node);
-        pp_owner_destroy(&bp->owner);
-        pp_policy_unref(bp->policy);
-        free(bp);
+    if (!--b->n_ifaces) {
+        count_transports(br, b->redirect, -1);
+        hmap_remove(&br->redirects, &b->hmap_node);
+        pp_owner_destroy(&b->owner);
+        pp_redirect_unref(b->redirect);
+        free(b);
     }
 }
 
 static void
 iface_set_policy(struct pp_iface *iface, const struct pp_policy *policy)
 {
-    struct pp_bridge_policy *before = iface->bridge_policy;
+    struct pp_bridge_redirect *before = iface->redirect;
+    const struct pp_policy *old = iface->policy;
     struct pp_bridge *br = iface->bridge;
 
     if (policy == iface->policy) {
@@ -350,11 +350,13 @@ iface_set_policy(struct pp_iface *iface, const struct pp_policy *policy)
     }
     br->n_protected += policy != NULL;
     br->n_protected -= iface->policy != NULL;
-    iface->bridge_policy = policy ? bridge_policy_ref(br, policy) : NULL;
-    iface->policy = policy;
+    iface->redirect = policy ? bridge_redirect_ref(br, policy->redirect)
+                      : NULL;
+    iface->policy = pp_policy_ref(policy);
     if (before) {
-        bridge_policy_unref(br, before);
+        bridge_redirect_unref(br, before);
     }
+    pp_policy_unref(old);
 }
 
 static bool

@@ -34,7 +34,8 @@ COVERAGE_DEFINE(policy_resolve);
 
 static struct hmap policies = HMAP_INITIALIZER(&policies);
 static struct hmap answers = HMAP_INITIALIZER(&answers);
-static struct pp_policy *by_number[UINT16_MAX + 1];
+static struct hmap redirects = HMAP_INITIALIZER(&redirects);
+static struct pp_redirect *by_number[UINT16_MAX + 1];
 static uint16_t last_number;
 
 static void
@@ -43,6 +44,34 @@ free_service_patches(struct pp_service services[], size_t n)
     for (size_t i = 0; i < n; i++) {
         free(services[i].patches);
     }
+}
+
+struct pp_redirect *
+pp_redirect_ref(struct pp_redirect *r)
+{
+    r->n_refs++;
+    return r;
+}
+
+void
+pp_redirect_unref(struct pp_redirect *r)
+{
+    if (!--r->n_refs) {
+        hmap_remove(&redirects, &r->hmap_node);
+        by_number[r->number] = NULL;
+        free(r->key);
+        free(r->ports);
+        free(r);
+    }
+}
+
+const struct pp_policy *
+pp_policy_ref(const struct pp_policy *policy)
+{
+    if (policy) {
+        CONST_CAST(struct pp_policy *, policy)->n_refs++;
+    }
+    return policy;
 }
 
 void
@@ -54,9 +83,7 @@ pp_policy_unref(const struct pp_policy *policy_)
         if (!policy->stale) {
             hmap_remove(&policies, &policy->hmap_node);
         }
-        if (policy->number) {
-            by_number[policy->number] = NULL;
-        }
+        pp_redirect_unref(policy->redirect);
         free(policy->key);
         free(policy->patches);
         free_service_patches(policy->services, policy->n_services);
@@ -296,16 +323,58 @@ proxies_of(const struct pp_control *ctl, const uint64_t *bitmap, size_t *n)
     return proxies;
 }
 
+/* Finds what a policy like 'like' has the switch do, or makes it, and takes a
+ * reference; NULL: there are too many. */
+static struct pp_redirect *
+redirect_intern(const struct pp_policy *like)
+{
+    struct ds key = DS_EMPTY_INITIALIZER;
+    struct pp_redirect *r;
+    uint16_t number;
+    uint32_t hash;
+
+    ds_put_format(&key, "%d", like->fail);
+    for (size_t i = 0; i < like->n_services; i++) {
+        ds_put_format(&key, " %u/%u", like->services[i].transport,
+                      like->services[i].port);
+    }
+    hash = hash_string(ds_cstr(&key), 0);
+    HMAP_FOR_EACH_WITH_HASH (r, hmap_node, hash, &redirects) {
+        if (!strcmp(r->key, ds_cstr(&key))) {
+            ds_destroy(&key);
+            return pp_redirect_ref(r);
+        }
+    }
+    number = unused_number();
+    if (!number) {
+        ds_destroy(&key);
+        return NULL;
+    }
+    r = xzalloc(sizeof *r);
+    r->key = ds_steal_cstr(&key);
+    r->n_refs = 1;
+    r->number = number;
+    by_number[number] = r;
+    r->fail = like->fail;
+    r->n_ports = like->n_services;
+    r->ports = xcalloc(MAX(1, r->n_ports), sizeof *r->ports);
+    for (size_t i = 0; i < r->n_ports; i++) {
+        r->ports[i].port = like->services[i].port;
+        r->ports[i].transport = like->services[i].transport;
+    }
+    hmap_insert(&redirects, &r->hmap_node, hash);
+    return r;
+}
+
 /* Finds the policy that is like 'like', whose 'patches', 'services' and
- * 'params' it copies, or makes it, and takes a reference.  A new one takes
- * over the number of 'old', whose patches are gone, if nobody has yet: so that
- * flows stay when patches are loaded anew. */
+ * 'params' it copies, or makes it, and takes a reference; NULL: there are too
+ * many. */
 static struct pp_policy *
-policy_intern(const struct pp_control *ctl, const struct pp_policy *like,
-              struct pp_policy *old)
+policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
 {
     size_t words = pp_pool_bitmap_words(ctl->pool);
     struct ds key = DS_EMPTY_INITIALIZER;
+    struct pp_redirect *redirect;
     struct pp_policy *policy;
     uint32_t hash;
 
@@ -337,16 +406,15 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like,
             return policy;
         }
     }
+    redirect = redirect_intern(like);
+    if (!redirect) {
+        ds_destroy(&key);
+        return NULL;
+    }
     policy = xmemdup(like, sizeof *like);
     policy->key = ds_steal_cstr(&key);
     policy->n_refs = 1;
-    if (old && old->stale && old->number) {
-        policy->number = old->number;
-        old->number = 0;
-    } else {
-        policy->number = unused_number();
-    }
-    by_number[policy->number] = policy;
+    policy->redirect = redirect;
     policy->patches = xmemdup(like->patches, words * sizeof *like->patches);
     policy->services = xmemdup(like->services, MAX(1, like->n_services)
                                * sizeof *like->services);
@@ -414,11 +482,11 @@ add_discovered(const struct pp_control *ctl, uint32_t server,
 
 /* Works 'w' of 'server' out.  Returns NULL, with '*policyp' the policy, and a
  * reference to it, or NULL and '*why_not' saying why there is none; or what is
- * wrong.  'old' is what it came to with other patches, or NULL. */
+ * wrong. */
 static char *
 resolve(const struct pp_control *ctl, const struct pp_wishes *w,
-        uint32_t server, struct pp_policy *old, struct pp_policy **policyp,
-        const char **why_not, bool *is_auto)
+        uint32_t server, struct pp_policy **policyp, const char **why_not,
+        bool *is_auto)
 {
     struct pp_service services[PP_SERVICES_MAX + 64];
     struct pp_service ports[PP_SERVICES_MAX];
@@ -494,11 +562,9 @@ resolve(const struct pp_control *ctl, const struct pp_wishes *w,
     } else if (!like.n_services && !*is_auto) {
         *why_not = PP_KEY_PORTS " leaves no port to protect";
     } else {
-        *policyp = policy_intern(ctl, &like, old);
-        if (!(*policyp)->number) {
-            error = xstrdup("more than 65535 different policies");
-            pp_policy_unref(*policyp);
-            *policyp = NULL;
+        *policyp = policy_intern(ctl, &like);
+        if (!*policyp) {
+            error = xstrdup("more than 65535 different sets of ports");
         }
     }
 
@@ -628,8 +694,7 @@ pp_answer_get(const struct pp_control *ctl, const struct pp_wishes *w,
         }
     }
     if (!found || found->stale || found->is_auto) {
-        error = resolve(ctl, w, server, found ? found->result : NULL,
-                        &policy, &why_not, &is_auto);
+        error = resolve(ctl, w, server, &policy, &why_not, &is_auto);
         if (error) {
             ds_destroy(&key);
             return error;
@@ -703,12 +768,11 @@ pp_policy_pool_changed(struct pp_control *ctl)
 const struct pp_policy *
 pp_policy_next(const struct pp_policy *after)
 {
-    for (uint32_t n = after ? after->number + 1u : 1; n <= UINT16_MAX; n++) {
-        if (by_number[n] && !by_number[n]->stale) {
-            return by_number[n];
-        }
-    }
-    return NULL;
+    const struct hmap_node *node = (after
+                                    ? hmap_next(&policies, &after->hmap_node)
+                                    : hmap_first(&policies));
+
+    return node ? CONTAINER_OF(node, struct pp_policy, hmap_node) : NULL;
 }
 
 static char *
@@ -783,5 +847,6 @@ void
 pp_policy_destroy(void)
 {
     hmap_destroy(&policies);
+    hmap_destroy(&redirects);
     hmap_destroy(&answers);
 }

@@ -35,11 +35,27 @@ struct pp_service {
 /* More on one VM is refused. */
 #define PP_SERVICES_MAX 256
 
+/* What policies have the switch do.  Those that differ in patches or mode
+ * alone have it in common, so that no flow changes when one comes in the place
+ * of another. */
+struct pp_redirect {
+    struct hmap_node hmap_node;
+    char *key;                  /* Canonical, as those of policies. */
+    uint16_t number;            /* From 1; stable while it is in use. */
+    enum pp_fail fail;
+    struct pp_redirect_port {
+        uint16_t port;
+        uint8_t transport;      /* enum pp_transport. */
+    } *ports;
+    size_t n_ports;
+    size_t n_refs;
+};
+
 /* What several VMs may have in common: equal wishes are one policy. */
 struct pp_policy {
     struct hmap_node hmap_node;
     char *key;                  /* Canonical: tells policies apart. */
-    uint16_t number;            /* From 1; stable while it is in use. */
+    struct pp_redirect *redirect;
     enum pp_patch_mode mode;
     enum pp_fail fail;
     uint64_t *patches;          /* Bitmap over the pool. */
@@ -109,7 +125,10 @@ struct pp_answer *pp_answer_remembered(const struct pp_control *,
 /* NULL: nothing happens. */
 struct pp_answer *pp_answer_ref(struct pp_answer *);
 void pp_answer_unref(struct pp_answer *);
+const struct pp_policy *pp_policy_ref(const struct pp_policy *);
 void pp_policy_unref(const struct pp_policy *);
+struct pp_redirect *pp_redirect_ref(struct pp_redirect *);
+void pp_redirect_unref(struct pp_redirect *);
 
 /* Works out 'policy', 'error' and 'why_not' of each interface that was
  * touched.  What was in force for an interface stays so while its keys cannot
@@ -125,7 +144,7 @@ char *pp_policy_keys(const struct smap *ids);
 /* The patches have changed: indexes into the old pool are void. */
 void pp_policy_pool_changed(struct pp_control *);
 
-/* The policies in use, by number. */
+/* The policies in use. */
 const struct pp_policy *pp_policy_next(const struct pp_policy *);
 
 #define PP_FOR_EACH_POLICY(POLICY)                              \

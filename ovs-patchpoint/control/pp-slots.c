@@ -25,6 +25,7 @@
 #include "pp-flows.h"
 #include "pp-first.h"
 #include "pp-oftable.h"
+#include "pp-policy.h"
 #include "pp-snapshot-build.h"
 #include "pp-status.h"
 #include "util.h"
@@ -319,7 +320,7 @@ iface_run(struct pp_control *ctl, struct pp_iface *iface)
 static void
 touch_owners(struct pp_iface *iface)
 {
-    uint32_t reg = (iface->policy ? pp_flows_policy_reg(iface->policy)
+    uint32_t reg = (iface->policy ? pp_flows_reg(iface->policy->redirect)
                     : pp_first_holds(iface) ? UINT32_MAX : 0);
     struct pp_slot *s;
 

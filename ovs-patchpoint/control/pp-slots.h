@@ -48,7 +48,7 @@ struct pp_slot {
     bool learned;               /* Stays while its port is there. */
     bool counts;                /* Among the port's 'n_learned'. */
     bool seen;
-    uint32_t flow_reg;          /* Its port's pp_flows_policy_reg(), and... */
+    uint32_t flow_reg;          /* Its port's pp_flows_reg(), and... */
     uint16_t flow_port;         /* ...number, that its flows were made for. */
     struct pp_owner owner;
     struct pp_snap_slot told;   /* By pp_snapshot_build_run(). */

@@ -80,7 +80,6 @@ put_services(struct ofpbuf *b, const struct pp_policy *policy,
         row->proxy = s->proxy;
         row->fail = (uint8_t) (s->guessed ? PP_FAIL_OPEN : policy->fail);
         row->patchset = patchset;
-        row->policy = policy->number;
         if (s->patches) {
             row->patchset = next;
             next += set_size;

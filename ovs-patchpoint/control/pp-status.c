@@ -108,7 +108,7 @@ format_hindrance(const struct pp_control *ctl, const struct pp_iface *iface,
     } else if (!pp_engine_has(ctl->engine, iface->serial)) {
         ds_put_cstr(ds, "pending: the engine is taking the patches over");
     } else if (!pp_ofconn_has_iface(iface)
-               || !pp_ofconn_has(br->ofconn, &iface->bridge_policy->owner)) {
+               || !pp_ofconn_has(br->ofconn, &iface->redirect->owner)) {
         ds_put_cstr(ds, "pending: flows are on their way to the switch");
     } else {
         return false;

@@ -249,7 +249,7 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     ds_put_char(&ds, '\n');
     PP_FOR_EACH_POLICY (policy) {
         ds_put_format(&ds, "policy %u: %"PRIuSIZE" patches, %s, fail %s, ",
-                      policy->number, policy->n_patches,
+                      policy->redirect->number, policy->n_patches,
                       pp_policy_mode_word(policy->mode),
                       pp_policy_fail_word(policy->fail));
         put_services(policy, &ds);

@@ -19,7 +19,7 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 4
+#define PP_SNAPSHOT_VERSION 5
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
@@ -94,7 +94,6 @@ struct pp_snap_service {
     uint8_t pad[3];
     uint32_t patchset;          /* Byte offset of its struct pp_patchset from
                                  * the snapshot's first byte. */
-    uint32_t policy;            /* Control's own number for the policy. */
 };
 
 /* NULL if the 'size' bytes at 'data' are a snapshot that is safe to use, or

@@ -73,10 +73,13 @@ class ManyVms(unittest.TestCase):
         "a policy that changes for all is worked out for all, once"
         self.lab.grow(MANY)
 
+        flows = self.lab.flows(self.lab.bridge)
 
         def change():
             self.lab.set_all(policy="all", mode="monitor")
             self.lab.wait_status("monitored")
+            # The same ports lead to the engine.
+            self.assertEqual(self.lab.flows(self.lab.bridge), flows)
             self.lab.set_all(policy="all", mode="enforce")
         work = self.work_of(change)
         self.assertGreaterEqual(work["policy_iface"], MANY)
@@ -151,12 +154,13 @@ class ManyVms(unittest.TestCase):
         self.lab.grow(FEW)
         self.lab.vswitchd.send_signal(signal.SIGSTOP)
         try:
-            self.lab.set_all(mode="monitor")
+            # Other ports: other flows.
+            self.lab.set_all(policy="CVE-2014-3744")
             self.lab.wait_status("pending: ")
             # That they have come back from the database is not looked for.
             time.sleep(1)
             self.assertLess(self.idle()[0], 20 * FEW)
-            self.lab.set_all(policy="none", mode="enforce")
+            self.lab.set_all(policy="none")
             self.lab.wait_status("uninspected: ")
             time.sleep(1)
             # The commands are 100 rounds, of not 30 things each.
