@@ -381,8 +381,8 @@ static const struct {
       "proftpd/proftpd 1.3.8b" },
     { "ftp", "ready", "CVE-1999-0017 CVE-2020-15152 CVE-2023-51713 ", NULL },
     { "ftp", "(vsFTPd 3.0.3)", "CVE-2020-15152 ", "vsFTPd 3.0.3" },
-    { "http", "", NODE "CVE-2022-39288 CVE-2023-40175 CVE-2024-45590 "
-      "CVE-2024-45614 ", NULL },
+    { "http", "", NODE "CVE-2022-39288 CVE-2023-40175 CVE-2023-40225 "
+      "CVE-2024-45590 CVE-2024-45614 ", NULL },
     { "http", "Express", NODE "CVE-2024-45590 ", NULL },
     { "http", "gunicorn", "CVE-2024-1135 ", "pypi/gunicorn " },
     { "http", "gunicorn/19.9.0", "CVE-2024-1135 ", "pypi/gunicorn 19.9.0" },
@@ -392,7 +392,7 @@ static const struct {
     { "http", "1.1 test (tinyproxy/1.11.1)", "CVE-2023-49606 ",
       "tinyproxy/tinyproxy 1.11.1" },
     { "http", "nginx/1.18.0", NODE "CVE-2022-39288 CVE-2023-40175 "
-      "CVE-2024-45590 CVE-2024-45614 ", "nginx 1.18.0" },
+      "CVE-2023-40225 CVE-2024-45590 CVE-2024-45614 ", "nginx 1.18.0" },
     { "ldap", "OpenLDAProotDSE", "CVE-2020-12243 ", "debian/openldap " },
     { "ldap", "389 Project; 389-Directory/1.4.4.11 B2021", "ldapjs-958 ",
       "Directory 1.4.4.11" },
