@@ -167,6 +167,18 @@ is_engine(long int pid)
     return is;
 }
 
+/* How long an engine may take to end. */
+#define END_MS 300
+
+static bool
+wait_for_end(long int pid)
+{
+    for (int i = 0; i < END_MS && is_engine(pid); i++) {
+        xnanosleep(1000 * 1000);
+    }
+    return !is_engine(pid);
+}
+
 void
 pp_engine_end_predecessor(const char *rundir, pid_t own)
 {
@@ -182,9 +194,13 @@ pp_engine_end_predecessor(const char *rundir, pid_t own)
     }
     if (pid > 1 && pid != own && is_engine(pid)) {
         VLOG_INFO("ending the engine that was left over (pid %ld)", pid);
-        kill((pid_t) pid, SIGKILL);
-        for (int i = 0; i < 100 && is_engine(pid); i++) {
-            xnanosleep(1000 * 1000);
+        /* It leaves its connections to the next one, if it can. */
+        kill((pid_t) pid, SIGTERM);
+        if (!wait_for_end(pid)) {
+            VLOG_WARN("the engine that was left over (pid %ld) does not end "
+                      "within %d ms: killed", pid, END_MS);
+            kill((pid_t) pid, SIGKILL);
+            wait_for_end(pid);
         }
     }
 

@@ -625,10 +625,19 @@ run_tap(struct engine *e, uint32_t bridge)
     }
 }
 
+/* The engine that comes next is about to take over (SIGTERM). */
+static volatile sig_atomic_t leaving;
+
+static void
+handle_term(int sig OVS_UNUSED)
+{
+    leaving = 1;
+}
+
 static void
 run(struct engine *e)
 {
-    while (!e->exiting) {
+    while (!e->exiting && !leaving) {
         struct pollfd fds[1 + PP_BRIDGES_MAX];
         uint32_t bridges[1 + PP_BRIDGES_MAX];
         uint64_t now = set_time(e);
@@ -770,6 +779,7 @@ main(int argc, char *argv[])
     e.pipeline = pp_pipeline_create(&ops, &e, e.counters, basis);
     pp_pipeline_set_event_values(e.pipeline, event_values);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, handle_term);
 
     close(counters);            /* The memory is enough. */
     prctl(PR_SET_NAME, "ovs-patchpoint-engine", 0, 0, 0);
@@ -781,6 +791,9 @@ main(int argc, char *argv[])
     say(&e, &hello, sizeof hello, PP_IPC_HELLO);
     say_log(&e, 'I', "sandboxed and ready");
     run(&e);
+    if (leaving) {
+        pp_pipeline_leave(e.pipeline);
+    }
     pp_pipeline_destroy(e.pipeline);
     return EXIT_SUCCESS;
 }

@@ -167,10 +167,11 @@ is_fresh(const struct pp_conn *conn)
             return false;
         }
     }
-    return (conn->state == PP_CONN_INSPECTED && conn->met && !conn->restored
-            && !conn->restarted && !conn->signed_ && !conn->to_server_waits
-            && !pp_stream_has_lost(conn) && !in->state && !in->ended
-            && !in->in_group && proxy->is_idle && proxy->is_idle(in->conn));
+    return (conn->state == PP_CONN_INSPECTED && !conn->other_syn
+            && !conn->restored && !conn->restarted && !conn->signed_
+            && !conn->to_server_waits && !pp_stream_has_lost(conn)
+            && !in->state && !in->ended && !in->in_group && proxy->is_idle
+            && proxy->is_idle(in->conn));
 }
 
 static const struct pp_snap_server *
@@ -237,6 +238,20 @@ pp_handover_export(struct pp_handover *h, const char *name, uint32_t ms,
     free(c.all);
     handed->blocks = PP_LEDGER_BLOCKS - ledger.n_free_blocks;
     return NULL;
+}
+
+void
+pp_handover_leave(struct pp_handover *h, struct pp_ledger *ledger)
+{
+    struct pp_conn_head *head;
+
+    HMAP_FOR_EACH_SAFE (head, node, &h->flow->conns) {
+        struct pp_conn *conn = pp_flow_open(h->flow, head);
+
+        if (is_fresh(conn) && is_worth_it(conn)) {
+            pp_ledger_leave(ledger, h->stream, conn);
+        }
+    }
 }
 
 /* Importing. */

@@ -72,6 +72,10 @@ const char *pp_handover_import(struct pp_handover *, const char *name,
                                const struct pp_ledger_cbs *, void *aux,
                                struct pp_handed *);
 
+/* Leaves what can go on without its proxy's state to the engine that comes
+ * next on this host, in 'ledger': nothing comes through this one any more. */
+void pp_handover_leave(struct pp_handover *, struct pp_ledger *);
+
 /* After a new snapshot, and when something is due.  Returns when to call
  * again, in ms; UINT64_MAX: never. */
 uint64_t pp_handover_run(struct pp_handover *);

@@ -382,6 +382,26 @@ pp_ledger_export(struct pp_ledger *ledger, struct pp_stream *st,
 }
 
 void
+pp_ledger_leave(struct pp_ledger *ledger, struct pp_stream *st,
+                struct pp_conn *conn)
+{
+    bool due = conn->record != 0;
+    struct pp_ledger_record *record;
+
+    if (!ledger || !ledger->region) {
+        return;
+    }
+    record = (due ? &ledger->region->records[conn->record - 1]
+              : new_record(ledger, st, conn));
+    if (record) {
+        write_record(ledger, record, conn, true);
+        if (!due && !body_of(record)->whole) {
+            pp_ledger_forget(ledger, conn);
+        }
+    }
+}
+
+void
 pp_ledger_forget(struct pp_ledger *ledger, struct pp_conn *conn)
 {
     if (ledger && ledger->region && conn->record) {

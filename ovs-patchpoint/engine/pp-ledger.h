@@ -13,6 +13,10 @@
  * before, and what is owed is delivered.  What the proxy knew is lost, so from
  * then on the connection counts as uninspected.
  *
+ * An engine that is told to end leaves a record of each connection that is
+ * between two messages, too, as far as there is room: the next one can go on
+ * with a new proxy.
+ *
  * A connection whose ends count differently must never go around the engine.
  * Its record is *pinned*: control has an exact flow for it in the switch that
  * leads to the engine or nowhere, and that stays when the policy goes.
@@ -116,6 +120,11 @@ void pp_ledger_update(struct pp_ledger *, struct pp_stream *,
  * there is no room. */
 bool pp_ledger_export(struct pp_ledger *, struct pp_stream *,
                       struct pp_conn *, bool fresh);
+
+/* Writes 'conn', which can do without what its proxy knows, down as such for
+ * the engine that comes next, if there is room. */
+void pp_ledger_leave(struct pp_ledger *, struct pp_stream *,
+                     struct pp_conn *);
 
 /* Strikes 'conn' out.  The ledger may be NULL. */
 void pp_ledger_forget(struct pp_ledger *, struct pp_conn *);

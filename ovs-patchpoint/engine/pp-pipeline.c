@@ -481,6 +481,12 @@ pp_pipeline_take_ledger(struct pp_pipeline *pl,
     pp_ledger_take(&pl->ledger, region, &pl->stream, &ledger_cbs);
 }
 
+void
+pp_pipeline_leave(struct pp_pipeline *pl)
+{
+    pp_handover_leave(&pl->handover, &pl->ledger);
+}
+
 const char *
 pp_pipeline_export(struct pp_pipeline *pl, const char *name, uint32_t ms,
                    struct pp_ledger_region *region, struct pp_handed *handed)

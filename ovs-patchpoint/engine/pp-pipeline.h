@@ -72,6 +72,10 @@ const char *pp_pipeline_set_rows(struct pp_pipeline *,
  * there from now on (pp-ledger.h).  It must outlast the pipeline. */
 void pp_pipeline_take_ledger(struct pp_pipeline *, struct pp_ledger_region *);
 
+/* Leaves connections to the engine that comes next on this host, in the
+ * ledger: nothing comes through this pipeline any more. */
+void pp_pipeline_leave(struct pp_pipeline *);
+
 /* The time: 'now_ms' is monotonic, 'wall' in seconds since 1970. */
 void pp_pipeline_set_time(struct pp_pipeline *, uint64_t now_ms,
                           int64_t wall);
@@ -95,6 +99,10 @@ bool pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *);
 void pp_pipeline_uncut(struct pp_pipeline *, uint64_t id);
 
 /* Hand-over to another engine, and from one: pp-handover.h. */
+/* Leaves connections to the engine that comes next on this host; what is left
+ * to do is to destroy the pipeline. */
+void pp_pipeline_leave(struct pp_pipeline *);
+
 const char *pp_pipeline_export(struct pp_pipeline *, const char *name,
                                uint32_t ms, struct pp_ledger_region *,
                                struct pp_handed *);

@@ -257,6 +257,28 @@ class Failure(unittest.TestCase):
             self.alive(kept)
             self.assertFalse(self.harmed())
 
+    def test_open_connections_with_next_daemon(self):
+        "a daemon that is started again: what is open is inspected afterwards"
+        # Another time an engine dies with what it knows: the harm.
+        for dies in False, True:
+            opened = [Kept(self.client, self.host, 8000) for _ in range(4)]
+            for kept in opened:
+                self.addCleanup(kept.close)
+            old = self.lab.engine_pid()
+            if dies:
+                os.kill(old, signal.SIGKILL)
+            else:
+                # The server keeps these for five seconds.
+                self.alive(opened[0])
+                self.assertNotIn(TAINTED, opened[1].ask(TAINT))
+                control = self.lab.control
+                self.lab.daemon("exit", "--restart")
+                wait_for("it has ended", lambda: control.poll() is not None)
+                self.lab.start_daemon()
+            self.next_engine(old)
+            for kept in opened:
+                self.assertEqual(TAINTED in kept.ask(TAINT), dies)
+
     def test_edited_connection_daemon_killed(self):
         "daemon and engine killed, policy removed: an edited one goes on"
         kept = self.kept()

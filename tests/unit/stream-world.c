@@ -788,7 +788,7 @@ mischief(struct world *w)
 void
 world_run(struct world *w)
 {
-    const uint64_t limit = w->net.now + 20000000;
+    const uint64_t limit = w->net.now + 40000000;
 
     while (w->net.now < limit) {
         uint64_t next;

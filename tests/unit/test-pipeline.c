@@ -6,8 +6,10 @@
 
 #include <config.h>
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "engine/pp-ledger.h"
 #include "patch/pp-errors.h"
 #include "patch/pp-patch.h"
 #include "patch/pp-pool.h"
@@ -165,6 +167,56 @@ START_TEST(test_skipped_again)
     send_tcp(d, seq, exploit, n);
     ck_assert_mem_eq(driver_said(d, PP_TO_SERVER), empty_lines, n);
     driver_destroy(d);
+}
+END_TEST
+
+/* An engine that is told to end leaves connections that are between two
+ * messages, from their handshake on, to the next one, which goes on to look
+ * at them.  After one that dies, what comes passes. */
+START_TEST(test_left_to_next)
+{
+    static const char *const before[] = {
+        "", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n",
+    };
+    struct pp_ledger_region *region = xzalloc(sizeof *region);
+    struct driver *d = make_driver();
+    bool dies = _i & 1;
+
+    pp_pipeline_take_ledger(d->pl, region);
+    for (uint32_t i = 0; i < ARRAY_SIZE(before); i++) {
+        uint32_t ack = 1001 + (uint32_t) strlen(before[i]);
+
+        driver_connect_of(d, i);
+        driver_tcp(d, i, PP_TO_SERVER, 1001, 5001, PP_TCP_ACK, before[i]);
+        if (i == 1) {
+            driver_tcp(d, i, PP_FROM_SERVER, 5001, ack, PP_TCP_ACK,
+                       "HTTP/1.1 204 No Content\r\n\r\n");
+        }
+        if (_i & 2) {
+            /* Packed. */
+            driver_pass_time(d, 60000);
+        }
+    }
+    if (!dies) {
+        pp_pipeline_leave(d->pl);
+    }
+    driver_destroy(d);
+
+    d = make_driver();
+    pp_pipeline_take_ledger(d->pl, region);
+    /* One that was acknowledged in the server's name needs an engine in any
+     * case. */
+    ck_assert_uint_eq(d->counters->ledger_restored, (dies ? 0 : 2) + _i / 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t seq = 1001 + (uint32_t) strlen(before[i]);
+        uint32_t ack = 5001 + (i == 1 ? 27 : 0);
+
+        driver_forget(d);
+        driver_tcp(d, i, PP_TO_SERVER, seq, ack, PP_TCP_ACK, exploit);
+        ck_assert_int_eq(!strcmp(driver_said(d, PP_TO_SERVER), exploit), dies);
+    }
+    driver_destroy(d);
+    free(region);
 }
 END_TEST
 
@@ -392,6 +444,7 @@ main(void)
     tcase_add_test(tcase, test_clear);
     tcase_add_test(tcase, test_reasons);
     tcase_add_test(tcase, test_skipped_again);
+    tcase_add_loop_test(tcase, test_left_to_next, 0, 4);
     tcase_add_test(tcase, test_behind_fin);
     tcase_add_test(tcase, test_overlaps_held);
     tcase_add_test(tcase, test_behind_window);
