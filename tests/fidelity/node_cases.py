@@ -6,6 +6,17 @@ from fidelity import EXPLOIT, NEAR, ORDINARY, WAIT, case
 
 NEXT = b"GET /next HTTP/1.1\r\nHost: b\r\n\r\n"
 CHUNKS = b"2\r\nab\r\n0\r\n\r\n"
+# What is settled may still have more to say of its connection's end.
+QUIET = 0.02
+
+
+def settled(log):
+    """Every request has come to an end: whole, or with its connection."""
+    open_ones = [line["url"] for line in log if line["event"] == "request"]
+    for line in log:
+        if line["event"] != "request" and line.get("url") in open_ones:
+            open_ones.remove(line["url"])
+    return not open_ones
 
 
 def te(value, body=CHUNKS, method=b"POST", version=b"1.1", more=b""):
