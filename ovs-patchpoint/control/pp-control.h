@@ -99,6 +99,7 @@ struct pp_iface {
     struct ovs_list touched_node;       /* Each empty while not in the list */
     struct ovs_list untold_node;        /* of this name in pp_control. */
     struct ovs_list unwritten_node;     /* Or in 'waiting' or 'writing'. */
+    struct ovs_list unstored_node;
     struct ovs_list pinned_node;
 
     /* By pp_discovery_run(). */
@@ -243,6 +244,7 @@ struct pp_control {
     long long int next_pending; /* when one of them is to say so, or when */
     uint64_t status_acked;      /* this, or a bridge's progress, is another. */
     struct ovs_list writing;    /* Those whose status is on its way. */
+    struct ovs_list unstored;   /* By the PatchPoint database. */
     struct ovs_list pinned;     /* Those with pins. */
     struct ovs_list tunnels;    /* Those that may lead to a VTEP... */
     bool tunnels_dirty;         /* ...of which one has changed. */

@@ -6,10 +6,11 @@
  * In: the model of the virtual network and all that is known of it.  Out: rows
  * of Host, Server and Policy.  Rows are compared with what the database has
  * and only what differs is sent, so that it does not matter why one was
- * written before.  Servers of which nothing has changed since they were
- * written are passed over by a hash: there may be thousands.  What has changed
- * is written after a second at the earliest; mere counters of the engine less
- * often.
+ * written before.  Servers are looked at whose status was looked at, or who
+ * are gone; all of them where it is not known whose has changed (services,
+ * hits, another's hand in the database), those passed over by a hash of which
+ * nothing has: there may be thousands.  What has changed is written after a
+ * second at the earliest; mere counters of the engine less often.
  *
  * Runs in control's main loop.  Owns the times. */
 
@@ -19,6 +20,7 @@
 
 #include <stdlib.h>
 
+#include "coverage.h"
 #include "engine/pp-ipc.h"
 #include "hash.h"
 #include "lib/vswitch-idl.h"
@@ -44,6 +46,8 @@
 
 VLOG_DEFINE_THIS_MODULE(pp_db_write);
 
+COVERAGE_DEFINE(stored_iface);
+
 /* All in ms. */
 #define WRITE_MS 1000           /* Between writes. */
 #define URGENT_MS 50            /* The same, when somebody waits. */
@@ -63,19 +67,22 @@ struct seen {
     bool in_force;
 };
 
-/* What a server's row was made of when it was written last. */
+/* A server's row that was written. */
 struct written {
-    struct hmap_node hmap_node; /* In 'written', by the interface's UUID. */
-    struct uuid uuid;
-    uint32_t hash;
-    uint64_t pass;              /* In which it was last seen. */
+    struct hmap_node hmap_node; /* In 'written', by name. */
+    struct ovs_list gone_node;  /* In 'gone', or empty. */
+    char *name;
+    char *asked;                /* By what policies, or NULL. */
+    uint32_t hash;              /* Of what it was made of. */
 };
 
 static struct hmap written = HMAP_INITIALIZER(&written);
-static uint64_t n_passes;
+static struct ovs_list gone = OVS_LIST_INITIALIZER(&gone);
+static struct shash asked = SHASH_INITIALIZER(&asked);  /* How many are. */
 
 static struct seen seen;
 static bool pending = true;     /* Something is to be written. */
+static bool all_servers = true; /* It may be any of them. */
 static bool urgent;
 static long long int last_write, last_statistics, last_life;
 static uint64_t statistics_hash;
@@ -208,7 +215,7 @@ hash_server(const struct pp_iface *iface, const struct pprec_server *row,
     const struct pp_policy *policy = iface->policy;
     const struct shash *counts;
     int64_t last;
-    uint32_t h = hash_text(status, 0);
+    uint32_t h = hash_text(status, uuid_hash(&iface->uuid));
 
     h = hash_text(iface->bridge->name, h);
     h = hash_bytes(&iface->mac, sizeof iface->mac, h + iface->has_mac);
@@ -242,70 +249,118 @@ hash_server(const struct pp_iface *iface, const struct pprec_server *row,
     return h;
 }
 
+static struct written *
+find_written(const char *name)
+{
+    struct written *w;
+
+    HMAP_FOR_EACH_WITH_HASH (w, hmap_node, hash_string(name, 0), &written) {
+        if (!strcmp(w->name, name)) {
+            return w;
+        }
+    }
+    return NULL;
+}
+
+static void
+count_asked(const char *text, int n)
+{
+    if (text) {
+        struct shash_node *node = shash_find(&asked, text);
+
+        node = node ? node : shash_add(&asked, text, NULL);
+        node->data = (void *) ((uintptr_t) node->data + (uintptr_t) n);
+        if (!node->data) {
+            shash_delete(&asked, node);
+        }
+    }
+}
+
+static void
+written_destroy(struct written *w)
+{
+    count_asked(w->asked, -1);
+    hmap_remove(&written, &w->hmap_node);
+    ovs_list_remove(&w->gone_node);
+    free(w->asked);
+    free(w->name);
+    free(w);
+}
+
 /* Is the row of 'iface' as it was written?  If not, it is going to be. */
 static bool
 is_written(const struct pp_iface *iface, uint32_t hash)
 {
-    uint32_t key = uuid_hash(&iface->uuid);
-    struct written *w;
+    struct written *w = find_written(iface->name);
+    bool same = w && w->hash == hash;
 
-    HMAP_FOR_EACH_WITH_HASH (w, hmap_node, key, &written) {
-        if (uuid_equals(&w->uuid, &iface->uuid)) {
-            bool same = w->hash == hash;
-
-            w->pass = n_passes;
-            w->hash = hash;
-            return same;
-        }
+    if (!w) {
+        w = xzalloc(sizeof *w);
+        w->name = xstrdup(iface->name);
+        ovs_list_init(&w->gone_node);
+        hmap_insert(&written, &w->hmap_node, hash_string(w->name, 0));
     }
-    w = xzalloc(sizeof *w);
-    w->uuid = iface->uuid;
     w->hash = hash;
-    w->pass = n_passes;
-    hmap_insert(&written, &w->hmap_node, key);
-    return false;
+    ovs_list_remove(&w->gone_node);
+    ovs_list_init(&w->gone_node);
+    if (!nullable_string_is_equal(w->asked, iface->asked)) {
+        count_asked(w->asked, -1);
+        count_asked(iface->asked, 1);
+        free(w->asked);
+        w->asked = nullable_xstrdup(iface->asked);
+    }
+    return same;
 }
 
-/* Forgets what was not seen in this pass, or all. */
 static void
-forget_written(bool all)
+forget_written(void)
 {
     struct written *w;
 
     HMAP_FOR_EACH_SAFE (w, hmap_node, &written) {
-        if (all || w->pass != n_passes) {
-            hmap_remove(&written, &w->hmap_node);
-            free(w);
-        }
+        written_destroy(w);
     }
 }
 
-/* Counts 'iface' for the named policies that it goes by. */
-static void
-count_policies(const struct pp_iface *iface, struct shash *counts)
+void
+pp_db_forget(const char *name)
 {
-    char *copy, *word, *save = NULL;
+    struct written *w = find_written(name);
 
-    if (!iface->asked) {
-        return;
+    if (w && ovs_list_is_empty(&w->gone_node)) {
+        ovs_list_push_back(&gone, &w->gone_node);
+        pending = true;
     }
-    copy = xstrdup(iface->asked);
-    for (word = strtok_r(copy, ", \t\r\n", &save); word;
-         word = strtok_r(NULL, ", \t\r\n", &save)) {
-        if (pp_named_find(word)) {
-            shash_replace(counts, word, (void *) (
-                (uintptr_t) shash_find_data(counts, word) + 1));
+}
+
+/* Counts servers by the named policies that they go by. */
+static void
+count_policies(struct shash *counts)
+{
+    const struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &asked) {
+        char *copy = xstrdup(node->name), *word, *save = NULL;
+
+        for (word = strtok_r(copy, ", \t\r\n", &save); word;
+             word = strtok_r(NULL, ", \t\r\n", &save)) {
+            if (pp_named_find(word)) {
+                shash_replace(counts, word, (void *) (
+                    (uintptr_t) shash_find_data(counts, word)
+                    + (uintptr_t) node->data));
+            }
         }
+        free(copy);
     }
-    free(copy);
 }
 
 static void
-put_policies(struct ovsdb_idl *idl, const char *host,
-             const struct shash *counts)
+put_policies(struct ovsdb_idl *idl, const char *host)
 {
+    struct shash counts = SHASH_INITIALIZER(&counts);
     const struct pprec_policy *row;
 
+    count_policies(&counts);
     PPREC_POLICY_FOR_EACH (row, idl) {
         const char *error = pp_db_policy_error(row->name);
         char *status = (error ? xasprintf("error: %s; %s", error,
@@ -314,7 +369,7 @@ put_policies(struct ovsdb_idl *idl, const char *host,
                                           : "it is not in force")
                         : xstrdup("ok"));
         const char *is = smap_get(&row->status, host);
-        int64_t n = (int64_t) (uintptr_t) shash_find_data(counts, row->name);
+        int64_t n = (int64_t) (uintptr_t) shash_find_data(&counts, row->name);
         int64_t was = -1;
 
         for (size_t i = 0; i < row->n_servers; i++) {
@@ -330,90 +385,103 @@ put_policies(struct ovsdb_idl *idl, const char *host,
         }
         free(status);
     }
+    shash_destroy(&counts);
 }
 
-/* Writes all servers; sets '*waiting' if one of them is still to be
- * protected, '*n' to how many have a policy.  Returns false if there is more
- * to do. */
-static bool
-put_servers(const struct pp_control *ctl, bool *waiting, size_t *n)
+/* Writes 'iface', which is a VM's; 'row' is what the database has of it, or
+ * NULL. */
+static void
+put_iface(const struct pp_control *ctl, const struct pp_iface *iface,
+          const struct pprec_server *row)
 {
-    struct ovsdb_idl *idl = pp_db_idl();
-    struct shash counts = SHASH_INITIALIZER(&counts);
-    struct shash model = SHASH_INITIALIZER(&model);
-    const struct pprec_server *row;
-    const struct pp_iface *iface;
-    const struct pp_bridge *br;
-    size_t inserted = 0;
-    bool all = true;
+    struct ds status = DS_EMPTY_INITIALIZER;
+    const char *old = row ? row->status : NULL;
+    bool is_new = !row;
+    uint32_t hash;
 
-    *waiting = false;
-    *n = 0;
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        if (!br->row) {
-            continue;
+    COVERAGE_INC(stored_iface);
+    pp_status_format(ctl, iface, &status);
+    hash = hash_server(iface, row, ds_cstr(&status));
+    if (!is_written(iface, hash) || is_new) {
+        if (is_new) {
+            row = pprec_server_insert(pp_db_txn());
+            pprec_server_set_host(row, pp_db_host());
+            pprec_server_set_name(row, iface->name);
+            pprec_server_set_kind(row, iface->behind ? "vtep" : "interface");
         }
-        PP_FOR_EACH_IFACE (iface, br) {
-            if (iface->is_vm) {
-                shash_add_once(&model, iface->name, iface);
-                count_policies(iface, &counts);
-                *n += iface->policy != NULL;
+        put_hits(row, iface->server_id, is_new);
+        pp_db_put_services(ctl, iface, row, is_new);
+        put_server(iface, row, old, ds_cstr(&status));
+    }
+    ds_destroy(&status);
+}
+
+/* Has what the database has of servers that are no more deleted, and all
+ * others looked at. */
+static void
+look_at_all(struct pp_control *ctl)
+{
+    const struct pprec_server *row;
+    struct pp_iface *iface;
+    struct pp_bridge *br;
+
+    PPREC_SERVER_FOR_EACH_SAFE (row, pp_db_idl()) {
+        if (!strcmp(row->host, pp_db_host())) {
+            iface = pp_iface_find(ctl, row->name);
+            if (find_written(row->name)) {
+                continue;       /* If it is gone, that is known. */
+            } else if (!iface || !iface->is_vm) {
+                pprec_server_delete(row);
             }
         }
     }
-    n_passes++;
-    PPREC_SERVER_FOR_EACH_SAFE (row, idl) {
-        struct ds status = DS_EMPTY_INITIALIZER;
-
-        if (strcmp(row->host, pp_db_host())) {
-            continue;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        PP_FOR_EACH_IFACE (iface, br) {
+            pp_db_touch(ctl, iface);
         }
-        iface = shash_find_and_delete(&model, row->name);
-        if (!iface) {
+    }
+}
+
+/* Writes servers that have changed.  Returns false if there is more to do. */
+static bool
+put_servers(struct pp_control *ctl)
+{
+    struct pp_iface *iface;
+    struct written *w;
+    size_t inserted = 0;
+
+    if (all_servers) {
+        look_at_all(ctl);
+    }
+    LIST_FOR_EACH_SAFE (iface, unstored_node, &ctl->unstored) {
+        const struct pprec_server *row = pp_db_find_server(iface->name);
+
+        if (!iface->is_vm) {
+            pp_db_forget(iface->name);
+        } else if (!row && inserted++ >= INSERTS_MAX) {
+            all_servers = false;
+            return false;
+        } else {
+            put_iface(ctl, iface, row);
+        }
+        ovs_list_remove(&iface->unstored_node);
+        ovs_list_init(&iface->unstored_node);
+    }
+    LIST_FOR_EACH_SAFE (w, gone_node, &gone) {
+        const struct pprec_server *row = pp_db_find_server(w->name);
+
+        if (row) {
             pprec_server_delete(row);
-            continue;
         }
-        pp_status_format(ctl, iface, &status);
-        *waiting |= !strncmp(ds_cstr(&status), "pending", 7);
-        if (!is_written(iface, hash_server(iface, row, ds_cstr(&status)))) {
-            const char *old = row->status;
-
-            put_hits(row, iface->server_id, false);
-            pp_db_put_services(ctl, iface, row, false);
-            put_server(iface, row, old, ds_cstr(&status));
-        }
-        ds_destroy(&status);
+        written_destroy(w);
     }
-
-    struct shash_node *node;
-
-    SHASH_FOR_EACH (node, &model) {
-        struct ds status = DS_EMPTY_INITIALIZER;
-
-        if (inserted++ >= INSERTS_MAX) {
-            all = false;
-            break;
-        }
-        iface = node->data;
-        row = pprec_server_insert(pp_db_txn());
-        pprec_server_set_host(row, pp_db_host());
-        pprec_server_set_name(row, iface->name);
-        pprec_server_set_kind(row, iface->behind ? "vtep" : "interface");
-        put_hits(row, iface->server_id, true);
-        pp_db_put_services(ctl, iface, row, true);
-        pp_status_format(ctl, iface, &status);
-        *waiting |= !strncmp(ds_cstr(&status), "pending", 7);
-        put_server(iface, row, NULL, ds_cstr(&status));
-        ds_destroy(&status);
-    }
-    if (all) {
+    if (all_servers) {
+        /* Each of them was asked for its hits. */
         pp_db_hits_sweep();
-        forget_written(false);
+        all_servers = false;
     }
-    put_policies(idl, pp_db_host(), &counts);
-    shash_destroy(&counts);
-    shash_destroy(&model);
-    return all;
+    put_policies(pp_db_idl(), pp_db_host());
+    return true;
 }
 
 static const char *
@@ -475,8 +543,7 @@ get_host(const struct pp_control *ctl)
 }
 
 static void
-put_host(const struct pp_control *ctl, const struct pprec_host *row,
-         size_t n_servers)
+put_host(const struct pp_control *ctl, const struct pprec_host *row, size_t n)
 {
     const char *problem = ctl->pool_error;
     char *first = (problem ? xmemdup0(problem, strcspn(problem, "\n"))
@@ -490,7 +557,7 @@ put_host(const struct pp_control *ctl, const struct pprec_host *row,
     pprec_host_set_engine(row, engine_name(pp_engine_state(ctl->engine)));
     pprec_host_set_problem(row, first);
     pprec_host_set_started(row, &started, 1);
-    pprec_host_set_n_servers(row, (int64_t) n_servers);
+    pprec_host_set_n_servers(row, (int64_t) n);
     pprec_host_set_n_patches(row, (int64_t) ctl->pool->n);
     free(first);
 }
@@ -583,6 +650,31 @@ pp_db_is_done(void)
                                            >= stop_since + STOP_MS));
 }
 
+void
+pp_db_touch(struct pp_control *ctl, struct pp_iface *iface)
+{
+    if (ovs_list_is_empty(&iface->unstored_node)) {
+        ovs_list_push_back(&ctl->unstored, &iface->unstored_node);
+    }
+    pending = true;
+}
+
+/* Rows of ours that another has deleted or made. */
+static void
+look_at_rows(void)
+{
+    const struct pprec_server *row;
+
+    PPREC_SERVER_FOR_EACH_TRACKED (row, pp_db_idl()) {
+        bool is_ours = find_written(row->name) != NULL;
+
+        if (pprec_server_is_deleted(row) ? is_ours
+            : pprec_server_is_new(row) && !is_ours) {
+            all_servers = true;
+        }
+    }
+}
+
 /* Is there something new? */
 static void
 look(const struct pp_control *ctl)
@@ -600,21 +692,37 @@ look(const struct pp_control *ctl)
         || now.services_seqno != seen.services_seqno
         || now.pool != seen.pool || now.engine != seen.engine
         || now.in_force != seen.in_force) {
+        all_servers |= (now.services_seqno != seen.services_seqno
+                        || now.pool != seen.pool);
         seen = now;
         pending = true;
     }
-    pending |= pp_db_hits_run();
+    look_at_rows();
+    all_servers |= pp_db_hits_run();
+    pending |= all_servers;
+}
+
+/* Servers with a policy. */
+static size_t
+n_servers(const struct pp_control *ctl)
+{
+    const struct pp_bridge *br;
+    size_t n = 0;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        n += br->row ? br->n_protected : 0;
+    }
+    return n;
 }
 
 void
-pp_db_write(const struct pp_control *ctl)
+pp_db_write(struct pp_control *ctl)
 {
     const struct pprec_patchpoint *global;
     const struct pprec_host *host;
     long long int now = time_msec();
     int64_t next_cfg;
-    bool waiting, all;
-    size_t n;
+    bool all;
 
     if (!pp_db_idl() || !pp_db_host()) {
         return;
@@ -640,10 +748,11 @@ pp_db_write(const struct pp_control *ctl)
         if (!host) {
             return;
         }
-        all = put_servers(ctl, &waiting, &n);
+        all = put_servers(ctl);
         all &= pp_db_patch_write(ctl);
-        put_host(ctl, host, n);
-        if (!waiting && !ctl->dirty && all) {
+        put_host(ctl, host, n_servers(ctl));
+        if (ovs_list_is_empty(&ctl->waiting)
+            && ovs_list_is_empty(&ctl->unwritten) && !ctl->dirty && all) {
             pprec_host_set_cur_cfg(host, next_cfg);
         }
         if (!all) {
@@ -659,8 +768,8 @@ pp_db_write(const struct pp_control *ctl)
 void
 pp_db_write_again(void)
 {
-    forget_written(true);
-    pending = true;
+    forget_written();
+    all_servers = pending = true;
 }
 
 void
@@ -679,5 +788,6 @@ pp_db_write_wait(void)
 void
 pp_db_write_destroy(void)
 {
-    forget_written(true);
+    forget_written();
+    shash_destroy(&asked);
 }

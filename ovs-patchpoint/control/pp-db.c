@@ -95,6 +95,7 @@ pp_db_start(const char *remote_, const char *local, const char *file,
         ovsdb_idl_omit_alert(idl, ours[i]);
     }
     servers_by_name = ovsdb_idl_index_create1(idl, &pprec_server_col_name);
+    ovsdb_idl_track_add_column(idl, &pprec_server_col_name);
     pp_db_patch_start(idl);
     loop = (struct ovsdb_idl_loop) OVSDB_IDL_LOOP_INITIALIZER(idl);
     away_since = time_msec();
@@ -153,6 +154,7 @@ update_host(struct pp_control *ctl)
     }
     free(host);
     host = xstrdup(name);
+    pp_db_write_again();
     ctl->keys_dirty = true;
     pp_touch_all(ctl);
     set_conditions();
@@ -242,6 +244,7 @@ pp_db_wait(void)
         txn = NULL;
     }
     ovsdb_idl_loop_commit_and_wait(&loop);
+    ovsdb_idl_track_clear(loop.idl);
     if (is_local) {
         pp_db_attach_wait();
     }

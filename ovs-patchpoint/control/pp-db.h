@@ -18,6 +18,7 @@ struct ovsdb_idl;
 struct ovsdb_idl_txn;
 struct pp_control;
 struct pp_facts;
+struct pp_iface;
 struct pprec_server;
 
 /* 'remote': where it is; NULL: in the ovsdb-server at 'local', to which it is
@@ -30,7 +31,12 @@ void pp_db_start(const char *remote, const char *local, const char *file,
 void pp_db_run(struct pp_control *);
 
 /* Writes what has changed here, not more often than each second. */
-void pp_db_write(const struct pp_control *);
+void pp_db_write(struct pp_control *);
+
+/* What is to be written of the interface may be another; or there is none of
+ * this name any more. */
+void pp_db_touch(struct pp_control *, struct pp_iface *);
+void pp_db_forget(const char *name);
 
 void pp_db_wait(void);
 

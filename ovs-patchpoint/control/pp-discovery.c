@@ -26,6 +26,7 @@
 #include "packets.h"
 #include "pp-addresses.h"
 #include "pp-control.h"
+#include "pp-db.h"
 #include "pp-first.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
@@ -128,6 +129,7 @@ pp_discovery_init(struct pp_control *ctl)
     ovs_list_init(&ctl->waiting);
     ctl->next_pending = LLONG_MAX;
     ovs_list_init(&ctl->writing);
+    ovs_list_init(&ctl->unstored);
     ovs_list_init(&ctl->pinned);
     ovs_list_init(&ctl->tunnels);
     ctl->keys_dirty = true;
@@ -500,6 +502,7 @@ iface_create(struct pp_control *ctl, struct pp_bridge *br,
     ovs_list_init(&iface->touched_node);
     ovs_list_init(&iface->untold_node);
     ovs_list_init(&iface->unwritten_node);
+    ovs_list_init(&iface->unstored_node);
     ovs_list_init(&iface->pinned_node);
     ovs_list_init(&iface->trunk_node);
     ovs_list_init(&iface->slots);
@@ -569,6 +572,8 @@ pp_iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
     ovs_list_remove(&iface->touched_node);
     ovs_list_remove(&iface->untold_node);
     ovs_list_remove(&iface->unwritten_node);
+    ovs_list_remove(&iface->unstored_node);
+    pp_db_forget(iface->name);
     if (iface->n_pins) {
         pp_pins_forget(iface);
     }

@@ -29,6 +29,7 @@
 #include "patch/pp-pool.h"
 #include "pp-bounds.h"
 #include "pp-control.h"
+#include "pp-db.h"
 #include "pp-engine-proc.h"
 #include "pp-learn.h"
 #include "pp-ofconn.h"
@@ -204,7 +205,7 @@ is_due(struct pp_control *ctl, struct pp_iface *iface, const char *text)
 static bool
 run_iface(struct pp_control *ctl, struct pp_iface *iface)
 {
-    bool pending;
+    bool pending, due;
     const char *is = smap_get(&iface->row->external_ids, PP_KEY_STATUS);
     struct ds should = DS_EMPTY_INITIALIZER;
 
@@ -212,7 +213,11 @@ run_iface(struct pp_control *ctl, struct pp_iface *iface)
     if (!ctl->exiting) {
         pp_status_format(ctl, iface, &should);
     }
-    if (!is_due(ctl, iface, ds_cstr(&should)) || iface->behind) {
+    due = is_due(ctl, iface, ds_cstr(&should));
+    if (due) {
+        pp_db_touch(ctl, iface);
+    }
+    if (!due || iface->behind) {
         /* What is behind a tunnel has no row of its own; server/list and the
          * PatchPoint database have its status. */
     } else if (!should.length) {

@@ -16,6 +16,9 @@ from manyvms import FIXED_FLOWS                             # noqa: E402
 
 FEW, MANY = 20, 200
 
+CTL = os.path.join(manyvms.pplab.BUILD,
+                   "ovs-patchpoint/tool/ovs-patchpointctl")
+
 # Interfaces looked at by each part, flows put in words, rows for the engine,
 # and whole snapshots.
 COUNTS = ("discovery_iface", "policy_iface", "slots_iface",
@@ -187,6 +190,73 @@ class ManyVms(unittest.TestCase):
                 for vm in (refused, other)), 20)
         finally:
             self.lab.vsctl("clear", "Bridge", self.lab.bridge, "flow_tables")
+
+
+class Inventory(unittest.TestCase):
+    """The same VMs in the PatchPoint database."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = lab = manyvms.ManyVms.of(cls)
+        lab.start_daemon(db=True)
+        # ovs-patchpointd has it added, and ovsdb-server ends all connections.
+        manyvms.wait_for("it is there", lambda: cls.ctl("list", "Host"), 20)
+        lab.open()
+        lab.set_all(policy="all")
+        lab.grow(MANY)
+
+    @classmethod
+    def ctl(cls, *args):
+        return cls.lab.run([CTL, "--timeout=10", "--no-syslog", "--db=unix:"
+                            + cls.lab.db_sock] + list(args),
+                           check=False).stdout
+
+    def names(self):
+        return set(self.ctl("--bare", "--columns=name", "find", "Server",
+                            "status=protected").split())
+
+    def uuid(self, name):
+        return self.ctl("--bare", "--columns=_uuid", "find", "Server",
+                        "name=" + name).strip()
+
+    def settle(self):
+        manyvms.wait_for("all are written",
+                         lambda: self.names() == set(self.lab.many), 20)
+
+    def test_1_one(self):
+        "one VM comes and goes: no other is looked at"
+        self.settle()
+        before = self.lab.work("stored_iface")["stored_iface"]
+        vm, = self.lab.plug()
+        self.lab.wait_status("protected")
+        self.settle()
+        self.lab.unplug(vm)
+        self.settle()
+        after = self.lab.work("stored_iface")["stored_iface"]
+        self.assertIn(after - before, range(1, 7))
+
+    def test_2_mode(self):
+        "a policy changes for all: all say so"
+        self.settle()
+        self.lab.set_all(mode="monitor")
+        manyvms.wait_for("all are written", lambda: len(self.ctl(
+            "--bare", "--columns=name", "find", "Server",
+            "status=monitored").split()) == len(self.lab.many), 20)
+        self.lab.set_all(mode="enforce")
+        self.settle()
+
+    def test_3_others(self):
+        "rows that another has deleted or made are put right"
+        self.settle()
+        uuid = self.uuid("v1")
+        self.ctl("destroy", "Server", uuid)
+        manyvms.wait_for("it is made again", lambda: self.uuid("v1")
+                         not in ("", uuid), 20)
+        self.settle()
+        host = self.ctl("--bare", "--columns=name", "list", "Host").strip()
+        self.ctl("create", "Server", "name=alien", "host=" + host,
+                 "kind=interface", "status=protected", "bridge=none")
+        self.settle()
 
 
 if __name__ == "__main__":
