@@ -174,6 +174,16 @@ is_fresh(const struct pp_conn *conn)
             && proxy->is_idle(in->conn));
 }
 
+/* A client's SYN that no server has answered. */
+static bool
+is_syn(const struct pp_conn *conn)
+{
+    return (conn->state == PP_CONN_OPENING && !conn->pending_syn
+            && !conn->another && !conn->reset
+            && conn->half[PP_TO_SERVER].has_isn
+            && !conn->half[PP_FROM_SERVER].has_isn);
+}
+
 static const struct pp_snap_server *
 server_of(void *server, const struct pp_conn *conn OVS_UNUSED)
 {
@@ -243,13 +253,16 @@ pp_handover_export(struct pp_handover *h, const char *name, uint32_t ms,
 void
 pp_handover_leave(struct pp_handover *h, struct pp_ledger *ledger)
 {
-    struct pp_conn_head *head;
+    /* SYNs last: there may be a flood of them. */
+    for (int syn = 0; syn < 2; syn++) {
+        struct pp_conn_head *head;
 
-    HMAP_FOR_EACH_SAFE (head, node, &h->flow->conns) {
-        struct pp_conn *conn = pp_flow_open(h->flow, head);
+        HMAP_FOR_EACH_SAFE (head, node, &h->flow->conns) {
+            struct pp_conn *conn = pp_flow_open(h->flow, head);
 
-        if (is_fresh(conn) && is_worth_it(conn)) {
-            pp_ledger_leave(ledger, h->stream, conn);
+            if (syn ? is_syn(conn) : is_fresh(conn) && is_worth_it(conn)) {
+                pp_ledger_leave(ledger, h->stream, conn);
+            }
         }
     }
 }

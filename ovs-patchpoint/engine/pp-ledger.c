@@ -536,6 +536,13 @@ static bool
 take_record(struct pp_stream *st, struct pp_conn *conn,
             const struct body *body, struct cursor c)
 {
+    if (body->state == PP_CONN_OPENING && body->fresh) {
+        /* All that there is of it is the client's SYN. */
+        conn->met = false;
+        conn->epoch = st->epoch;
+        return take_half(st, &conn->half[PP_TO_SERVER],
+                         &body->half[PP_TO_SERVER], &c);
+    }
     if ((body->state != PP_CONN_INSPECTED && body->state != PP_CONN_OPAQUE
          && body->state != PP_CONN_UNINSPECTED
          && body->state != PP_CONN_CLOSING)

@@ -121,8 +121,8 @@ void pp_ledger_update(struct pp_ledger *, struct pp_stream *,
 bool pp_ledger_export(struct pp_ledger *, struct pp_stream *,
                       struct pp_conn *, bool fresh);
 
-/* Writes 'conn', which can do without what its proxy knows, down as such for
- * the engine that comes next, if there is room. */
+/* Writes 'conn', which can do without what its proxy knows or consists of a
+ * SYN alone, down as such for the engine that comes next, if there is room. */
 void pp_ledger_leave(struct pp_ledger *, struct pp_stream *,
                      struct pp_conn *);
 

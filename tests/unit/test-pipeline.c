@@ -171,13 +171,15 @@ START_TEST(test_skipped_again)
 END_TEST
 
 /* An engine that is told to end leaves connections that are between two
- * messages, from their handshake on, to the next one, which goes on to look
- * at them.  After one that dies, what comes passes. */
+ * messages, from their SYN on, to the next one, which goes on to look at them.
+ * After one that dies, what comes passes. */
 START_TEST(test_left_to_next)
 {
     static const char *const before[] = {
         "", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\n",
     };
+    static const char answer[] = "HTTP/1.1 204 No Content\r\n\r\n";
+    static const uint32_t left[] = { 0, 1, 3 };
     struct pp_ledger_region *region = xzalloc(sizeof *region);
     struct driver *d = make_driver();
     bool dies = _i & 1;
@@ -189,14 +191,14 @@ START_TEST(test_left_to_next)
         driver_connect_of(d, i);
         driver_tcp(d, i, PP_TO_SERVER, 1001, 5001, PP_TCP_ACK, before[i]);
         if (i == 1) {
-            driver_tcp(d, i, PP_FROM_SERVER, 5001, ack, PP_TCP_ACK,
-                       "HTTP/1.1 204 No Content\r\n\r\n");
+            driver_tcp(d, i, PP_FROM_SERVER, 5001, ack, PP_TCP_ACK, answer);
         }
         if (_i & 2) {
             /* Packed. */
             driver_pass_time(d, 60000);
         }
     }
+    driver_tcp(d, 3, PP_TO_SERVER, 1000, 0, PP_TCP_SYN, NULL);
     if (!dies) {
         pp_pipeline_leave(d->pl);
     }
@@ -206,13 +208,16 @@ START_TEST(test_left_to_next)
     pp_pipeline_take_ledger(d->pl, region);
     /* One that was acknowledged in the server's name needs an engine in any
      * case. */
-    ck_assert_uint_eq(d->counters->ledger_restored, (dies ? 0 : 2) + _i / 2);
-    for (uint32_t i = 0; i < 2; i++) {
-        uint32_t seq = 1001 + (uint32_t) strlen(before[i]);
-        uint32_t ack = 5001 + (i == 1 ? 27 : 0);
+    ck_assert_uint_eq(d->counters->ledger_restored, (dies ? 0 : 3) + _i / 2);
+    driver_tcp(d, 3, PP_FROM_SERVER, 5000, 1001, PP_TCP_SYN | PP_TCP_ACK,
+               NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+        bool used = left[i] == 1;
+        uint32_t seq = 1001 + (used ? (uint32_t) strlen(before[1]) : 0);
+        uint32_t ack = 5001 + (used ? (uint32_t) strlen(answer) : 0);
 
         driver_forget(d);
-        driver_tcp(d, i, PP_TO_SERVER, seq, ack, PP_TCP_ACK, exploit);
+        driver_tcp(d, left[i], PP_TO_SERVER, seq, ack, PP_TCP_ACK, exploit);
         ck_assert_int_eq(!strcmp(driver_said(d, PP_TO_SERVER), exploit), dies);
     }
     driver_destroy(d);
