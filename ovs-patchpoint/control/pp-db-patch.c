@@ -140,7 +140,9 @@ read_errors(const struct pp_control *ctl, struct shash *errors)
         }
         file = xmemdup0(line, (size_t) (end - line));
         id = base_name(file);
-        shash_add_once(errors, id, xstrdup(line));
+        if (!shash_find(errors, id)) {
+            shash_add(errors, id, xstrdup(line));
+        }
         free(id);
         free(file);
     }
