@@ -42,6 +42,7 @@
 #include "pp-engine-exec.h"
 #include "pp-events.h"
 #include "pp-handover.h"
+#include "pp-ofconn.h"
 #include "pp-pins.h"
 #include "pp-services.h"
 #include "pp-tap.h"
@@ -461,9 +462,15 @@ static bool
 may_take_over(const struct pp_control *ctl)
 {
     const struct pp_engine *e = ctl->engine;
+    const struct pp_bridge *br;
 
     if (e->n_starts > 1 || time_msec() >= e->acked_time + FLOWS_WAIT_MS) {
         return true;
+    }
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        if (br->ofconn && !pp_ofconn_is_adopted(br->ofconn)) {
+            return false;
+        }
     }
     return pp_engine_in_force(e) && pp_tap_may_attach_all(ctl);
 }

@@ -18,10 +18,12 @@
 #include "flow.h"
 #include "lib/vswitch-idl.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/ofp-actions.h"
 #include "packets.h"
 #include "pp-control.h"
 #include "pp-first.h"
 #include "pp-learn.h"
+#include "pp-oftable.h"
 #include "pp-pins.h"
 #include "pp-policy.h"
 #include "pp-proxy.h"
@@ -178,6 +180,35 @@ put_slot(const struct pp_slot *s, struct svec *flows)
             PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
             s->vlan, s->ofport);
     }
+}
+
+bool
+pp_flows_read_slot(const struct pp_oflow *f, uint16_t *vid, uint16_t *ofport,
+                   int *vlan)
+{
+    const struct ofpact *a;
+
+    if (f->table != PP_TABLE_RETURN || !f->have.exists
+        || f->have.cookie != htonll(PP_COOKIE)) {
+        return false;
+    }
+    *vid = miniflow_get_vid(f->match.flow, 0);
+    *ofport = 0;
+    *vlan = PP_UNTAGGED;
+    OFPACT_FOR_EACH (a, f->have.ofpacts, f->have.len) {
+        const struct ofpact_set_field *sf;
+
+        if (a->type != OFPACT_SET_FIELD) {
+            continue;
+        }
+        sf = ofpact_get_SET_FIELD(a);
+        if (sf->field->id == MFF_IN_PORT) {
+            *ofport = ntohs(sf->value->be16);
+        } else if (sf->field->id == MFF_VLAN_TCI) {
+            *vlan = ntohs(sf->value->be16) & VLAN_VID_MASK;
+        }
+    }
+    return *vid >= PP_SLOT_MIN && *vid <= PP_SLOT_MAX && *ofport;
 }
 
 static void

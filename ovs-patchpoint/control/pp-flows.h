@@ -55,6 +55,7 @@ struct ds;
 struct pp_bridge;
 struct pp_ipc_addr;
 struct pp_owner;
+struct pp_oflow;
 struct pp_redirect;
 struct svec;
 
@@ -137,6 +138,11 @@ char *pp_flows_speaks(uint16_t ofport, const struct pp_ipc_addr *service,
 
 /* Should there be any on 'br'? */
 bool pp_flows_wanted(const struct pp_bridge *br);
+
+/* If 'f', as the switch has it, brings frames of a slot back: which slot, and
+ * the port's number and 'vlan' (struct pp_slot) that it stands for. */
+bool pp_flows_read_slot(const struct pp_oflow *f, uint16_t *vid,
+                        uint16_t *ofport, int *vlan);
 
 /* While they should, writes the flows of 'owner', or the groups of 'br', as
  * ovs-ofctl takes them. */

@@ -88,6 +88,8 @@ struct pp_ofconn {
     bool wanted;                /* The former is not nothing. */
     bool may_send;              /* The engine is ready for it. */
     bool known;                 /* The latter is what this switch said. */
+    bool adopted;               /* It was once, and slots are as it had them
+                                 * from a daemon before this one. */
 
     /* State DUMPING. */
     struct pp_odump dump;
@@ -752,6 +754,13 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         pp_odump_clear(&oc->dump);
         oc->state = SETTLED;
         oc->known = true;
+        if (!oc->adopted) {
+            oc->adopted = true;
+            if (pp_slots_adopt(ctl, br, &oc->table)) {
+                ctl->dirty = true;
+                return;
+            }
+        }
     }
     if (oc->state != SETTLED || !oc->may_send) {
         /* What a daemon before this one left stays until it is known what
@@ -837,6 +846,12 @@ static bool
 is_sound(const struct pp_ofconn *oc)
 {
     return oc && oc->state != CONNECTING && oc->known && !oc->n_lost;
+}
+
+bool
+pp_ofconn_is_adopted(const struct pp_ofconn *oc)
+{
+    return oc->adopted;
 }
 
 bool

@@ -25,6 +25,9 @@ struct pp_owner;
 void pp_ofconn_run(struct pp_control *);
 void pp_ofconn_wait(const struct pp_control *);
 
+/* Has the switch once said what it has, so that slots are as it knows them? */
+bool pp_ofconn_is_adopted(const struct pp_ofconn *);
+
 /* Is all that should be in the switch there, as it has confirmed?  Or all that
  * is the owner's? */
 bool pp_ofconn_in_sync(const struct pp_ofconn *);

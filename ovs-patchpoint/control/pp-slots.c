@@ -459,6 +459,83 @@ pp_slots_learn(struct pp_control *ctl, struct pp_bridge *br, uint16_t ofport,
     return true;
 }
 
+/* The slots of 'br' by the numbers that the switch's flows have for them, in
+ * 'by_vid'. */
+static void
+find_former(struct pp_bridge *br, const struct pp_oftable *table,
+            struct pp_slot *by_vid[PP_SLOT_MAX + 1])
+{
+    const struct pp_oflow *f;
+    struct pp_slot *s;
+
+    HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
+        s->seen = false;
+    }
+    HMAP_FOR_EACH (f, hmap_node, &table->flows) {
+        uint16_t vid, ofport;
+        int vlan;
+
+        if (pp_flows_read_slot(f, &vid, &ofport, &vlan)) {
+            struct pp_iface *iface = find_ofport(br, ofport);
+
+            s = iface ? slot_find(br->slots, iface, vlan) : NULL;
+            if (s && !s->seen && !by_vid[vid]) {
+                by_vid[vid] = s;
+                s->seen = true;
+            }
+        }
+    }
+}
+
+/* 's' is another number. */
+static void
+slot_renumber(struct pp_control *ctl, struct pp_slot *s, uint16_t vid)
+{
+    pp_snapshot_build_forget_slot(s->iface->bridge, s);
+    s->vid = vid;
+    pp_owner_touch(&s->owner);
+    pp_iface_touch(ctl, s->iface);
+}
+
+bool
+pp_slots_adopt(struct pp_control *ctl, struct pp_bridge *br,
+               const struct pp_oftable *table)
+{
+    struct pp_slots *slots = br->slots;
+    struct pp_slot *by_vid[PP_SLOT_MAX + 1] = { NULL };
+    unsigned int n = 0;
+    uint16_t next = PP_SLOT_MIN;
+    struct pp_slot *s;
+
+    if (!slots) {
+        return false;
+    }
+    find_former(br, table, by_vid);
+    HMAP_FOR_EACH (s, hmap_node, &slots->slots) {
+        if (!s->seen) {
+            uint16_t vid = s->vid;
+
+            while (by_vid[vid]) {
+                vid = vid == PP_SLOT_MAX ? PP_SLOT_MIN : (uint16_t) (vid + 1);
+            }
+            by_vid[vid] = s;
+        }
+    }
+    for (uint16_t vid = PP_SLOT_MIN; vid <= PP_SLOT_MAX; vid++) {
+        s = slots->by_vid[vid] = by_vid[vid];
+        bitmap_set(slots->used, vid, s != NULL);
+        if (s) {
+            next = (uint16_t) (vid + 1);
+        }
+        if (s && s->vid != vid) {
+            slot_renumber(ctl, s, vid);
+            n++;
+        }
+    }
+    slots->next = next;
+    return n > 0;
+}
+
 void
 pp_slots_destroy(struct pp_slots *slots)
 {

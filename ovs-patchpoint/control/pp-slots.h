@@ -23,6 +23,7 @@
 struct pp_bridge;
 struct pp_control;
 struct pp_iface;
+struct pp_oftable;
 
 #define PP_SLOT_MIN 1
 #define PP_SLOT_MAX 4094
@@ -74,6 +75,12 @@ struct pp_slots {
  * to the switch and to the database, and takes them off the list of touched
  * ones. */
 void pp_slots_run(struct pp_control *);
+
+/* Has slots be the numbers that the switch knows them by, from a daemon before
+ * this one: whose frames are whose must not change while one follows the
+ * other.  True if any is another now. */
+bool pp_slots_adopt(struct pp_control *, struct pp_bridge *,
+                    const struct pp_oftable *);
 
 /* The interface is going away. */
 void pp_slots_forget(struct pp_control *, struct pp_iface *);

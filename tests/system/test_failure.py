@@ -257,6 +257,34 @@ class Failure(unittest.TestCase):
             self.alive(kept)
             self.assertFalse(self.harmed())
 
+    def slots(self):
+        """The flows that bring frames back to the port of a slot."""
+        return [flow for flow in self.lab.flows(self.lab.bridge)
+                if "table=203" in flow]
+
+    def test_slots_with_next_daemon(self):
+        "a daemon that is started again: ports have the slots that they had"
+        n = wait_for("ports have slots", lambda: len(self.slots()))
+        names = [self.lab.name("i%d" % i) for i in range(4)]
+        for name in names:
+            self.lab.vsctl("add-port", self.lab.bridge, name, "--", "set",
+                           "Interface", name, "type=internal")
+            self.addCleanup(self.lab.vsctl, "--if-exists", "del-port", name)
+        wait_for("these, too", lambda: len(self.slots()) == n + 4)
+        # What is left are not the lowest ones.
+        for name in names[:3]:
+            self.lab.vsctl("del-port", name)
+        wait_for("those are gone", lambda: len(self.slots()) == n + 1)
+        before = self.slots()
+        control = self.lab.control
+        old = self.lab.engine_pid()
+        self.lab.daemon("exit", "--restart")
+        wait_for("it has ended", lambda: control.poll() is not None)
+        self.lab.start_daemon()
+        self.next_engine(old)
+        self.assertEqual(self.slots(), before)
+        self.assertFalse(self.harmed())
+
     def test_open_connections_with_next_daemon(self):
         "a daemon that is started again: what is open is inspected afterwards"
         # Another time an engine dies with what it knows: the harm.
