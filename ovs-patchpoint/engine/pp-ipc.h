@@ -347,6 +347,7 @@ struct pp_ipc_said {
     PP_COUNTER(stream_rto, "retransmissions on the engine's own timer")     \
     PP_COUNTER(stream_gave_up, "connections given up after timeouts")       \
     PP_COUNTER(stream_rst_ignored, "RSTs that did not fit the connection")  \
+    PP_COUNTER(stream_mptcp, "SYNs whose Multipath TCP was taken out")      \
     PP_COUNTER(stream_around, "connections of which bytes went around us")  \
     PP_COUNTER(stream_out_of_step, "connections reset: ends out of step")   \
     PP_COUNTER(ledger_restored, "connections taken over from an engine")    \

@@ -275,13 +275,16 @@ read_ipv6(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
     return true;
 }
 
+/* The option of Multipath TCP (RFC 8684 3). */
+#define MPTCP_KIND 30
+
 /* Reads TCP options (RFC 9293 3.1, RFC 7323, RFC 2018). */
 static void
 read_options(struct pp_packet *pkt, struct pp_reader r)
 {
     pkt->ts = pkt->sack = pkt->n_sack = pkt->mss = 0;
     pkt->wscale = -1;
-    pkt->sack_ok = pkt->signed_ = false;
+    pkt->sack_ok = pkt->signed_ = pkt->mptcp = false;
     while (pp_reader_left(&r)) {
         uint8_t kind = pp_reader_u8(&r);
         struct pp_reader opt;
@@ -316,6 +319,8 @@ read_options(struct pp_packet *pkt, struct pp_reader r)
             pkt->tsecr = pp_reader_be32(&opt);
         } else if (kind == 19 || kind == 29) {
             pkt->signed_ = true;
+        } else if (kind == MPTCP_KIND) {
+            pkt->mptcp = true;
         }
     }
 }
@@ -633,17 +638,13 @@ mend_ip(struct pp_packet *pkt)
     }
 }
 
-void
-pp_packet_strip_payload(struct pp_packet *pkt)
+/* Makes the checksum of the TCP header anew. */
+static void
+mend_tcp(struct pp_packet *pkt)
 {
-    uint32_t len, sum;
+    uint32_t len = l4_len(pkt);
+    uint32_t sum;
 
-    pkt->len = pkt->payload;
-    pkt->payload_len = 0;
-    len = l4_len(pkt);
-    mend_ip(pkt);
-    pkt->vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
-    pkt->vnet.gso_size = 0;
     put_unaligned_be16(csum_field(pkt), 0);
     sum = pseudo_sum(pkt, len);
     if (!pkt->csum_partial) {
@@ -652,6 +653,45 @@ pp_packet_strip_payload(struct pp_packet *pkt)
     } else {
         put_unaligned_be16(csum_field(pkt), ~csum_finish(sum));
     }
+}
+
+void
+pp_packet_strip_payload(struct pp_packet *pkt)
+{
+    pkt->len = pkt->payload;
+    pkt->payload_len = 0;
+    mend_ip(pkt);
+    pkt->vnet.gso_type = VIRTIO_NET_HDR_GSO_NONE;
+    pkt->vnet.gso_size = 0;
+    mend_tcp(pkt);
+}
+
+void
+pp_packet_clear_mptcp(struct pp_packet *pkt)
+{
+    struct pp_reader r = pp_reader_init(pkt->data, pkt->payload);
+
+    pp_reader_skip(&r, pkt->l4 + 20u);
+    while (pp_reader_left(&r)) {
+        size_t start = r.pos;
+        uint8_t kind = pp_reader_u8(&r);
+        uint8_t len;
+
+        if (kind == 0) {
+            break;
+        } else if (kind == 1) {
+            continue;
+        }
+        len = pp_reader_u8(&r);
+        pp_reader_skip(&r, len < 2 ? SIZE_MAX : len - 2u);
+        if (r.error) {
+            break;
+        } else if (kind == MPTCP_KIND) {
+            memset(pkt->data + start, 1, len);
+        }
+    }
+    pkt->mptcp = false;
+    mend_tcp(pkt);
 }
 
 void

@@ -90,6 +90,7 @@ struct pp_packet {
     int8_t wscale;              /* Or -1. */
     bool sack_ok;               /* Selective acknowledgements (RFC 2018). */
     bool signed_;               /* TCP-MD5 or TCP-AO (RFC 2385, 5925). */
+    bool mptcp;                 /* Some option of Multipath TCP (RFC 8684). */
 
     /* PP_PACKET_FRAGMENT: which part of what datagram its payload is. */
     uint32_t frag_id;
@@ -161,6 +162,9 @@ void pp_packet_set_sack(struct pp_packet *, unsigned int i, uint32_t left,
                         uint32_t right);
 /* Takes the payload off its end. */
 void pp_packet_strip_payload(struct pp_packet *);
+
+/* Has options of Multipath TCP count for nothing. */
+void pp_packet_clear_mptcp(struct pp_packet *);
 /* After another payload was put behind the headers of a UDP datagram, and
  * 'len' and 'payload_len' were set: makes its lengths agree, and its checksum
  * complete. */

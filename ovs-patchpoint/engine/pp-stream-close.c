@@ -188,6 +188,13 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         /* Sent again: what its receiver takes from now on is no older. */
         half->tsval = pkt->tsval;
     }
+    if (pkt->mptcp) {
+        /* Its stream would be in pieces on several connections, with numbers
+         * of its own.  Without the option both ends do without (RFC 8684
+         * 3.7). */
+        pp_packet_clear_mptcp(pkt);
+        st->counters->stream_mptcp++;
+    }
     if (dir == PP_TO_SERVER) {
         /* Data on a SYN (RFC 7413) comes again behind it if it is not
          * acknowledged; it is simplest to decide there. */

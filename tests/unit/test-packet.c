@@ -169,6 +169,48 @@ START_TEST(test_snap)
 }
 END_TEST
 
+/* Of a handshake, by either end, the options of Multipath TCP are taken out,
+ * and all others left. */
+START_TEST(test_mptcp)
+{
+    static const uint8_t options[] = {
+        2, 4, 1460 >> 8, 1460 & 0xff, 30, 12, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8,
+        1, 30, 4, 0x10, 0, 4, 2, 0,
+    };
+    bool ipv6 = _i & 1, partial = _i & 2;
+    struct driver *d = make_driver(PP_FAIL_OPEN);
+
+    for (int dir = 0; dir < 2; dir++) {
+        size_t l4 = FRAME_L3 + (ipv6 ? 40 : 20);
+        struct frame *f = frame_tcp(dir, ipv6, dir ? 5000 : 1000,
+                                    dir ? 1001 : 0,
+                                    PP_TCP_SYN | (dir ? PP_TCP_ACK : 0), NULL,
+                                    0);
+        struct pp_packet pkt;
+
+        put_in(f, l4 + 20, options, sizeof options);
+        f->data[l4 + 12] = (20 + sizeof options) / 4 << 4;
+        f->data[FRAME_L3 + (ipv6 ? 5 : 3)] += sizeof options;
+        if (!ipv6) {
+            frame_mend(f);
+        }
+        f->vnet.flags = (partial ? VIRTIO_NET_HDR_F_NEEDS_CSUM
+                         : VIRTIO_NET_HDR_F_DATA_VALID);
+        driver_forget(d);
+        driver_run(d, f);
+        ck_assert_uint_eq(d->n_out, 1);
+        ck_assert_uint_eq(d->out[0]->len, f->len);
+        pkt = driver_out(d, 0, PP_PACKET_TCP);
+        ck_assert(!pkt.mptcp);
+        ck_assert_uint_eq(pkt.mss, 1460);
+        ck_assert(pkt.sack_ok);
+        free(f);
+    }
+    ck_assert_uint_eq(d->counters->stream_mptcp, 2);
+    driver_destroy(d);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -179,6 +221,7 @@ main(void)
     tcase_add_loop_test(tc, test_mark_long, 0, 4);
     tcase_add_loop_test(tc, test_leads_on, 0, 8);
     tcase_add_loop_test(tc, test_snap, 0, 3);
+    tcase_add_loop_test(tc, test_mptcp, 0, 4);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
