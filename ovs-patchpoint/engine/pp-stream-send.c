@@ -41,10 +41,10 @@ room(const struct pp_conn *conn, enum pp_dir dir, uint64_t edge, uint64_t have)
     if (half->cut
         || (dir == PP_TO_SERVER && half->decided < half->in_next)) {
         const struct pp_half *receiver = &conn->half[!dir];
+        uint64_t most = MAX((uint64_t) receiver->window_max
+                            << window_shift(conn, receiver), MSS_DEFAULT);
 
-        edge = MAX(edge, half->in_next + MAX((uint64_t) receiver->window_max
-                                             << window_shift(conn, receiver),
-                                             MSS_DEFAULT));
+        edge = MAX(edge, MIN(have, half->in_next) + most);
     }
     return edge > have ? edge - have : 0;
 }

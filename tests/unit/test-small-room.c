@@ -129,6 +129,28 @@ START_TEST(test_offer)
 }
 END_TEST
 
+/* It is never offered more than the server ever had: it would make segments of
+ * a size that a server with a small buffer takes none of any more (RFC 9293
+ * 3.8.6.2.2). */
+START_TEST(test_offer_bound)
+{
+    struct driver *d = open_connection(1000);
+    struct pp_packet pkt;
+
+    client_says(d, PP_TCP_ACK, 1001, HEAD);
+    driver_forget(d);
+    server_says(d, PP_TCP_ACK, 1001, 1000);
+    driver_pass_time(d, 10);
+    ck_assert_uint_eq(d->n_out, 2);
+    for (size_t i = 0; i < d->n_out; i++) {
+        pkt = driver_out(d, i, PP_PACKET_TCP);
+        ck_assert_uint_eq(pkt.ack, 1001 + (i ? ROOM : 0));
+        ck_assert_uint_eq(pkt.window, 1000);
+    }
+    driver_destroy(d);
+}
+END_TEST
+
 /* A server that says nothing any more is given up after 100 s. */
 START_TEST(test_silent)
 {
@@ -246,6 +268,7 @@ main(void)
     TCase *tc = tcase_create("small-room");
 
     tcase_add_test(tc, test_offer);
+    tcase_add_test(tc, test_offer_bound);
     tcase_add_test(tc, test_silent);
     tcase_add_test(tc, test_slow_reader);
     tcase_add_test(tc, test_reset_number);
