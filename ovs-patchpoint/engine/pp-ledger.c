@@ -303,6 +303,15 @@ new_record(struct pp_ledger *ledger, struct pp_stream *st,
     return record;
 }
 
+/* The one that 'conn' has, or else a free one; NULL: there is none. */
+static struct pp_ledger_record *
+record_of(struct pp_ledger *ledger, struct pp_stream *st,
+          struct pp_conn *conn)
+{
+    return (conn->record ? &ledger->region->records[conn->record - 1]
+            : new_record(ledger, st, conn));
+}
+
 static void
 write_record(struct pp_ledger *ledger, struct pp_ledger_record *record,
              const struct pp_conn *conn, bool fresh)
@@ -354,8 +363,7 @@ pp_ledger_update(struct pp_ledger *ledger, struct pp_stream *st,
         }
         return;
     }
-    record = (conn->record ? &ledger->region->records[conn->record - 1]
-              : new_record(ledger, st, conn));
+    record = record_of(ledger, st, conn);
     if (!record) {
         return;
     }
@@ -391,8 +399,7 @@ pp_ledger_leave(struct pp_ledger *ledger, struct pp_stream *st,
     if (!ledger || !ledger->region) {
         return;
     }
-    record = (due ? &ledger->region->records[conn->record - 1]
-              : new_record(ledger, st, conn));
+    record = record_of(ledger, st, conn);
     if (record) {
         write_record(ledger, record, conn, true);
         if (!due && !body_of(record)->whole) {

@@ -278,31 +278,44 @@ read_ipv6(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
 /* The option of Multipath TCP (RFC 8684 3). */
 #define MPTCP_KIND 30
 
+/* Reads the next TCP option (RFC 9293 3.1): its kind, and what is behind kind
+ * and length.  False if there is none. */
+static bool
+next_option(struct pp_reader *r, uint8_t *kind, struct pp_reader *opt)
+{
+    while (pp_reader_left(r)) {
+        uint8_t len;
+
+        *kind = pp_reader_u8(r);
+        if (*kind == 0) {
+            break;
+        } else if (*kind == 1) {
+            continue;
+        }
+        len = pp_reader_u8(r);
+        if (r->error || len < 2) {
+            break;
+        }
+        *opt = pp_reader_sub(r, len - 2);
+        return !opt->error;
+    }
+    return false;
+}
+
 /* Reads TCP options (RFC 9293 3.1, RFC 7323, RFC 2018). */
 static void
 read_options(struct pp_packet *pkt, struct pp_reader r)
 {
+    struct pp_reader opt;
+    uint8_t kind;
+
     pkt->ts = pkt->sack = pkt->n_sack = pkt->mss = 0;
     pkt->wscale = -1;
     pkt->sack_ok = pkt->signed_ = pkt->mptcp = false;
-    while (pp_reader_left(&r)) {
-        uint8_t kind = pp_reader_u8(&r);
-        struct pp_reader opt;
-        uint8_t len;
+    while (next_option(&r, &kind, &opt)) {
+        size_t len = 2 + pp_reader_left(&opt);
 
-        if (kind == 0) {
-            break;
-        } else if (kind == 1) {
-            continue;
-        }
-        len = pp_reader_u8(&r);
-        if (r.error || len < 2) {
-            break;
-        }
-        opt = pp_reader_sub(&r, len - 2);
-        if (opt.error) {
-            break;
-        } else if (kind == 2 && len == 4) {
+        if (kind == 2 && len == 4) {
             pkt->mss = pp_reader_be16(&opt);
         } else if (kind == 3 && len == 3) {
             uint8_t shift = pp_reader_u8(&opt);
@@ -670,24 +683,13 @@ void
 pp_packet_clear_mptcp(struct pp_packet *pkt)
 {
     struct pp_reader r = pp_reader_init(pkt->data, pkt->payload);
+    struct pp_reader opt;
+    uint8_t kind;
 
     pp_reader_skip(&r, pkt->l4 + 20u);
-    while (pp_reader_left(&r)) {
-        size_t start = r.pos;
-        uint8_t kind = pp_reader_u8(&r);
-        uint8_t len;
-
-        if (kind == 0) {
-            break;
-        } else if (kind == 1) {
-            continue;
-        }
-        len = pp_reader_u8(&r);
-        pp_reader_skip(&r, len < 2 ? SIZE_MAX : len - 2u);
-        if (r.error) {
-            break;
-        } else if (kind == MPTCP_KIND) {
-            memset(pkt->data + start, 1, len);
+    while (next_option(&r, &kind, &opt)) {
+        if (kind == MPTCP_KIND) {
+            memset(pkt->data + opt.pos - 2, 1, 2 + pp_reader_left(&opt));
         }
     }
     pkt->mptcp = false;

@@ -162,7 +162,6 @@ void pp_packet_set_sack(struct pp_packet *, unsigned int i, uint32_t left,
                         uint32_t right);
 /* Takes the payload off its end. */
 void pp_packet_strip_payload(struct pp_packet *);
-
 /* Has options of Multipath TCP count for nothing. */
 void pp_packet_clear_mptcp(struct pp_packet *);
 /* After another payload was put behind the headers of a UDP datagram, and

@@ -99,10 +99,6 @@ bool pp_pipeline_has_cuts_to_ask(const struct pp_pipeline *);
 void pp_pipeline_uncut(struct pp_pipeline *, uint64_t id);
 
 /* Hand-over to another engine, and from one: pp-handover.h. */
-/* Leaves connections to the engine that comes next on this host; what is left
- * to do is to destroy the pipeline. */
-void pp_pipeline_leave(struct pp_pipeline *);
-
 const char *pp_pipeline_export(struct pp_pipeline *, const char *name,
                                uint32_t ms, struct pp_ledger_region *,
                                struct pp_handed *);

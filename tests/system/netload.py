@@ -11,6 +11,7 @@ on the way by PATCHES, checks each answer, and compares the sum with what an
 application behind these patches has to see."""
 
 import hashlib
+import os
 import random
 import socket
 import socketserver
@@ -74,6 +75,15 @@ PATCHES = [
           "GET /refused/1 HTTP/1.1\r\n\r\n", "", REFUSAL),
 ]
 IDS = ",".join("CVE-2099-%04d" % (i + 1) for i in range(len(PATCHES)))
+
+
+def write_patches(folder):
+    """Writes PATCHES into a folder, which is made."""
+    os.makedirs(folder)
+    for i, text in enumerate(PATCHES):
+        with open(os.path.join(folder, "CVE-2099-%04d.yaml" % (i + 1)),
+                  "w") as f:
+            f.write(text)
 
 
 class Ended(Exception):

@@ -67,11 +67,7 @@ class Datapath(unittest.TestCase):
     def setUpClass(cls):
         cls.lab = pplab.Lab.of(cls, tso=True)
         folder = os.path.join(cls.lab.dir, "patches")
-        os.mkdir(folder)
-        for i, text in enumerate(netload.PATCHES):
-            with open(os.path.join(folder, "CVE-2099-%04d.yaml" % (i + 1)),
-                      "w") as f:
-                f.write(text)
+        netload.write_patches(folder)
         cls.lab.start_daemon(patches=[pplab.PATCHES, folder])
         cls.client = cls.lab.add_client()
         cls.bare = cls.lab.add_server_vm("bare", 1)

@@ -56,11 +56,7 @@ class Host(pplab.Lab):
         self.host("ip", "link", "set", "uplink", "up")
         self.vsctl("add-port", self.bridge, "uplink")
         patches = os.path.join(self.dir, "patches")
-        os.mkdir(patches)
-        for i, text in enumerate(netload.PATCHES):
-            with open(os.path.join(patches, "CVE-2099-%04d.yaml" % (i + 1)),
-                      "w") as f:
-                f.write(text)
+        netload.write_patches(patches)
         self.start_daemon(patches=[patches])
 
     def stop(self):

@@ -53,11 +53,7 @@ class Mptcp(unittest.TestCase):
     def setUpClass(cls):
         cls.lab = pplab.Lab.of(cls)
         folder = os.path.join(cls.lab.dir, "patches", "http")
-        os.makedirs(folder)
-        for i, patch in enumerate(netload.PATCHES):
-            with open(os.path.join(folder, "CVE-2099-%04d.yaml" % (i + 1)),
-                      "w") as f:
-                f.write(patch)
+        netload.write_patches(folder)
         cls.lab.start_daemon(patches=[os.path.dirname(folder)])
         cls.vm = cls.lab.add_server_vm("vm", 1)
         cls.client = cls.lab.add_client()

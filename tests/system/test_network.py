@@ -116,11 +116,7 @@ class Network(unittest.TestCase):
         self.addCleanup(self.lab.stop)
         self.lab.start()
         folder = os.path.join(self.lab.dir, "patches", "http")
-        os.makedirs(folder)
-        for i, text in enumerate(netload.PATCHES):
-            with open(os.path.join(folder, "CVE-2099-%04d.yaml" % (i + 1)),
-                      "w") as f:
-                f.write(text)
+        netload.write_patches(folder)
         port_args = ["tag=%d" % row.tag] if row.tag else []
         vm = self.lab.add_server_vm("vm", 1, mtu=row.mtu,
                                     port_args=port_args)
