@@ -23,7 +23,7 @@ pp_http_media_type(const struct pp_reader *text,
     if (!fields->count[PP_HTTP_H_CONTENT_TYPE]) {
         return (struct pp_span) { .len = 0 };
     }
-    type = fields->f[fields->first[PP_HTTP_H_CONTENT_TYPE]].value;
+    type = pp_http_first_value(text, fields, PP_HTTP_H_CONTENT_TYPE);
     type.len = pp_http_find(text, type, ';') - type.off;
     return pp_http_trim(text, type);
 }

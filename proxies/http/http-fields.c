@@ -131,15 +131,17 @@ static bool
 get_field_value(const struct pp_reader *text, const struct pp_http_field *f,
                 struct pp_arena *arena, struct pp_value *v)
 {
+    struct pp_span value;
     struct pp_buf buf;
 
     if (!f->folded) {
-        return get_span(text, f->value, v);
+        return get_span(text, pp_http_value(text, f), v);
     }
-    if (!get_buf(arena, f->value.len, &buf)) {
+    value = pp_http_value(text, f);
+    if (!get_buf(arena, value.len, &buf)) {
         return false;
     }
-    put_unfolded(text, f->value, &buf);
+    put_unfolded(text, value, &buf);
     return got_buf(&buf, v);
 }
 
@@ -162,7 +164,9 @@ get_joined(const struct pp_http_msg *m, enum pp_http_id id, const char *comma,
                                arena, v);
     }
     for (i = 0; i < fields->n; i++) {
-        n += fields->f[i].id == id ? fields->f[i].value.len + 2 : 0;
+        if (fields->f[i].id == id) {
+            n += pp_http_value(&m->text, &fields->f[i]).len + 2;
+        }
     }
     if (!get_buf(arena, n, &buf)) {
         return false;
@@ -170,7 +174,8 @@ get_joined(const struct pp_http_msg *m, enum pp_http_id id, const char *comma,
     for (i = 0; i < fields->n; i++) {
         if (fields->f[i].id == id) {
             pp_buf_puts(&buf, i == fields->first[id] ? "" : comma);
-            put_unfolded(&m->text, fields->f[i].value, &buf);
+            put_unfolded(&m->text, pp_http_value(&m->text, &fields->f[i]),
+                         &buf);
         }
     }
     return got_buf(&buf, v);
@@ -213,13 +218,13 @@ version_digit(const struct pp_http_msg *m, uint32_t at)
 
 /* The host asked (RFC 9112 3.3). */
 struct pp_span
-pp_http_host(const struct pp_http_head *head)
+pp_http_host(const struct pp_reader *text, const struct pp_http_head *head)
 {
     const struct pp_http_fields *fields = &head->fields;
 
     return head->form == PP_HTTP_ABSOLUTE ? head->authority
            : fields->count[PP_HTTP_H_HOST]
-           ? fields->f[fields->first[PP_HTTP_H_HOST]].value
+           ? pp_http_first_value(text, fields, PP_HTTP_H_HOST)
            : (struct pp_span) { .len = 0 };
 }
 
@@ -367,7 +372,7 @@ are_regular(const struct pp_reader *text, const struct pp_http_fields *fields)
         const struct pp_http_field *f = &fields->f[i];
 
         if (!f->colon || f->folded || f->ending != 2
-            || !is_token(text, f->name)) {
+            || !is_token(text, pp_http_raw_name(f))) {
             return false;
         }
     }
@@ -521,7 +526,7 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_HEADERS_TRUNCATED:
         return pp_get_bool(head->fields.truncated, v);
     case PP_HTTP_F_HOST:
-        return get_span(text, pp_http_host(head), v);
+        return get_span(text, pp_http_host(text, head), v);
     case PP_HTTP_F_COOKIES:
         return get_list(msg, PP_HTTP_L_COOKIES, v);
     case PP_HTTP_F_COOKIES_QUOTED:
@@ -581,7 +586,7 @@ get_header(const struct pp_reader *text, const struct pp_http_field *f,
     case PP_HTTP_FIELD_NAME:
         return get_span(text, pp_http_name(text, f), v);
     case PP_HTTP_FIELD_RAW_NAME:
-        return get_span(text, f->name, v);
+        return get_span(text, pp_http_raw_name(f), v);
     case PP_HTTP_FIELD_VALUE:
         return get_field_value(text, f, arena, v);
     case PP_HTTP_FIELD_RAW_VALUE:
@@ -642,7 +647,8 @@ get_cookie(const struct pp_http_msg *m, const struct pp_http_item *item,
         return pp_get_int(item->owner, v);
     case PP_HTTP_COOKIE_FIRST:
         return pp_get_bool(item->raw.off
-                           == m->head.fields.f[item->owner].value.off, v);
+                           == pp_http_value(
+                               text, &m->head.fields.f[item->owner]).off, v);
     }
     return false;
 }
@@ -773,7 +779,7 @@ get_names(const struct pp_reader *text, const struct pp_http_fields *fields,
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct pp_span name = fields->f[i].name;
+        struct pp_span name = pp_http_raw_name(&fields->f[i]);
         const uint8_t *p;
 
         if (!pp_reader_has(text, name.off, name.len)) {

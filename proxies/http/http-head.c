@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "pp-scan.h"
+
 /* Words. */
 
 /* 's' without white space on both sides. */
@@ -29,58 +31,6 @@ pp_http_trim(const struct pp_reader *text, struct pp_span s)
         b.n--;
     }
     return (struct pp_span) { .off = s.off, .len = (uint32_t) b.n };
-}
-
-/* The bits in which eight bytes at 'p' and at 'word' differ, case
- * ignored: where 'word' has bit 0x40, the other case is the same but for bit
- * 0x20. */
-static inline uint64_t
-word_differs(const uint8_t *p, const char *word)
-{
-    uint64_t a, w;
-
-    memcpy(&a, p, sizeof a);
-    memcpy(&w, word, sizeof w);
-    return (a | (w & UINT64_C(0x4040404040404040)) >> 1) ^ w;
-}
-
-/* True when the 'n' bytes at 'p' are those of 'word', case ignored.  'word' is
- * of lower-case letters, digits and what is below '@'. */
-static inline bool
-same_word(const uint8_t *p, const char *word, size_t n)
-{
-    if (n < 8) {
-        for (; n && (*p | (*word & 0x40) >> 1) == *word; n--) {
-            p++;
-            word++;
-        }
-        return !n;
-    }
-    for (size_t i = 0; i + 8 < n; i += 8) {
-        if (word_differs(p + i, word + i)) {
-            return false;
-        }
-    }
-    return !word_differs(p + n - 8, word + n - 8);
-}
-
-/* True when 's' starts with 'word', which is as for same_word(). */
-bool
-pp_http_starts(const struct pp_reader *text, struct pp_span s,
-               const char *word)
-{
-    struct pp_bytes b = pp_http_bytes(text, s);
-    size_t n = strlen(word);
-
-    return b.n >= n && same_word(b.p, word, n);
-}
-
-/* True when 's' is 'word', which is as for same_word(). */
-bool
-pp_http_equals(const struct pp_reader *text, struct pp_span s,
-               const char *word)
-{
-    return s.len == strlen(word) && pp_http_starts(text, s, word);
 }
 
 /* Lines. */
@@ -148,52 +98,55 @@ pp_http_head_end(const struct pp_reader *text, size_t pos, bool eof,
 
 /* Field lines. */
 
-/* The names that the proxy itself looks for, by enum pp_http_id. */
-static const char *const id_names[PP_HTTP_N_IDS] = {
-    [PP_HTTP_H_CONNECTION] = "connection",
-    [PP_HTTP_H_CONTENT_LENGTH] = "content-length",
-    [PP_HTTP_H_CONTENT_TYPE] = "content-type",
-    [PP_HTTP_H_COOKIE] = "cookie",
-    [PP_HTTP_H_HOST] = "host",
-    [PP_HTTP_H_TRANSFER_ENCODING] = "transfer-encoding",
-    [PP_HTTP_H_UPGRADE] = "upgrade",
+/* The names that the proxy itself looks for, by their length, of which there
+ * is one each: most names are told apart by that and their first letter. */
+#define KNOWN_NAME_MAX 17
+static const char known_first[KNOWN_NAME_MAX + 1] = {
+    [4] = 'h', [6] = 'c', [7] = 'u', [10] = 'c', [12] = 'c', [14] = 'c',
+    [17] = 't',
+};
+static const struct {
+    enum pp_http_id id;
+    const char *name;
+} known_names[KNOWN_NAME_MAX + 1] = {
+    [4] = { PP_HTTP_H_HOST, "host" },
+    [6] = { PP_HTTP_H_COOKIE, "cookie" },
+    [7] = { PP_HTTP_H_UPGRADE, "upgrade" },
+    [10] = { PP_HTTP_H_CONNECTION, "connection" },
+    [12] = { PP_HTTP_H_CONTENT_TYPE, "content-type" },
+    [14] = { PP_HTTP_H_CONTENT_LENGTH, "content-length" },
+    [17] = { PP_HTTP_H_TRANSFER_ENCODING, "transfer-encoding" },
 };
 
-/* The only one of them that is of so many bytes, so that most names are told
- * apart without being read. */
-static const uint8_t id_by_length[] = {
-    [4] = PP_HTTP_H_HOST,
-    [6] = PP_HTTP_H_COOKIE,
-    [7] = PP_HTTP_H_UPGRADE,
-    [10] = PP_HTTP_H_CONNECTION,
-    [12] = PP_HTTP_H_CONTENT_TYPE,
-    [14] = PP_HTTP_H_CONTENT_LENGTH,
-    [17] = PP_HTTP_H_TRANSFER_ENCODING,
-};
+/* The name of 'f' as sent: what is before the colon, or all. */
+struct pp_span
+pp_http_raw_name(const struct pp_http_field *f)
+{
+    return (struct pp_span) { .off = f->line.off, .len = f->name_len };
+}
 
 /* The name of 'f' without white space around it. */
 struct pp_span
 pp_http_name(const struct pp_reader *text, const struct pp_http_field *f)
 {
-    return pp_http_trim(text, f->name);
+    return pp_http_trim(text, pp_http_raw_name(f));
 }
 
 /* Which of the known names 'name' is.  White space between name and colon is
  * forbidden (RFC 9112 5.1), and yet such a name counts for some servers; one
  * behind white space counts for none (2.2). */
-static enum pp_http_id
+static inline enum pp_http_id
 name_identify(struct pp_bytes name)
 {
-    enum pp_http_id id;
-
     while (PP_HTTP_SPACE_BEFORE_COLON && name.n
+           && name.p[name.n - 1] <= ' '
            && pp_http_is_ows(name.p[name.n - 1])) {
         name.n--;
     }
-    id = name.n < sizeof id_by_length ? id_by_length[name.n]
-                                      : PP_HTTP_H_OTHER;
-    return (id != PP_HTTP_H_OTHER && same_word(name.p, id_names[id], name.n)
-            ? id : PP_HTTP_H_OTHER);
+    return (name.n <= KNOWN_NAME_MAX && name.n
+            && (name.p[0] | 0x20) == known_first[name.n]
+            && pp_http_same_word(name.p, known_names[name.n].name, name.n)
+            ? known_names[name.n].id : PP_HTTP_H_OTHER);
 }
 
 /* What stands between the colon of 'f' and its line ending. */
@@ -202,37 +155,45 @@ pp_http_raw_value(const struct pp_http_field *f)
 {
     uint32_t end = pp_http_span_end(f->line) - f->ending;
 
-    return pp_http_span(f->colon ? pp_http_span_end(f->name) + 1 : end, end);
+    return pp_http_span(f->colon ? f->line.off + f->name_len + 1 : end, end);
 }
 
-/* Takes 'line' in, which stands at 'start', as a field line. */
-static void
+/* That without white space around it. */
+struct pp_span
+pp_http_value(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    return pp_http_trim(text, pp_http_raw_value(f));
+}
+
+/* The value of the first field 'id', of which there is one. */
+struct pp_span
+pp_http_first_value(const struct pp_reader *text,
+                    const struct pp_http_fields *fields, enum pp_http_id id)
+{
+    return pp_http_value(text, &fields->f[fields->first[id]]);
+}
+
+/* Takes 'line' in, which stands at 'start', as a field line, with its first
+ * colon 'colon' bytes behind its start; line.n or more: it has none. */
+static inline void
 field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
-          uint8_t ending)
+          size_t colon, uint8_t ending)
 {
     struct pp_http_field *f = &fields->f[fields->n];
-    size_t end = line.n - ending, name = end, value = end;
     enum pp_http_id id = PP_HTTP_H_OTHER;
-    const uint8_t *colon = end ? memchr(line.p, ':', end) : NULL;
 
-    if (colon) {
-        name = (size_t) (colon - line.p);
-        id = name_identify((struct pp_bytes) { line.p, name });
-        for (value = name + 1;
-             value < end && pp_http_is_space(line.p[value]); value++) {
-            continue;
-        }
-        while (end > value && pp_http_is_space(line.p[end - 1])) {
-            end--;
-        }
+    f->line = (struct pp_span) { (uint32_t) start, (uint32_t) line.n };
+    f->ending = ending;
+    f->folded = false;
+    f->colon = colon < line.n;
+    if (f->colon) {
+        f->name_len = (uint32_t) colon;
+        id = name_identify((struct pp_bytes) { line.p, colon });
+    } else {
+        f->name_len = (uint32_t) line.n - ending;
     }
-    *f = (struct pp_http_field) {
-        .line = { (uint32_t) start, (uint32_t) line.n },
-        .name = { (uint32_t) start, (uint32_t) name },
-        .value = { (uint32_t) (start + value), (uint32_t) (end - value) },
-        .id = (uint8_t) id, .ending = ending, .colon = colon != NULL,
-    };
-    if (!fields->count[id]++) {
+    f->id = (uint8_t) id;
+    if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
         fields->first[id] = fields->n;
     }
     fields->n++;
@@ -241,8 +202,7 @@ field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
 /* Takes the line that ends at 'end' in as a continuation of the last one
  * (RFC 9112 5.2). */
 static void
-field_fold(const struct pp_reader *text, struct pp_http_fields *fields,
-           size_t end, uint8_t ending)
+field_fold(struct pp_http_fields *fields, size_t end, uint8_t ending)
 {
     struct pp_http_field *f = &fields->f[fields->n - 1];
 
@@ -250,36 +210,56 @@ field_fold(const struct pp_reader *text, struct pp_http_fields *fields,
     f->ending = ending;
     f->folded = true;
     if (!f->colon) {
-        f->name.len = f->line.len - ending;
+        f->name_len = f->line.len - ending;
     }
-    f->value = pp_http_trim(text, pp_http_raw_value(f));
 }
 
-/* Takes in 'line', which stands at 'start'.  False: there are too many. */
-static bool
-field_line(const struct pp_reader *text, struct pp_http_fields *fields,
-           size_t start, struct pp_bytes line, uint8_t ending)
+/* Takes in 'line', which stands at 'start'; 'colon' as for field_add().
+ * False: there are too many. */
+static inline bool __attribute__((always_inline))
+field_line(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
+           size_t colon, uint8_t ending)
 {
-    if (fields->n && pp_http_is_ows(line.p[0])) {
-        field_fold(text, fields, start + line.n, ending);
+    if (line.p[0] <= ' ' && pp_http_is_ows(line.p[0]) && fields->n) {
+        field_fold(fields, start + line.n, ending);
         return true;
     }
     if (fields->n >= PP_HTTP_FIELDS_MAX) {
         return false;
     }
-    field_add(fields, start, line, ending);
+    field_add(fields, start, line, colon, ending);
     return true;
 }
 
+/* The end of 'text' comes before the empty line, at the line that starts at
+ * 'start', 'colon' as for field_add().  That it ends there by FIN ('eof') some
+ * servers take for the empty line. */
+static enum pp_http_found
+fields_cut_off(const struct pp_reader *text, size_t start, size_t colon,
+               bool eof, bool fit, struct pp_http_fields *fields)
+{
+    struct pp_bytes line = pp_reader_slice(text, start, text->end - start);
+
+    if (!eof) {
+        return PP_HTTP_MORE;
+    }
+    if (line.n) {
+        fit = fit && field_line(fields, start, line, colon, 0);
+    }
+    fields->truncated = true;
+    fields->end = (uint32_t) text->end;
+    return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
+}
+
 /* Reads the field lines from 'pos' as far as the empty line behind them, or
- * as far as FIN ('eof'), which some servers take for it.  That there are too
- * many is said when their end has come, however they arrive. */
+ * as far as FIN ('eof').  That there are too many is said when their end has
+ * come, however they arrive. */
 enum pp_http_found
 pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
                      struct pp_http_fields *fields)
 {
-    struct pp_reader r = read_from(text, pos);
-    struct pp_bytes line;
+    size_t start = pos < text->end ? pos : text->end;
+    size_t colon = SIZE_MAX;    /* Of the line at 'start'. */
     bool fit = true;
 
     fields->n = 0;
@@ -287,26 +267,34 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
     fields->ending = 0;
     fields->truncated = false;
     memset(fields->count, 0, sizeof fields->count);
-    while (pos = r.pos, (line = pp_reader_until(&r, '\n')).n) {
-        uint8_t ending = line_ending(line);
+    for (size_t at = start; at < text->end; at += PP_BLOCK) {
+        uint64_t colons, ends = pp_text_find(text, at, text->end, '\n', ':',
+                                             &colons);
 
-        if (line.n == ending) {
-            fields->ending = ending;
-            fields->end = (uint32_t) r.pos;
-            return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
+        while (ends) {
+            size_t stop = at + pp_lowest(ends);
+            uint64_t own = pp_take_piece(&ends, &colons);
+            /* 'start' <= 'stop' < text->end. */
+            struct pp_bytes line = { text->base + start, stop + 1 - start };
+            uint8_t ending = line_ending(line);
+
+            if (line.n == ending) {
+                fields->ending = ending;
+                fields->end = (uint32_t) stop + 1;
+                return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
+            }
+            if (colon == SIZE_MAX && own) {
+                colon = at + pp_lowest(own) - start;
+            }
+            fit = fit && field_line(fields, start, line, colon, ending);
+            start = stop + 1;
+            colon = SIZE_MAX;
         }
-        fit = fit && field_line(text, fields, pos, line, ending);
+        if (colon == SIZE_MAX && colons) {
+            colon = at + pp_lowest(colons) - start;
+        }
     }
-    if (!eof) {
-        return PP_HTTP_MORE;
-    }
-    line = pp_reader_slice(text, pos, text->end - pos);
-    if (line.n) {
-        fit = fit && field_line(text, fields, pos, line, 0);
-    }
-    fields->truncated = true;
-    fields->end = (uint32_t) text->end;
-    return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
+    return fields_cut_off(text, start, colon, eof, fit, fields);
 }
 
 /* The request line. */
@@ -340,6 +328,11 @@ line_run(const struct pp_reader *text, uint32_t pos, uint32_t end, bool space)
     struct pp_bytes b = pp_http_bytes(text, pp_http_span(pos, end));
     uint32_t n = 0;
 
+    if (!space) {
+        while (n < b.n && b.p[n] > ' ') {
+            n++;
+        }
+    }
     while (n < b.n && is_line_space(b.p[n]) == space) {
         n++;
     }
@@ -354,6 +347,11 @@ line_run_back(const struct pp_reader *text, uint32_t start, uint32_t end,
     struct pp_bytes b = pp_http_bytes(text, pp_http_span(start, end));
     uint32_t n = 0;
 
+    if (!space) {
+        while (n < b.n && b.p[b.n - 1 - n] > ' ') {
+            n++;
+        }
+    }
     while (n < b.n && is_line_space(b.p[b.n - 1 - n]) == space) {
         n++;
     }
@@ -421,12 +419,56 @@ target_split(const struct pp_reader *text, struct pp_http_head *head)
     head->query = pp_http_span(mark < end ? mark + 1 : end, end);
 }
 
+/* Splits a line as nearly all are: words with one space between them, and none
+ * around.  False: it is of another kind. */
+static bool
+line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
+{
+    struct pp_bytes b = pp_http_bytes(text, head->line);
+    uint32_t off = head->line.off, n = (uint32_t) b.n, first = 0, last = n;
+
+    /* The first word, and a space that is not the last byte. */
+    while (first < n && b.p[first] > ' ') {
+        first++;
+    }
+    if (!first || n < 2 || first >= n - 1 || b.p[first] != ' '
+        || b.p[first + 1] <= ' ') {
+        return false;
+    }
+    /* The last word, which ends the line and starts behind that space. */
+    while (b.p[last - 1] > ' ') {
+        last--;
+    }
+    if (last == n || b.p[last - 1] != ' ') {
+        return false;
+    }
+    head->method = (struct pp_span) { off, first };
+    head->method_separator = (struct pp_span) { off + first, 1 };
+    head->one_word = false;
+    if (last > first + 1 && n - last >= 5
+        && pp_http_same_word(b.p + last, "http/", 5)) {
+        if (b.p[last - 2] <= ' ') {
+            return false;
+        }
+        head->version = (struct pp_span) { off + last, n - last };
+        head->version_separator = (struct pp_span) { off + last - 1, 1 };
+        n = last - 1;
+    } else if (PP_HTTP_NO_VERSION) {
+        head->version = head->version_separator
+            = (struct pp_span) { off + n, 0 };
+    } else {
+        return false;
+    }
+    head->target = (struct pp_span) { off + first + 1, n - first - 1 };
+    return true;
+}
+
 /* Splits the request line: the first word is the method, the last one, where
  * it starts with "HTTP/", the version, and the target is what is between,
  * which may have spaces of its own (RFC 9112 3.2: such a line is invalid, and
  * some servers accept it).  False: no word. */
 static bool
-request_line_split(const struct pp_reader *text, struct pp_http_head *head)
+line_split(const struct pp_reader *text, struct pp_http_head *head)
 {
     uint32_t start = head->line.off, end = pp_http_span_end(head->line);
     struct pp_span word;
@@ -453,7 +495,6 @@ request_line_split(const struct pp_reader *text, struct pp_http_head *head)
         return false;
     }
     head->target = pp_http_span(start, end);
-    target_split(text, head);
     return true;
 }
 
@@ -471,9 +512,10 @@ pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
         return PP_HTTP_MORE;
     }
     head->line = pp_http_span(pos, end - head->line_ending);
-    if (!request_line_split(text, head)) {
+    if (!line_split_usual(text, head) && !line_split(text, head)) {
         return PP_HTTP_MALFORMED;
     }
+    target_split(text, head);
     found = pp_http_fields_parse(text, end, eof, &head->fields);
     if (found == PP_HTTP_FOUND) {
         pp_http_framing(text, &head->fields, &head->framing);
@@ -569,18 +611,20 @@ static bool
 length_read(const struct pp_reader *text, const struct pp_http_fields *fields,
             struct pp_http_framing *framing)
 {
+    uint32_t i = fields->first[PP_HTTP_H_CONTENT_LENGTH];
+    uint32_t left = fields->count[PP_HTTP_H_CONTENT_LENGTH];
     bool seen = false;
-    uint32_t i;
 
     framing->valid = true;
-    for (i = 0; i < fields->n; i++) {
+    for (; left; i++) {
         const struct pp_http_field *f = &fields->f[i];
-        struct pp_span rest = f->value;
+        struct pp_span rest = pp_http_value(text, f);
         uint32_t end = pp_http_span_end(rest), comma;
 
         if (f->id != PP_HTTP_H_CONTENT_LENGTH) {
             continue;
         }
+        left--;
         do {
             comma = pp_http_find(text, rest, ',');
             if (!length_add(text, pp_http_span(rest.off, comma), framing,
@@ -619,7 +663,7 @@ is_chunked(const struct pp_reader *text, const struct pp_http_fields *fields)
     uint32_t i;
 
     for (i = 0; i < fields->n; i++) {
-        struct pp_span rest = fields->f[i].value, coding;
+        struct pp_span rest = pp_http_value(text, &fields->f[i]), coding;
         uint32_t end = pp_http_span_end(rest), comma;
 
         if (fields->f[i].id != PP_HTTP_H_TRANSFER_ENCODING) {
@@ -670,7 +714,7 @@ pp_http_has_token(const struct pp_reader *text,
     uint32_t i, left = fields->count[id];
 
     for (i = left ? fields->first[id] : 0; left; i++) {
-        struct pp_span rest = fields->f[i].value;
+        struct pp_span rest = pp_http_value(text, &fields->f[i]);
         uint32_t end = pp_http_span_end(rest), comma;
 
         if (fields->f[i].id != id) {

@@ -148,10 +148,10 @@ add_cookie(const struct pp_reader *text, struct pp_span raw, uint32_t owner,
 /* Splits a Cookie as most servers do: at each ';' (RFC 6265 4.2.1 and 5.4).
  * Quotes have no meaning. */
 static void
-split_cookie(const struct pp_reader *text, const struct pp_http_field *f,
+split_cookie(const struct pp_reader *text, struct pp_span value,
              uint32_t owner, struct pp_http_list *list)
 {
-    uint32_t pos = f->value.off, end = pp_http_span_end(f->value);
+    uint32_t pos = value.off, end = pp_http_span_end(value);
 
     while (pos < end) {
         uint32_t stop = pp_http_find(text, pp_http_span(pos, end), ';');
@@ -192,10 +192,10 @@ quoted_cookie_end(const struct pp_reader *text, struct pp_span s)
 
 /* Splits a Cookie as Python servers do. */
 static void
-split_quoted(const struct pp_reader *text, const struct pp_http_field *f,
+split_quoted(const struct pp_reader *text, struct pp_span value,
              uint32_t owner, struct pp_http_list *list)
 {
-    uint32_t pos = f->value.off, end = pp_http_span_end(f->value);
+    uint32_t pos = value.off, end = pp_http_span_end(value);
 
     while (pos < end) {
         uint32_t stop = quoted_cookie_end(text, pp_http_span(pos, end));
@@ -210,10 +210,10 @@ split_quoted(const struct pp_reader *text, const struct pp_http_field *f,
 /* Splits a list with commas (RFC 9110 5.6.1), what is between if it is not
  * empty. */
 static void
-split_commas(const struct pp_reader *text, const struct pp_http_field *f,
+split_commas(const struct pp_reader *text, struct pp_span value,
              uint32_t owner, struct pp_http_list *list)
 {
-    uint32_t pos = f->value.off, end = pp_http_span_end(f->value);
+    uint32_t pos = value.off, end = pp_http_span_end(value);
 
     while (pos < end) {
         uint32_t stop = find_unquoted(text, pp_http_span(pos, end), ',');
@@ -239,9 +239,8 @@ split_commas(const struct pp_reader *text, const struct pp_http_field *f,
 /* Splits all fields 'id' with 'split'. */
 static void
 split_fields(const struct pp_http_msg *msg, enum pp_http_id id,
-             void (*split)(const struct pp_reader *,
-                           const struct pp_http_field *, uint32_t,
-                           struct pp_http_list *),
+             void (*split)(const struct pp_reader *, struct pp_span,
+                           uint32_t, struct pp_http_list *),
              struct pp_http_list *list)
 {
     const struct pp_http_fields *fields = &msg->head.fields;
@@ -249,7 +248,8 @@ split_fields(const struct pp_http_msg *msg, enum pp_http_id id,
 
     for (i = left ? fields->first[id] : 0; left; i++) {
         if (fields->f[i].id == id) {
-            split(&msg->text, &fields->f[i], i, list);
+            split(&msg->text, pp_http_value(&msg->text, &fields->f[i]), i,
+                  list);
             left--;
         }
     }
@@ -260,14 +260,13 @@ static void
 split_type_params(const struct pp_http_msg *msg, struct pp_http_list *list)
 {
     const struct pp_http_fields *fields = &msg->head.fields;
-    uint32_t owner = fields->first[PP_HTTP_H_CONTENT_TYPE];
     struct pp_span value;
     uint32_t semicolon;
 
     if (!fields->count[PP_HTTP_H_CONTENT_TYPE]) {
         return;
     }
-    value = fields->f[owner].value;
+    value = pp_http_first_value(&msg->text, fields, PP_HTTP_H_CONTENT_TYPE);
     semicolon = pp_http_find(&msg->text, value, ';');
     pp_http_split_attributes(&msg->text,
                              pp_http_span(semicolon,

@@ -50,7 +50,7 @@ item_region(const struct pp_http_msg *m, enum pp_http_list_id id,
     } else if (id == PP_HTTP_L_BODY) {
         *region = *whole = pp_http_span(0, m->body.end);
     } else {
-        *region = m->head.fields.f[item->owner].value;
+        *region = pp_http_value(&m->text, &m->head.fields.f[item->owner]);
         *whole = m->head.fields.f[item->owner].line;
     }
 }
@@ -266,7 +266,7 @@ locate_field(const struct pp_http_msg *m, const struct pp_http_fields *fields,
     }
     f = &fields->f[index];
     if (sub < 0) {
-        *value = f->value;
+        *value = pp_http_value(&m->text, f);
         *extent = f->line;
         return true;
     }
@@ -275,10 +275,10 @@ locate_field(const struct pp_http_msg *m, const struct pp_http_fields *fields,
         *value = pp_http_name(&m->text, f);
         break;
     case PP_HTTP_FIELD_RAW_NAME:
-        *value = f->name;
+        *value = pp_http_raw_name(f);
         break;
     case PP_HTTP_FIELD_VALUE:
-        *value = f->value;
+        *value = pp_http_value(&m->text, f);
         break;
     case PP_HTTP_FIELD_RAW_VALUE:
         *value = pp_http_raw_value(f);
@@ -321,7 +321,7 @@ locate_plain(const struct pp_http_msg *m, unsigned int field,
     case PP_HTTP_F_VERSION:
         return at(head->version, value) && at(*value, extent) && value->len;
     case PP_HTTP_F_HOST:
-        return at(pp_http_host(head), value) && at(*value, extent)
+        return at(pp_http_host(&m->text, head), value) && at(*value, extent)
                && value->off;
     case PP_HTTP_F_BODY:
         return at(to_view(m, PP_HTTP_L_BODY, all), value)

@@ -54,7 +54,7 @@ delimiter_init(const struct pp_http_msg *msg, struct delimiter *delimiter)
     if (!fields->count[PP_HTTP_H_CONTENT_TYPE]) {
         return false;
     }
-    value = fields->f[fields->first[PP_HTTP_H_CONTENT_TYPE]].value;
+    value = pp_http_first_value(&msg->text, fields, PP_HTTP_H_CONTENT_TYPE);
     pp_http_split_attributes(
         &msg->text, pp_http_span(pp_http_find(&msg->text, value, ';'),
                                  pp_http_span_end(value)), &list);

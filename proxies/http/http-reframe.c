@@ -140,7 +140,7 @@ tidy_head(const struct pp_http_msg *m, struct pp_edits *edits)
             = fields->f[i].id == PP_HTTP_H_COOKIE ? ';'
               : fields->f[i].id == PP_HTTP_H_CONNECTION
                 || fields->f[i].id == PP_HTTP_H_TRANSFER_ENCODING ? ',' : 0;
-        region.span = fields->f[i].value;
+        region.span = pp_http_value(&m->text, &fields->f[i]);
         region.whole = fields->f[i].line;
         if (region.separator && region.span.len) {
             region_tidy(&region, edits);
@@ -218,7 +218,8 @@ reframe_length(const struct pp_http_msg *m, struct pp_edits *edits)
     }
     for (i = 0; i < fields->n; i++) {
         if (fields->f[i].id == PP_HTTP_H_CONTENT_LENGTH) {
-            replace_number(edits, fields->f[i].value, "%llu", length);
+            replace_number(edits, pp_http_value(&m->text, &fields->f[i]),
+                           "%llu", length);
         }
     }
 }

@@ -169,8 +169,9 @@ find_banner(struct from_call *call, const struct pp_http_fields *fields)
     for (uint32_t i = 0; i < fields->n; i++) {
         for (int j = 0; j < PP_BANNER_PIECES; j++) {
             if (!call->banner[j].len
-                && pp_http_equals(&call->text, fields->f[i].name, names[j])) {
-                call->banner[j] = fields->f[i].value;
+                && pp_http_equals(&call->text,
+                                  pp_http_raw_name(&fields->f[i]), names[j])) {
+                call->banner[j] = pp_http_value(&call->text, &fields->f[i]);
             }
         }
     }

@@ -111,11 +111,11 @@ enum pp_http_id {
     PP_HTTP_N_IDS
 };
 
-/* One field line, with those folded into it. */
+/* One field line, with those folded into it.  What else there is to know of it
+ * is told by pp_http_name() and so on, when somebody asks. */
 struct pp_http_field {
     struct pp_span line;        /* All of it, with its line ending. */
-    struct pp_span name;        /* Before the colon, as sent. */
-    struct pp_span value;       /* Behind it, without white space around. */
+    uint32_t name_len;          /* What is before the colon, as sent. */
     uint8_t id;                 /* PP_HTTP_H_*. */
     uint8_t ending;             /* Length of the last line ending, 0 to 2. */
     bool folded;                /* RFC 9112 5.2. */
@@ -404,6 +404,59 @@ pp_http_is_digit(int c)
     return c >= '0' && c <= '9';
 }
 
+/* True when the 'n' bytes at 'p' are those of 'word', case ignored.  'word' is
+ * of lower-case letters, digits and what is below '@': where it has bit 0x40,
+ * the other case is the same but for bit 0x20. */
+static inline bool
+pp_http_same_word(const uint8_t *p, const char *word, size_t n)
+{
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        uint64_t a, w;
+
+        memcpy(&a, p + i, sizeof a);
+        memcpy(&w, word + i, sizeof w);
+        if ((a | (w & UINT64_C(0x4040404040404040)) >> 1) != w) {
+            return false;
+        }
+    }
+    for (; i + 4 <= n; i += 4) {
+        uint32_t a, w;
+
+        memcpy(&a, p + i, sizeof a);
+        memcpy(&w, word + i, sizeof w);
+        if ((a | (w & UINT32_C(0x40404040)) >> 1) != w) {
+            return false;
+        }
+    }
+    for (; i < n; i++) {
+        if ((p[i] | (word[i] & 0x40) >> 1) != word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True when 's' starts with 'word', which is as for pp_http_same_word(). */
+static inline bool
+pp_http_starts(const struct pp_reader *text, struct pp_span s,
+               const char *word)
+{
+    struct pp_bytes b = pp_http_bytes(text, s);
+    size_t n = strlen(word);
+
+    return b.n >= n && pp_http_same_word(b.p, word, n);
+}
+
+/* True when 's' is 'word', which is as for pp_http_same_word(). */
+static inline bool
+pp_http_equals(const struct pp_reader *text, struct pp_span s,
+               const char *word)
+{
+    return s.len == strlen(word) && pp_http_starts(text, s, word);
+}
+
 /* The value of a hexadecimal digit, or -1. */
 static inline int
 pp_http_hex(int c)
@@ -420,11 +473,15 @@ extern const struct pp_proxy pp_proxy_http;
 
 /* http-head.c. */
 struct pp_span pp_http_trim(const struct pp_reader *, struct pp_span);
-bool pp_http_equals(const struct pp_reader *, struct pp_span, const char *);
-bool pp_http_starts(const struct pp_reader *, struct pp_span, const char *);
 struct pp_span pp_http_name(const struct pp_reader *,
                             const struct pp_http_field *);
+struct pp_span pp_http_raw_name(const struct pp_http_field *);
+struct pp_span pp_http_value(const struct pp_reader *,
+                             const struct pp_http_field *);
 struct pp_span pp_http_raw_value(const struct pp_http_field *);
+struct pp_span pp_http_first_value(const struct pp_reader *,
+                                   const struct pp_http_fields *,
+                                   enum pp_http_id);
 bool pp_http_starts_request(int c);
 bool pp_http_line_end(const struct pp_reader *, size_t pos, size_t *end,
                       uint8_t *ending);
@@ -495,7 +552,8 @@ void pp_http_multipart(struct pp_http_msg *, struct pp_http_list *);
 /* http-fields.c. */
 extern const struct pp_field pp_http_field_table[];
 bool pp_http_field_there(const struct pp_http_msg *, unsigned int field);
-struct pp_span pp_http_host(const struct pp_http_head *);
+struct pp_span pp_http_host(const struct pp_reader *,
+                            const struct pp_http_head *);
 bool pp_http_get(const struct pp_msg *, unsigned int field,
                  struct pp_arena *, struct pp_value *);
 bool pp_http_get_elem(const struct pp_msg *, unsigned int field,

@@ -26,6 +26,7 @@ UNIT_SUITES = \
 	tests/unit/test-pipeline \
 	tests/unit/test-reassembly \
 	tests/unit/test-sandbox \
+	tests/unit/test-scan \
 	tests/unit/test-services \
 	tests/unit/test-small-room \
 	tests/unit/test-smtp \

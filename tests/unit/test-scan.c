@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Looking for bytes by blocks (pp-scan.h), and the reading of heads that rests
+ * on it, against the same done a byte at a time, on random texts and on those
+ * at the borders.  Texts stand right before a page that cannot be read, or
+ * right behind one, so that a byte too many is found out.
+ *
+ * Runs as a test program; owns the pages. */
+
+#include <config.h>
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "http/pp-http.h"
+#include "pp-scan.h"
+#include "random.h"
+#include "suite.h"
+#include "util.h"
+
+#define TEXT_MAX 4096
+
+static uint8_t *page;           /* TEXT_MAX bytes between two guards. */
+
+static void
+set_up(void)
+{
+    size_t size = (size_t) sysconf(_SC_PAGESIZE);
+    uint8_t *p = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                      -1, 0);
+
+    ck_assert(p != MAP_FAILED && size >= TEXT_MAX);
+    ck_assert(!mprotect(p + size, size, PROT_READ | PROT_WRITE));
+    page = p + size;
+    random_set_seed(20240521);
+}
+
+static void
+tear_down(void)
+{
+    size_t size = (size_t) sysconf(_SC_PAGESIZE);
+
+    munmap(page - size, 3 * size);
+}
+
+/* The 'n' bytes at 'data', at the end of the page, or at its start. */
+static struct pp_reader
+text_of(const void *data, size_t n, bool at_end)
+{
+    uint8_t *p = at_end ? page + sysconf(_SC_PAGESIZE) - n : page;
+
+    memcpy(p, data, n);
+    return pp_reader_init(p, n);
+}
+
+/* 'n' random bytes, most of them of 'alphabet'. */
+static void
+random_text(uint8_t *p, size_t n, const char *alphabet, size_t n_alphabet)
+{
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (random_range(16) ? (uint8_t) alphabet[random_range(
+                                       (int) n_alphabet)]
+                : (uint8_t) random_range(256));
+    }
+}
+
+START_TEST(test_blocks)
+{
+    uint8_t p[PP_BLOCK];
+
+    for (int round = 0; round < 20000; round++) {
+        uint8_t c = (uint8_t) (round < 256 ? round : random_range(256));
+        uint64_t mask = 0;
+
+        for (size_t i = 0; i < PP_BLOCK; i++) {
+            /* Neighbours of 'c' are what a carry would take for it. */
+            int near = random_range(5) - 2;
+
+            p[i] = (uint8_t) (random_range(4) ? c + near : c ^ 0x80);
+            mask |= (uint64_t) (p[i] == c) << i;
+        }
+        ck_assert_uint_eq(pp_block_find(p, c), mask);
+        ck_assert_uint_eq(pp_block_find_by_words(p, c), mask);
+    }
+}
+END_TEST
+
+START_TEST(test_texts)
+{
+    uint8_t data[200];
+
+    for (size_t n = 0; n < sizeof data; n++) {
+        for (int round = 0; round < 40; round++) {
+            struct pp_reader text;
+            size_t end = n - (n ? (size_t) random_range((int) n) : 0) / 2;
+            size_t at = (size_t) random_range((int) n + 2);
+            uint64_t ends, marks, want_ends = 0, want_marks = 0;
+
+            random_text(data, n, "a\n:b", 4);
+            text = text_of(data, n, round % 2);
+            for (size_t i = at; i < end && i < at + PP_BLOCK; i++) {
+                want_ends |= (uint64_t) (data[i] == '\n') << (i - at);
+                want_marks |= (uint64_t) (data[i] == ':') << (i - at);
+            }
+            ends = pp_text_find(&text, at, end, '\n', ':', &marks);
+            ck_assert_uint_eq(ends, want_ends);
+            ck_assert_uint_eq(marks, want_marks);
+
+            /* What is not all there is not looked at. */
+            ck_assert(!pp_text_find(&text, at, n + 1, '\n', ':', &marks)
+                      && !marks);
+        }
+    }
+}
+END_TEST
+
+START_TEST(test_pieces)
+{
+    for (int round = 0; round < 20000; round++) {
+        uint64_t ends = (uint64_t) random_uint32() << 32 | random_uint32();
+        uint64_t marks = (uint64_t) random_uint32() << 32 | random_uint32();
+        uint64_t all = marks, lowest = pp_lowest(ends);
+        uint64_t upto = (UINT64_C(2) << lowest) - 1;
+        uint64_t was = ends, taken;
+
+        taken = pp_take_piece(&ends, &marks);
+        ck_assert_uint_eq(taken, all & upto);
+        ck_assert_uint_eq(marks, all & ~upto);
+        ck_assert_uint_eq(ends, was & ~(UINT64_C(1) << lowest));
+    }
+}
+END_TEST
+
+/* Heads, a byte at a time. */
+
+static bool
+is_white(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+}
+
+static bool
+is_word(const uint8_t *p, size_t n, const char *word)
+{
+    if (n != strlen(word)) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = p[i] >= 'A' && p[i] <= 'Z' ? p[i] + 32 : p[i];
+
+        if (c != (uint8_t) word[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Splits the line of 'n' bytes at 'p', as http-head.c says.  False: there is
+ * no word in it. */
+static bool
+split_slowly(const uint8_t *p, size_t n, size_t at[6])
+{
+    size_t i = 0, end = n, word;
+
+    while (i < end && is_white(p[i])) {
+        i++;
+    }
+    while (end > i && is_white(p[end - 1])) {
+        end--;
+    }
+    at[0] = i;                          /* The method... */
+    while (i < end && !is_white(p[i])) {
+        i++;
+    }
+    at[1] = i;                          /* ...and its end. */
+    while (i < end && is_white(p[i])) {
+        i++;
+    }
+    at[2] = i;                          /* The target... */
+    for (word = end; word > i && !is_white(p[word - 1]); word--) {
+        continue;
+    }
+    at[3] = at[4] = at[5] = end;        /* ...and its end; the version... */
+    if (word > i && end - word >= 5 && is_word(p + word, 5, "http/")) {
+        at[4] = word;
+        while (word > i && is_white(p[word - 1])) {
+            word--;
+        }
+        at[3] = word;
+    }
+    return at[1] > at[0];
+}
+
+static void
+check_line(const uint8_t *p, size_t n, const struct pp_http_head *head,
+           bool found)
+{
+    size_t at[6];
+
+    ck_assert_int_eq(split_slowly(p, n, at), found);
+    if (!found) {
+        return;
+    }
+    ck_assert_uint_eq(head->method.off, at[0]);
+    ck_assert_uint_eq(head->method.len, at[1] - at[0]);
+    ck_assert_uint_eq(head->method_separator.off, at[1]);
+    ck_assert_uint_eq(head->method_separator.len, at[2] - at[1]);
+    ck_assert_uint_eq(head->target.off, at[2]);
+    ck_assert_uint_eq(head->target.len, at[3] - at[2]);
+    ck_assert_uint_eq(head->version_separator.off, at[3]);
+    ck_assert_uint_eq(head->version_separator.len, at[4] - at[3]);
+    ck_assert_uint_eq(head->version.off, at[4]);
+    ck_assert_uint_eq(head->version.len, at[5] - at[4]);
+    ck_assert_int_eq(head->one_word, at[2] >= at[5]);
+}
+
+static enum pp_http_id
+identify_slowly(const uint8_t *p, size_t n)
+{
+    while (n && (p[n - 1] == ' ' || p[n - 1] == '\t')) {
+        n--;
+    }
+    return is_word(p, n, "connection") ? PP_HTTP_H_CONNECTION
+           : is_word(p, n, "content-length") ? PP_HTTP_H_CONTENT_LENGTH
+           : is_word(p, n, "content-type") ? PP_HTTP_H_CONTENT_TYPE
+           : is_word(p, n, "cookie") ? PP_HTTP_H_COOKIE
+           : is_word(p, n, "host") ? PP_HTTP_H_HOST
+           : is_word(p, n, "transfer-encoding") ? PP_HTTP_H_TRANSFER_ENCODING
+           : is_word(p, n, "upgrade") ? PP_HTTP_H_UPGRADE : PP_HTTP_H_OTHER;
+}
+
+static bool
+is_space(uint8_t c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* Holds the field lines that were found in the 'n' bytes at 'p' from 'pos' on
+ * against what they are. */
+static void
+check_fields(const struct pp_reader *text, size_t pos, bool eof,
+             const struct pp_http_fields *fields, enum pp_http_found found)
+{
+    const uint8_t *p = text->base;
+    size_t n = text->end, i = 0;
+
+    while (pos < n) {
+        const struct pp_http_field *f = &fields->f[i];
+        size_t end = pos, ending, first = 0, name, value, stop;
+
+        for (;;) {
+            while (end < n && p[end] != '\n') {
+                end++;
+            }
+            ending = end < n ? 1 + (end > pos && p[end - 1] == '\r') : 0;
+            end += end < n;
+            first = first ? first : end - ending;
+            if (!ending && !eof) {
+                ck_assert_int_eq(found, PP_HTTP_MORE);
+                return;
+            } else if (end - pos == ending) {
+                ck_assert_int_eq(found, PP_HTTP_FOUND);
+                ck_assert_uint_eq(fields->n, i);
+                ck_assert_uint_eq(fields->end, end);
+                ck_assert_uint_eq(fields->ending, ending);
+                ck_assert(!fields->truncated);
+                return;
+            } else if (end == n || (p[end] != ' ' && p[end] != '\t')) {
+                break;
+            }
+        }
+        stop = end - ending;
+        /* A colon counts in the first line alone. */
+        for (name = pos; name < first && p[name] != ':'; name++) {
+            continue;
+        }
+        name = name < first ? name : stop;
+        value = name < stop ? name + 1 : stop;
+        ck_assert_uint_lt(i, fields->n);
+        ck_assert_uint_eq(f->line.off, pos);
+        ck_assert_uint_eq(f->line.len, end - pos);
+        ck_assert_uint_eq(f->ending, ending);
+        ck_assert_int_eq(f->colon, name < stop);
+        ck_assert_uint_eq(f->name_len, name - pos);
+        ck_assert_uint_eq(f->id, f->colon ? identify_slowly(p + pos,
+                                                            name - pos)
+                          : PP_HTTP_H_OTHER);
+        while (value < stop && is_space(p[value])) {
+            value++;
+        }
+        while (stop > value && is_space(p[stop - 1])) {
+            stop--;
+        }
+        ck_assert_uint_eq(pp_http_value(text, f).off, value);
+        ck_assert_uint_eq(pp_http_value(text, f).len, stop - value);
+        pos = end;
+        i++;
+    }
+    ck_assert_int_eq(found, eof ? PP_HTTP_FOUND : PP_HTTP_MORE);
+    ck_assert(!eof || (fields->n == i && fields->truncated));
+}
+
+/* What heads are made of: 'n' pieces of 'list', by chance. */
+static size_t
+random_head(uint8_t *p, const char *const *list, int n_list, int n)
+{
+    size_t len = 0;
+
+    while (n--) {
+        const char *s = list[random_range(n_list)];
+        size_t piece = strlen(s);
+
+        memcpy(p + len, s, piece);
+        len += piece;
+    }
+    return len;
+}
+
+START_TEST(test_lines)
+{
+    static const char *const parts[] = {
+        "GET", "HTTP/1.1", "http/", "HTTP", "/", " ", " ", " ", "  ", "\t",
+        "\v", "\r", "\x01", "\x80", "a", "/x?y=z", ":", "CONNECT",
+    };
+    static struct pp_http_field list[TEXT_MAX];
+    uint8_t data[TEXT_MAX];
+    int n_found = 0;
+
+    for (int round = 0; round < 40000; round++) {
+        struct pp_http_head head = { .fields.f = list };
+        size_t n = random_head(data, parts, ARRAY_SIZE(parts),
+                               random_range(9));
+        struct pp_reader text;
+        enum pp_http_found found;
+
+        memcpy(data + n, "\n\n", 2);
+        text = text_of(data, n + 2, round % 2);
+        found = pp_http_head_parse(&text, 0, false, &head);
+        n -= n && data[n - 1] == '\r';
+        check_line(data, n, &head, found == PP_HTTP_FOUND);
+        n_found += found == PP_HTTP_FOUND;
+    }
+    ck_assert_int_gt(n_found, 1000);
+}
+END_TEST
+
+START_TEST(test_fields)
+{
+    static const char *const parts[] = {
+        "Host", "cookie", "Upgrade", "Connection", "CONTENT-TYPE",
+        "Content-Length", "transfer-encoding", "X-Long-Name-Of-No-Meaning",
+        "Accept", "Referer", ":", ": ", ":", ": ", " ", "\t", "\r", "\r\n",
+        "\r\n", "\r\n", "\n", "\r\n ", "\n\t", "a", "\x80", "b=c",
+        "a value that is somewhat longer than that of others, and goes on",
+    };
+    static struct pp_http_field list[TEXT_MAX];
+    uint8_t data[TEXT_MAX];
+    int n_found = 0;
+
+    for (int round = 0; round < 40000; round++) {
+        struct pp_http_fields fields = { .f = list };
+        size_t n = random_head(data, parts, ARRAY_SIZE(parts),
+                               random_range(40));
+        size_t pos = n ? (size_t) random_range((int) MIN(n, 70)) : 0;
+        struct pp_reader text = text_of(data, n, round % 2);
+        bool eof = !random_range(3);
+        enum pp_http_found found = pp_http_fields_parse(&text, pos, eof,
+                                                        &fields);
+
+        check_fields(&text, pos, eof, &fields, found);
+        n_found += found == PP_HTTP_FOUND;
+    }
+    ck_assert_int_gt(n_found, 1000);
+}
+END_TEST
+
+int
+main(void)
+{
+    Suite *suite = suite_create("scan");
+    TCase *tc = tcase_create("scan");
+
+    tcase_add_checked_fixture(tc, set_up, tear_down);
+    tcase_set_timeout(tc, 120);
+    tcase_add_test(tc, test_blocks);
+    tcase_add_test(tc, test_texts);
+    tcase_add_test(tc, test_pieces);
+    tcase_add_test(tc, test_lines);
+    tcase_add_test(tc, test_fields);
+    suite_add_tcase(suite, tc);
+    return suite_main(suite);
+}
