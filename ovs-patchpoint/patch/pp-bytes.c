@@ -25,40 +25,17 @@ pp_hash_bytes(uint64_t hash, const void *p_, size_t n)
     return hash;
 }
 
-/* Up to eight bytes at 'p' as a number. */
-static inline uint64_t
-load(const uint8_t *p, size_t n)
-{
-    uint64_t x = 0;
-    uint32_t low, high;
-
-    if (n >= 8) {
-        memcpy(&x, p, 8);
-    } else if (n >= 4) {
-        memcpy(&low, p, 4);
-        memcpy(&high, p + n - 4, 4);
-        x = (uint64_t) high << 32 | low;
-    } else if (n) {
-        x = (uint64_t) p[0] << 16 | (uint64_t) p[n / 2] << 8 | p[n - 1];
-    }
-    return x;
-}
-
+/* The key of more than 24 bytes: all of them count, since the texts that
+ * patches look for may be alike at both ends. */
 uint32_t
-pp_hash_key(struct pp_bytes s)
+pp_hash_long_key(struct pp_bytes s)
 {
-    /* The bit in which both cases of a letter differ.  That other bytes differ
-     * in it too does no harm. */
-    const uint64_t fold = UINT64_C(0x2020202020202020);
     uint64_t hash = s.n * UINT64_C(0x9e3779b97f4a7c15);
 
     for (; s.n > 8; s.p += 8, s.n -= 8) {
-        hash = (hash ^ (load(s.p, 8) | fold)) * UINT64_C(0xff51afd7ed558ccd);
-        hash ^= hash >> 32;
+        hash = pp_hash_mix(hash, pp_load_key(s.p, 8));
     }
-    hash = (hash ^ (load(s.p, s.n) | fold)) * UINT64_C(0xff51afd7ed558ccd);
-    hash ^= hash >> 29;
-    return (uint32_t) (hash * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+    return (uint32_t) (pp_hash_mix(hash, pp_load_key(s.p, s.n)) >> 32);
 }
 
 bool
@@ -103,13 +80,35 @@ pp_bytes_compare(struct pp_bytes a, struct pp_bytes b)
     return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
+/* The eight bytes at 'p', capital letters as small ones. */
+static inline uint64_t
+load_lower(const uint8_t *p)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    const uint64_t high = ones << 7;
+    uint64_t x, low, above, from;
+
+    memcpy(&x, p, sizeof x);
+    low = x & ~high;
+    from = low + ones * (0x80 - 'A');
+    above = low + ones * (0x7f - 'Z');
+    return x | (from & ~above & ~x & high) >> 2;
+}
+
 bool
 pp_bytes_equal_nocase(struct pp_bytes a, struct pp_bytes b)
 {
+    size_t i = 0;
+
     if (a.n != b.n) {
         return false;
     }
-    for (size_t i = 0; i < a.n; i++) {
+    for (; i + 8 <= a.n; i += 8) {
+        if (load_lower(a.p + i) != load_lower(b.p + i)) {
+            return false;
+        }
+    }
+    for (; i < a.n; i++) {
         if (pp_ascii_lower(a.p[i]) != pp_ascii_lower(b.p[i])) {
             return false;
         }

@@ -17,7 +17,55 @@ uint64_t pp_hash_bytes(uint64_t hash, const void *, size_t);
 
 /* Hash of a key in 32 bits, of which the high ones are the best; quick.  Both
  * cases of a letter count alike. */
-uint32_t pp_hash_key(struct pp_bytes key);
+uint32_t pp_hash_long_key(struct pp_bytes key);
+
+/* Up to eight bytes at 'p' as a number, without the bit in which both cases of
+ * a letter differ.  That other bytes differ in it, too, does no harm. */
+static inline uint64_t
+pp_load_key(const uint8_t *p, size_t n)
+{
+    uint64_t x = 0;
+    uint32_t low, high;
+
+    if (n >= 8) {
+        memcpy(&x, p, 8);
+    } else if (n >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + n - 4, 4);
+        x = (uint64_t) high << 32 | low;
+    } else if (n) {
+        x = (uint64_t) p[0] << 16 | (uint64_t) p[n / 2] << 8 | p[n - 1];
+    }
+    return x | UINT64_C(0x2020202020202020);
+}
+
+static inline uint64_t
+pp_hash_mix(uint64_t hash, uint64_t x)
+{
+    hash = (hash ^ x) * UINT64_C(0xff51afd7ed558ccd);
+    return hash ^ hash >> 32;
+}
+
+static inline uint32_t
+pp_hash_key(struct pp_bytes key)
+{
+    uint64_t hash = key.n * UINT64_C(0x9e3779b97f4a7c15);
+
+    if (key.n > 24) {
+        return pp_hash_long_key(key);
+    } else if (key.n < 8) {
+        hash ^= pp_load_key(key.p, key.n);
+    } else {
+        hash = pp_hash_mix(hash, pp_load_key(key.p, 8));
+        if (key.n > 16) {
+            hash = pp_hash_mix(hash, pp_load_key(key.p + 8, 8));
+        }
+        hash ^= pp_load_key(key.p + key.n - 8, 8);
+    }
+    hash *= UINT64_C(0xff51afd7ed558ccd);
+    hash ^= hash >> 29;
+    return (uint32_t) (hash * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
 
 static inline uint8_t
 pp_ascii_lower(uint8_t c)

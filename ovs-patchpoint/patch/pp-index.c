@@ -20,6 +20,9 @@
 #define COUNT_BITS_MIN 8
 #define COUNT_BITS_MAX 16
 
+/* A small table has a bitmap that nearly nothing gets by. */
+#define BITMAP_BITS_MIN 9
+
 /* What one clue leads to. */
 struct lead {
     uint32_t group;             /* Of the clue, in its event. */
@@ -296,7 +299,7 @@ put_slots(struct pp_builder *b, const struct pp_program_slot *list, size_t n,
     uint64_t *words;
     size_t words_size;
 
-    lookup->bits = (uint8_t) MAX(6, log2_up(16 * n));
+    lookup->bits = (uint8_t) MAX(BITMAP_BITS_MIN, log2_up(16 * n));
     lookup->first_word = b->words.size / sizeof *words;
     words_size = ((size_t) 1 << lookup->bits) / 8;
     words = ofpbuf_put_zeros(&b->words, words_size);

@@ -67,6 +67,22 @@ got_buf(const struct pp_buf *buf, struct pp_value *v)
     return !buf->overflow;
 }
 
+/* True if something in 'b' is encoded, with 'form' as in a form. */
+static inline bool
+is_encoded(struct pp_bytes b, bool form)
+{
+    if (b.n >= 32) {
+        return (memchr(b.p, '%', b.n)
+                || (form && memchr(b.p, '+', b.n)));
+    }
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] == '%' || (b.p[i] == '+' && form)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Decodes the percent-encoding of 's' once (RFC 3986 2.1), and with 'form'
  * '+' to a space.  A '%' without two digits behind it stays. */
 static bool
@@ -76,8 +92,7 @@ get_decoded(const struct pp_reader *text, struct pp_span s, bool form,
     uint32_t i, end = pp_http_span_end(s);
     struct pp_buf buf;
 
-    if (pp_http_find(text, s, '%') == end
-        && (!form || pp_http_find(text, s, '+') == end)) {
+    if (!is_encoded(pp_http_bytes(text, s), form)) {
         return get_span(text, s, v);
     }
     if (!get_buf(arena, s.len, &buf)) {
@@ -779,7 +794,8 @@ get_names(const struct pp_reader *text, const struct pp_http_fields *fields,
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct pp_span name = pp_http_raw_name(&fields->f[i]);
+        struct pp_span name = { fields->f[i].line.off,
+                                fields->f[i].name_len };
         const uint8_t *p;
 
         if (!pp_reader_has(text, name.off, name.len)) {
@@ -797,17 +813,62 @@ get_names(const struct pp_reader *text, const struct pp_http_fields *fields,
     return true;
 }
 
+/* The names of the first 'n' items of a list as they stand; with 'decoded' of
+ * those that are not encoded, and no item is. */
+static bool
+get_item_names(const struct pp_reader *text, const struct pp_http_list *list,
+               uint32_t n, bool decoded, struct pp_bytes *values)
+{
+    if (!list || n > list->n) {
+        return false;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        struct pp_span name = list->item[i].name;
+
+        if (!pp_reader_has(text, name.off, name.len)) {
+            return false;
+        }
+        values[i] = pp_http_bytes(text, name);
+        if (decoded && is_encoded(values[i], true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The keys of a list, where they can be had without more ado. */
+static bool
+get_keys(const struct pp_msg *msg, unsigned int field, uint32_t n,
+         struct pp_bytes *values)
+{
+    const struct pp_http_msg *m = msg->decoded;
+
+    switch (field) {
+    case PP_HTTP_F_HEADERS:
+        return get_names(&m->text, &m->head.fields, n, values);
+    case PP_HTTP_F_COOKIES:
+        return get_item_names(&m->text, pp_http_list(msg, PP_HTTP_L_COOKIES),
+                              n, false, values);
+    case PP_HTTP_F_QUERY_PARAMS:
+        return get_item_names(&m->text, pp_http_list(msg, PP_HTTP_L_QUERY),
+                              n, true, values);
+    default:
+        return false;
+    }
+}
+
+_Static_assert(PP_HTTP_FIELD_NAME == 0 && PP_HTTP_COOKIE_NAME == 0
+               && PP_HTTP_PARAM_NAME == 0, "keys come first");
+
 /* get_all(); see pp-proxy.h. */
 bool
 pp_http_get_all(const struct pp_msg *msg, unsigned int field,
                 unsigned int sub, uint32_t n, struct pp_arena *arena,
                 struct pp_bytes *values)
 {
-    const struct pp_http_msg *m = msg->decoded;
-
-    if (field == PP_HTTP_F_HEADERS && sub == PP_HTTP_FIELD_NAME
-        && pp_http_field_there(m, field)) {
-        return get_names(&m->text, &m->head.fields, n, values);
+    if (!sub && pp_http_field_there(msg->decoded, field)
+        && get_keys(msg, field, n, values)) {
+        return true;
     }
     for (uint32_t i = 0; i < n; i++) {
         struct pp_value v;

@@ -14,25 +14,6 @@
 
 #include "pp-scan.h"
 
-/* Words. */
-
-/* 's' without white space on both sides. */
-struct pp_span
-pp_http_trim(const struct pp_reader *text, struct pp_span s)
-{
-    struct pp_bytes b = pp_http_bytes(text, s);
-
-    while (b.n && pp_http_is_space(b.p[0])) {
-        b.p++;
-        b.n--;
-        s.off++;
-    }
-    while (b.n && pp_http_is_space(b.p[b.n - 1])) {
-        b.n--;
-    }
-    return (struct pp_span) { .off = s.off, .len = (uint32_t) b.n };
-}
-
 /* Lines. */
 
 /* The length of the ending of 'line', whose last byte is LF.  A CR that stands

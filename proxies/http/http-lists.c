@@ -10,6 +10,7 @@
 
 #include "http-fields.h"
 #include "pp-http.h"
+#include "pp-scan.h"
 
 /* Adds an empty item, or returns NULL when the list is full. */
 struct pp_http_item *
@@ -26,19 +27,70 @@ pp_http_list_add(struct pp_http_list *list)
     return item;
 }
 
-/* Splits 'raw' at its first '=' into name and value.  Without one, all of it
- * is the name. */
-static void
-split_pair(const struct pp_reader *text, struct pp_span raw,
-           struct pp_http_item *item)
+/* Adds what is from 'pos' to 'stop', one or more bytes.  What is before the
+ * '=' at 'equals' is the name, what is behind it the value; where 'equals' is
+ * 'stop' or more, all is the name.  NULL: the list is full. */
+static inline struct pp_http_item *
+add_pair(size_t pos, size_t stop, size_t equals, struct pp_http_list *list)
 {
-    uint32_t end = pp_http_span_end(raw);
-    uint32_t equals = pp_http_find(text, raw, '=');
+    struct pp_http_item *item = pp_http_list_add(list);
 
-    item->raw = item->extent = raw;
-    item->equals = equals < end;
-    item->name = pp_http_span(raw.off, equals);
-    item->value = pp_http_span(item->equals ? equals + 1 : end, end);
+    if (item) {
+        item->equals = equals < stop;
+        equals = item->equals ? equals : stop;
+        item->raw = item->extent = pp_http_span(pos, stop);
+        item->name = pp_http_span(pos, equals);
+        item->value = pp_http_span(equals + item->equals, stop);
+    }
+    return item;
+}
+
+/* Adds a piece of a list as add_pair() does; false: the list is full. */
+typedef bool add_piece(const struct pp_reader *, size_t pos, size_t stop,
+                       size_t equals, uint32_t owner, struct pp_http_list *);
+
+/* Goes through 's', which 'separator' splits, and lets 'add' have each piece
+ * with its first '='. */
+static inline void __attribute__((always_inline))
+split_at(const struct pp_reader *text, struct pp_span s, uint8_t separator,
+         add_piece *add, uint32_t owner, struct pp_http_list *list)
+{
+    size_t pos = s.off, end = pp_http_span_end(s), equals = SIZE_MAX;
+
+    for (size_t at = pos; at < end; at += PP_BLOCK) {
+        uint64_t signs, stops = pp_text_find(text, at, end, separator, '=',
+                                             &signs);
+
+        while (stops) {
+            size_t stop = at + pp_lowest(stops);
+            uint64_t own = pp_take_piece(&stops, &signs);
+
+            if (equals == SIZE_MAX && own) {
+                equals = at + pp_lowest(own);
+            }
+            if (!add(text, pos, stop, equals, owner, list)) {
+                return;
+            }
+            pos = stop + 1;
+            equals = SIZE_MAX;
+        }
+        if (equals == SIZE_MAX && signs) {
+            equals = at + pp_lowest(signs);
+        }
+    }
+    if (pos < end) {
+        add(text, pos, end, equals, owner, list);
+    }
+}
+
+/* Adds a parameter, if there is a byte of it. */
+static inline bool
+add_param(const struct pp_reader *text, size_t pos, size_t stop,
+          size_t equals, uint32_t owner, struct pp_http_list *list)
+{
+    (void) text;
+    (void) owner;               /* The request line, or the body. */
+    return stop == pos || add_pair(pos, stop, equals, list);
 }
 
 /* Splits application/x-www-form-urlencoded: at each '&', what is between them
@@ -47,21 +99,7 @@ void
 pp_http_split_params(const struct pp_reader *text, struct pp_span s,
                      struct pp_http_list *list)
 {
-    uint32_t pos = s.off, end = pp_http_span_end(s);
-
-    while (pos < end) {
-        uint32_t stop = pp_http_find(text, pp_http_span(pos, end), '&');
-
-        if (stop > pos) {
-            struct pp_http_item *item = pp_http_list_add(list);
-
-            if (!item) {
-                return;
-            }
-            split_pair(text, pp_http_span(pos, stop), item);
-        }
-        pos = stop + 1;
-    }
+    split_at(text, s, '&', add_param, 0, list);
 }
 
 /* 's' without the quotes around it. */
@@ -95,20 +133,26 @@ find_unquoted(const struct pp_reader *text, struct pp_span s, uint8_t byte)
     return pos < end ? pos : end;
 }
 
-/* Adds the pair 'raw', its parts without white space around. */
-static bool
-add_pair(const struct pp_reader *text, struct pp_span raw, uint32_t owner,
-         struct pp_http_list *list)
+/* Adds a pair, its parts without white space around, if there is more in it
+ * than that. */
+static inline bool
+add_trimmed(const struct pp_reader *text, size_t pos, size_t stop,
+            size_t equals, uint32_t owner, struct pp_http_list *list)
 {
-    struct pp_http_item *item = pp_http_list_add(list);
+    struct pp_span pair = pp_http_trim(text, pp_http_span(pos, stop));
+    struct pp_http_item *item;
 
-    if (item) {
-        split_pair(text, pp_http_trim(text, raw), item);
-        item->name = pp_http_trim(text, item->name);
-        item->value = pp_http_trim(text, item->value);
-        item->owner = owner;
+    if (!pair.len) {
+        return true;
     }
-    return item != NULL;
+    item = add_pair(pair.off, pp_http_span_end(pair), equals, list);
+    if (!item) {
+        return false;
+    }
+    item->name = pp_http_trim(text, item->name);
+    item->value = pp_http_trim(text, item->value);
+    item->owner = owner;
+    return true;
 }
 
 /* Splits the attributes of 's' ("; name=value ...", RFC 9110 5.6.6), which
@@ -121,28 +165,34 @@ pp_http_split_attributes(const struct pp_reader *text, struct pp_span s,
 
     while (pos <= end && s.len) {
         struct pp_span rest = pp_http_span(pos, end);
-        uint32_t stop = find_unquoted(text, rest, ';');
-        struct pp_span raw
-            = pp_http_trim(text, pp_http_span(pos, stop));
+        uint32_t stop = find_unquoted(text, rest, ';'), n = list->n;
+        struct pp_span raw = pp_http_span(pos, stop);
 
-        if (raw.len) {
-            if (!add_pair(text, raw, 0, list)) {
-                return;
-            }
-            list->item[list->n - 1].extent = pp_http_span(pos - 1, stop);
+        if (!add_trimmed(text, pos, stop, pp_http_find(text, raw, '='), 0,
+                         list)) {
+            return;
+        }
+        if (list->n > n) {
+            list->item[n].extent = pp_http_span(pos - 1, stop);
         }
         pos = stop + 1;
     }
 }
 
-/* Adds the cookie 'raw', if there is more than white space in it. */
-static bool
-add_cookie(const struct pp_reader *text, struct pp_span raw, uint32_t owner,
-           struct pp_http_list *list)
+/* Adds a cookie. */
+static inline bool
+add_cookie(const struct pp_reader *text, size_t pos, size_t stop,
+           size_t equals, uint32_t owner, struct pp_http_list *list)
 {
-    return !pp_http_trim(text, raw).len
-           || (add_pair(text, raw, owner, list)
-               && (list->item[list->n - 1].raw = raw, true));
+    uint32_t n = list->n;
+
+    if (!add_trimmed(text, pos, stop, equals, owner, list)) {
+        return false;
+    }
+    if (list->n > n) {
+        list->item[n].raw = pp_http_span(pos, stop);
+    }
+    return true;
 }
 
 /* Splits a Cookie as most servers do: at each ';' (RFC 6265 4.2.1 and 5.4).
@@ -151,16 +201,7 @@ static void
 split_cookie(const struct pp_reader *text, struct pp_span value,
              uint32_t owner, struct pp_http_list *list)
 {
-    uint32_t pos = value.off, end = pp_http_span_end(value);
-
-    while (pos < end) {
-        uint32_t stop = pp_http_find(text, pp_http_span(pos, end), ';');
-
-        if (!add_cookie(text, pp_http_span(pos, stop), owner, list)) {
-            return;
-        }
-        pos = stop + 1;
-    }
+    split_at(text, value, ';', add_cookie, owner, list);
 }
 
 /* Offset of the ';' that ends the cookie at the start of 's', or the end.  A
@@ -199,8 +240,10 @@ split_quoted(const struct pp_reader *text, struct pp_span value,
 
     while (pos < end) {
         uint32_t stop = quoted_cookie_end(text, pp_http_span(pos, end));
+        struct pp_span raw = pp_http_span(pos, stop);
 
-        if (!add_cookie(text, pp_http_span(pos, stop), owner, list)) {
+        if (!add_cookie(text, pos, stop, pp_http_find(text, raw, '='), owner,
+                        list)) {
             return;
         }
         pos = stop + 1;

@@ -392,6 +392,23 @@ pp_http_is_space(int c)
             && (c == ' ' || c == '\t' || c == '\r' || c == '\n'));
 }
 
+/* 's' without white space on both sides. */
+static inline struct pp_span
+pp_http_trim(const struct pp_reader *text, struct pp_span s)
+{
+    struct pp_bytes b = pp_http_bytes(text, s);
+
+    while (b.n && pp_http_is_space(b.p[0])) {
+        b.p++;
+        b.n--;
+        s.off++;
+    }
+    while (b.n && pp_http_is_space(b.p[b.n - 1])) {
+        b.n--;
+    }
+    return (struct pp_span) { .off = s.off, .len = (uint32_t) b.n };
+}
+
 static inline int
 pp_http_lower(int c)
 {
@@ -472,7 +489,6 @@ pp_http_hex(int c)
 extern const struct pp_proxy pp_proxy_http;
 
 /* http-head.c. */
-struct pp_span pp_http_trim(const struct pp_reader *, struct pp_span);
 struct pp_span pp_http_name(const struct pp_reader *,
                             const struct pp_http_field *);
 struct pp_span pp_http_raw_name(const struct pp_http_field *);

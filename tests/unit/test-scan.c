@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Looking for bytes by blocks (pp-scan.h), and the reading of heads that rests
- * on it, against the same done a byte at a time, on random texts and on those
- * at the borders.  Texts stand right before a page that cannot be read, or
- * right behind one, so that a byte too many is found out.
+/* Looking for bytes by blocks (pp-scan.h), and the reading of heads and lists
+ * that rests on it, against the same done a byte at a time, on random texts
+ * and on those at the borders.  Texts stand right before a page that cannot be
+ * read, or right behind one, so that a byte too many is found out.
  *
  * Runs as a test program; owns the pages. */
 
@@ -14,12 +14,26 @@
 #include <unistd.h>
 
 #include "http/pp-http.h"
+#include "patch/pp-bytes.h"
 #include "pp-scan.h"
 #include "random.h"
 #include "suite.h"
 #include "util.h"
 
 #define TEXT_MAX 4096
+
+/* libcheck makes a system call of each assertion; these are millions. */
+#define HOLDS(X) ((X) ? (void) 0 : ck_abort_msg("not so: %s", #X))
+#define SAME(A, B) same((uintmax_t) (A), (uintmax_t) (B), #A, __LINE__)
+
+static void
+same(uintmax_t a, uintmax_t b, const char *what, int line)
+{
+    if (a != b) {
+        ck_abort_msg("line %d: %s is %"PRIuMAX", not %"PRIuMAX, line, what, a,
+                     b);
+    }
+}
 
 static uint8_t *page;           /* TEXT_MAX bytes between two guards. */
 
@@ -30,8 +44,8 @@ set_up(void)
     uint8_t *p = mmap(NULL, 3 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
                       -1, 0);
 
-    ck_assert(p != MAP_FAILED && size >= TEXT_MAX);
-    ck_assert(!mprotect(p + size, size, PROT_READ | PROT_WRITE));
+    HOLDS(p != MAP_FAILED && size >= TEXT_MAX);
+    HOLDS(!mprotect(p + size, size, PROT_READ | PROT_WRITE));
     page = p + size;
     random_set_seed(20240521);
 }
@@ -80,8 +94,8 @@ START_TEST(test_blocks)
             p[i] = (uint8_t) (random_range(4) ? c + near : c ^ 0x80);
             mask |= (uint64_t) (p[i] == c) << i;
         }
-        ck_assert_uint_eq(pp_block_find(p, c), mask);
-        ck_assert_uint_eq(pp_block_find_by_words(p, c), mask);
+        SAME(pp_block_find(p, c), mask);
+        SAME(pp_block_find_by_words(p, c), mask);
     }
 }
 END_TEST
@@ -104,11 +118,11 @@ START_TEST(test_texts)
                 want_marks |= (uint64_t) (data[i] == ':') << (i - at);
             }
             ends = pp_text_find(&text, at, end, '\n', ':', &marks);
-            ck_assert_uint_eq(ends, want_ends);
-            ck_assert_uint_eq(marks, want_marks);
+            SAME(ends, want_ends);
+            SAME(marks, want_marks);
 
             /* What is not all there is not looked at. */
-            ck_assert(!pp_text_find(&text, at, n + 1, '\n', ':', &marks)
+            HOLDS(!pp_text_find(&text, at, n + 1, '\n', ':', &marks)
                       && !marks);
         }
     }
@@ -125,9 +139,9 @@ START_TEST(test_pieces)
         uint64_t was = ends, taken;
 
         taken = pp_take_piece(&ends, &marks);
-        ck_assert_uint_eq(taken, all & upto);
-        ck_assert_uint_eq(marks, all & ~upto);
-        ck_assert_uint_eq(ends, was & ~(UINT64_C(1) << lowest));
+        SAME(taken, all & upto);
+        SAME(marks, all & ~upto);
+        SAME(ends, was & ~(UINT64_C(1) << lowest));
     }
 }
 END_TEST
@@ -198,21 +212,21 @@ check_line(const uint8_t *p, size_t n, const struct pp_http_head *head,
 {
     size_t at[6];
 
-    ck_assert_int_eq(split_slowly(p, n, at), found);
+    SAME(split_slowly(p, n, at), found);
     if (!found) {
         return;
     }
-    ck_assert_uint_eq(head->method.off, at[0]);
-    ck_assert_uint_eq(head->method.len, at[1] - at[0]);
-    ck_assert_uint_eq(head->method_separator.off, at[1]);
-    ck_assert_uint_eq(head->method_separator.len, at[2] - at[1]);
-    ck_assert_uint_eq(head->target.off, at[2]);
-    ck_assert_uint_eq(head->target.len, at[3] - at[2]);
-    ck_assert_uint_eq(head->version_separator.off, at[3]);
-    ck_assert_uint_eq(head->version_separator.len, at[4] - at[3]);
-    ck_assert_uint_eq(head->version.off, at[4]);
-    ck_assert_uint_eq(head->version.len, at[5] - at[4]);
-    ck_assert_int_eq(head->one_word, at[2] >= at[5]);
+    SAME(head->method.off, at[0]);
+    SAME(head->method.len, at[1] - at[0]);
+    SAME(head->method_separator.off, at[1]);
+    SAME(head->method_separator.len, at[2] - at[1]);
+    SAME(head->target.off, at[2]);
+    SAME(head->target.len, at[3] - at[2]);
+    SAME(head->version_separator.off, at[3]);
+    SAME(head->version_separator.len, at[4] - at[3]);
+    SAME(head->version.off, at[4]);
+    SAME(head->version.len, at[5] - at[4]);
+    SAME(head->one_word, at[2] >= at[5]);
 }
 
 static enum pp_http_id
@@ -257,14 +271,14 @@ check_fields(const struct pp_reader *text, size_t pos, bool eof,
             end += end < n;
             first = first ? first : end - ending;
             if (!ending && !eof) {
-                ck_assert_int_eq(found, PP_HTTP_MORE);
+                SAME(found, PP_HTTP_MORE);
                 return;
             } else if (end - pos == ending) {
-                ck_assert_int_eq(found, PP_HTTP_FOUND);
-                ck_assert_uint_eq(fields->n, i);
-                ck_assert_uint_eq(fields->end, end);
-                ck_assert_uint_eq(fields->ending, ending);
-                ck_assert(!fields->truncated);
+                SAME(found, PP_HTTP_FOUND);
+                SAME(fields->n, i);
+                SAME(fields->end, end);
+                SAME(fields->ending, ending);
+                HOLDS(!fields->truncated);
                 return;
             } else if (end == n || (p[end] != ' ' && p[end] != '\t')) {
                 break;
@@ -277,13 +291,13 @@ check_fields(const struct pp_reader *text, size_t pos, bool eof,
         }
         name = name < first ? name : stop;
         value = name < stop ? name + 1 : stop;
-        ck_assert_uint_lt(i, fields->n);
-        ck_assert_uint_eq(f->line.off, pos);
-        ck_assert_uint_eq(f->line.len, end - pos);
-        ck_assert_uint_eq(f->ending, ending);
-        ck_assert_int_eq(f->colon, name < stop);
-        ck_assert_uint_eq(f->name_len, name - pos);
-        ck_assert_uint_eq(f->id, f->colon ? identify_slowly(p + pos,
+        HOLDS(i < fields->n);
+        SAME(f->line.off, pos);
+        SAME(f->line.len, end - pos);
+        SAME(f->ending, ending);
+        SAME(f->colon, name < stop);
+        SAME(f->name_len, name - pos);
+        SAME(f->id, f->colon ? identify_slowly(p + pos,
                                                             name - pos)
                           : PP_HTTP_H_OTHER);
         while (value < stop && is_space(p[value])) {
@@ -292,13 +306,13 @@ check_fields(const struct pp_reader *text, size_t pos, bool eof,
         while (stop > value && is_space(p[stop - 1])) {
             stop--;
         }
-        ck_assert_uint_eq(pp_http_value(text, f).off, value);
-        ck_assert_uint_eq(pp_http_value(text, f).len, stop - value);
+        SAME(pp_http_value(text, f).off, value);
+        SAME(pp_http_value(text, f).len, stop - value);
         pos = end;
         i++;
     }
-    ck_assert_int_eq(found, eof ? PP_HTTP_FOUND : PP_HTTP_MORE);
-    ck_assert(!eof || (fields->n == i && fields->truncated));
+    SAME(found, eof ? PP_HTTP_FOUND : PP_HTTP_MORE);
+    HOLDS(!eof || (fields->n == i && fields->truncated));
 }
 
 /* What heads are made of: 'n' pieces of 'list', by chance. */
@@ -375,6 +389,178 @@ START_TEST(test_fields)
 }
 END_TEST
 
+/* Lists, a byte at a time: the 'i'th piece of the 'n' bytes at 'p', which
+ * 'separator' splits, and where its first '=' is, or else its end. */
+static bool
+piece_slowly(const uint8_t *p, size_t n, char separator, size_t i,
+             size_t *start, size_t *stop, size_t *equals)
+{
+    *stop = SIZE_MAX;
+    do {
+        *start = *stop + 1;
+        if (*start >= n) {
+            return false;
+        }
+        for (*stop = *start; *stop < n && p[*stop] != separator; ++*stop) {
+            continue;
+        }
+    } while (i--);
+    for (*equals = *start; *equals < *stop && p[*equals] != '='; ++*equals) {
+        continue;
+    }
+    return true;
+}
+
+/* The span from 'start' to 'stop' without white space on both sides. */
+static struct pp_span
+trim_slowly(const uint8_t *p, size_t start, size_t stop)
+{
+    while (start < stop && is_space(p[start])) {
+        start++;
+    }
+    while (stop > start && is_space(p[stop - 1])) {
+        stop--;
+    }
+    return pp_http_span(start, stop);
+}
+
+static void
+check_span(struct pp_span found, struct pp_span want)
+{
+    SAME(found.off, want.off);
+    SAME(found.len, want.len);
+}
+
+START_TEST(test_params)
+{
+    static struct pp_http_item items[TEXT_MAX];
+    uint8_t data[400];
+
+    for (int round = 0; round < 20000; round++) {
+        struct pp_http_list list = { .item = items, .max = TEXT_MAX };
+        size_t n = (size_t) random_range(ARRAY_SIZE(data)), found = 0;
+        size_t start, stop, equals;
+        struct pp_reader text;
+
+        random_text(data, n, "abcdefghij&=", round % 2 ? 12 : 11);
+        text = text_of(data, n, round % 3);
+        pp_http_split_params(&text, pp_http_span(0, n), &list);
+        for (size_t i = 0; piece_slowly(data, n, '&', i, &start, &stop,
+                                        &equals); i++) {
+            const struct pp_http_item *item = &items[found];
+
+            if (start < stop) {
+                found++;
+                HOLDS(list.n >= found);
+                check_span(item->raw, pp_http_span(start, stop));
+                check_span(item->extent, item->raw);
+                check_span(item->name, pp_http_span(start, equals));
+                check_span(item->value,
+                           pp_http_span(equals + (equals < stop), stop));
+                SAME(item->equals, equals < stop);
+            }
+        }
+        SAME(list.n, found);
+        HOLDS(!list.full);
+    }
+}
+END_TEST
+
+START_TEST(test_cookies)
+{
+    struct pp_http_scratch *scratch = xcalloc(1, sizeof *scratch);
+    struct pp_http_msg *m = &scratch->msg;
+    struct pp_msg msg = { .decoded = m };
+    uint8_t data[400] = "cookie:";
+
+    m->scratch = scratch;
+    m->head.fields.f = scratch->fields;
+    for (int round = 0; round < 20000; round++) {
+        size_t n = 7 + (size_t) random_range(ARRAY_SIZE(data) - 16);
+        const struct pp_http_list *list;
+        size_t start, stop, equals, found = 0;
+        struct pp_span value;
+
+        /* No line may end, nor begin. */
+        random_text(data + 7, n - 7, "abcd \t;=", 8);
+        for (size_t i = 7; i < n; i++) {
+            data[i] = data[i] == '\n' ? 'x' : data[i];
+        }
+        memcpy(data + n, "\r\n\r\n", 4);
+        m->text = text_of(data, n + 4, round % 2);
+        memset(m->lists, 0, sizeof m->lists);
+        SAME(pp_http_fields_parse(&m->text, 0, false,
+                                              &m->head.fields),
+                         PP_HTTP_FOUND);
+        value = trim_slowly(data, 7, n);
+        list = pp_http_list(&msg, PP_HTTP_L_COOKIES);
+        for (size_t i = 0; piece_slowly(data + value.off, value.len, ';', i,
+                                        &start, &stop, &equals); i++) {
+            const struct pp_http_item *item = &list->item[found];
+            struct pp_span trimmed;
+
+            start += value.off;
+            stop += value.off;
+            equals += value.off;
+            trimmed = trim_slowly(data, start, stop);
+            if (trimmed.len) {
+                found++;
+                HOLDS(list->n >= found);
+                check_span(item->raw, pp_http_span(start, stop));
+                check_span(item->extent, trimmed);
+                SAME(item->equals, equals < stop);
+                check_span(item->name, trim_slowly(
+                               data, trimmed.off,
+                               MIN(equals, pp_http_span_end(trimmed))));
+                if (item->equals) {
+                    check_span(item->value, trim_slowly(
+                                   data, equals + 1,
+                                   pp_http_span_end(trimmed)));
+                } else {
+                    SAME(item->value.len, 0);
+                }
+            }
+        }
+        SAME(list->n, found);
+    }
+    free(scratch);
+}
+END_TEST
+
+/* Keys are told apart without case, and hashed as they are told apart. */
+START_TEST(test_keys)
+{
+    static const char bytes[] = "@AMZ[`amz{\xc1\xe1 09";
+    uint8_t a[40], b[40];
+    int n_equal = 0;
+
+    for (int round = 0; round < 100000; round++) {
+        size_t n = (size_t) random_range(ARRAY_SIZE(a));
+        struct pp_bytes x, y;
+        bool equal = true;
+
+        for (size_t i = 0; i < n; i++) {
+            a[i] = b[i] = (uint8_t) bytes[random_range(sizeof bytes - 1)];
+            if (!random_range(8)) {
+                b[i] ^= 0x20;
+            } else if (!random_range(200)) {
+                b[i] ^= (uint8_t) (1 << random_range(8));
+            }
+            equal = equal && (a[i] == b[i]
+                              || ((a[i] ^ b[i]) == 0x20
+                                  && (a[i] | 0x20) >= 'a'
+                                  && (a[i] | 0x20) <= 'z'));
+        }
+        x = (struct pp_bytes) { a, n };
+        y = (struct pp_bytes) { text_of(b, n, round % 2).base, n };
+        SAME(pp_bytes_equal_nocase(x, y), equal);
+        HOLDS(!equal || pp_hash_key(x) == pp_hash_key(y));
+        n_equal += equal;
+    }
+    ck_assert_int_gt(n_equal, 1000);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -388,6 +574,9 @@ main(void)
     tcase_add_test(tc, test_pieces);
     tcase_add_test(tc, test_lines);
     tcase_add_test(tc, test_fields);
+    tcase_add_test(tc, test_params);
+    tcase_add_test(tc, test_cookies);
+    tcase_add_test(tc, test_keys);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
