@@ -12,6 +12,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-control.h \
 	ovs-patchpoint/control/pp-cuts.c \
 	ovs-patchpoint/control/pp-cuts.h \
+	ovs-patchpoint/control/pp-datapath.c \
+	ovs-patchpoint/control/pp-datapath.h \
 	ovs-patchpoint/control/pp-db.c \
 	ovs-patchpoint/control/pp-db.h \
 	ovs-patchpoint/control/pp-db-attach.c \
@@ -49,6 +51,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-named.h \
 	ovs-patchpoint/control/pp-ofconn.c \
 	ovs-patchpoint/control/pp-ofconn.h \
+	ovs-patchpoint/control/pp-ofsetup.c \
+	ovs-patchpoint/control/pp-ofsetup.h \
 	ovs-patchpoint/control/pp-oftable.c \
 	ovs-patchpoint/control/pp-oftable.h \
 	ovs-patchpoint/control/pp-patches.c \

@@ -35,6 +35,7 @@
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-datapath.h"
 #include "pp-db.h"
 #include "pp-discovery.h"
 #include "pp-drain.h"
@@ -157,6 +158,7 @@ update(void)
     pp_tap_run(&ctl);
     pp_engine_run(&ctl);
     pp_handover_run_commands();
+    pp_datapath_run(&ctl);
     pp_ofconn_run(&ctl);
     pp_first_run(&ctl);
     pp_cuts_run(&ctl);
@@ -308,6 +310,7 @@ run(struct unixctl_server *unixctl)
         }
         pp_tap_wait(&ctl);
         pp_engine_wait(&ctl);
+        pp_datapath_wait(&ctl);
         pp_ofconn_wait(&ctl);
         pp_status_wait(&ctl);
         pp_pins_wait();
@@ -441,6 +444,7 @@ main(int argc, char *argv[])
     pp_engine_destroy(ctl.engine, ex.restart);
     pp_pins_close();
     pp_cuts_destroy();
+    pp_datapath_destroy();
     pp_snapshot_build_destroy();
     pp_policy_destroy();
     pp_learn_destroy();

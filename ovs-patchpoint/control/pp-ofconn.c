@@ -4,7 +4,8 @@
  *
  * In: what should be in the switch (pp-flows.c), what the switch says is in
  * it.  Out: the messages that make the difference (pp-oftable.c), each batch
- * with a barrier behind it.
+ * with a barrier behind it.  A batch is confirmed when the switch has answered
+ * the barrier, and its datapath follows (pp-datapath.c).
  *
  * Only "<bridge>.mgmt" is used, and only flows with our cookie and groups
  * with our ids are touched.  Others may delete ours: a flow monitor tells so
@@ -32,7 +33,6 @@
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-packet.h"
 #include "openvswitch/ofp-print.h"
-#include "openvswitch/ofp-switch.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
@@ -41,10 +41,12 @@
 #include "packets.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-datapath.h"
 #include "pp-engine-proc.h"
 #include "pp-flows.h"
 #include "pp-first.h"
 #include "pp-learn.h"
+#include "pp-ofsetup.h"
 #include "pp-oftable.h"
 #include "pp-services-frame.h"
 #include "pp-slots.h"
@@ -63,9 +65,12 @@ VLOG_DEFINE_THIS_MODULE(pp_ofconn);
 #define MAX_BACKOFF_SECS 1      /* A Unix socket on this host. */
 #define CHECK_MS 10000
 #define RETRY_MS 1000           /* After the switch has refused something. */
-#define MONITOR_ID 0x5050
 #define BUNDLE_ID 0x5050
 #define MAX_BATCHES 16          /* On their way at a time. */
+#define MAX_ANSWERED 8          /* Tickets that are waited for at a time. */
+
+/* No flow has it. */
+#define POKE_COOKIE UINT64_C(0x5061746350000000)        /* "PatP" */
 
 enum ofconn_state {
     CONNECTING,                 /* Or the version is not agreed yet. */
@@ -73,13 +78,15 @@ enum ofconn_state {
     SETTLED,                    /* 'table' has it right. */
 };
 
-/* Of batches of messages to any bridge. */
+/* Of batches of messages to any bridge, and of connections. */
 static uint64_t last_seq;
+static unsigned int last_number;
 
 struct pp_ofconn {
     char *bridge;
     struct rconn *rconn;
-    unsigned int seqno;         /* Of the connection that all is about. */
+    unsigned int seqno;         /* Of the connection that all is about... */
+    unsigned int number;        /* ...and which one that is, of all. */
     enum ofconn_state state;
     enum ofputil_protocol protocol;
 
@@ -96,13 +103,20 @@ struct pp_ofconn {
     ovs_be32 flows_xid, groups_xid;
     bool flows_done, groups_done;
 
-    /* Batches of messages. */
+    /* Batches of messages.  What was there when the connection came up counts
+     * as one. */
     uint64_t confirmed_seq;
+    uint64_t first_seq;         /* On this connection. */
     struct {
         ovs_be32 xid;
         uint64_t seq;
     } barriers[MAX_BATCHES];    /* On their way, the oldest first. */
     size_t n_barriers;
+    struct {
+        uint64_t ticket;
+        uint64_t seq;
+    } answered[MAX_ANSWERED];   /* The datapath is to follow, likewise. */
+    size_t n_answered;
     bool confirmed;             /* All is, and 'table' does not differ. */
 
     uint16_t tap_port;          /* For which the groups were made. */
@@ -180,68 +194,6 @@ pp_ofconn_destroy(struct pp_ofconn *oc)
     }
 }
 
-/* Asks to be told when others change flows: in table 0, where others' flows
- * are too, and in our own tables.  Our own changes come as an xid only. */
-static void
-send_monitor(struct pp_ofconn *oc)
-{
-    for (int i = 0; i <= PP_TABLE_LAST - PP_TABLE_FIRST + 1; i++) {
-        struct ofputil_flow_monitor_request rq = {
-            .id = MONITOR_ID + (uint32_t) i,
-            .command = OFPFMC_ADD,
-            .flags = OFPFMF_REMOVED | OFPFMF_MODIFY | OFPFMF_ADD,
-            .out_port = OFPP_NONE,
-            .out_group = OFPG_ANY,
-            .table_id = (uint8_t) (i ? PP_TABLE_FIRST + i - 1 : 0),
-        };
-        /* A message each: the library appends to an empty one only. */
-        struct ofpbuf *msg = ofpbuf_new(0);
-
-        match_init_catchall(&rq.match);
-        ofputil_append_flow_monitor_request(&rq, msg, oc->protocol);
-        send_msg(oc, msg);
-    }
-}
-
-/* Frames that control is to see are to come by this connection, and word of
- * flows that ask for it when they go. */
-static void
-send_async_setup(struct pp_ofconn *oc)
-{
-    enum ofp_version version = of_version(oc);
-    struct ofputil_switch_config config = {
-        .frag = OFPUTIL_FRAG_NORMAL, .miss_send_len = 128,
-        .invalid_ttl_to_controller = -1,
-    };
-    struct ofputil_async_cfg async;
-    struct nx_controller_id *id;
-    struct ofpbuf *msg;
-
-    send_msg(oc, ofputil_encode_set_config(&config, version));
-    /* With userdata. */
-    send_msg(oc, ofputil_encode_set_packet_in_format(
-        version, OFPUTIL_PACKET_IN_NXT2));
-
-    msg = ofpraw_alloc(OFPRAW_NXT_SET_CONTROLLER_ID, version, 0);
-    id = ofpbuf_put_zeros(msg, sizeof *id);
-    id->controller_id = htons(PP_CONTROLLER_ID);
-    send_msg(oc, msg);
-
-    memset(&async, 0, sizeof async);
-    async.primary[OAM_PACKET_IN] = async.secondary[OAM_PACKET_IN]
-        = (1u << OFPR_ACTION) | (1u << OFPR_EXPLICIT_MISS)
-          | (1u << OFPR_GROUP) | (1u << OFPR_ACTION_SET);
-    async.primary[OAM_FLOW_REMOVED] = async.secondary[OAM_FLOW_REMOVED]
-        = (1u << OFPRR_IDLE_TIMEOUT) | (1u << OFPRR_DELETE)
-          | (1u << OFPRR_GROUP_DELETE) | (1u << OFPRR_EVICTION);
-    msg = ofputil_encode_set_async_config(&async, (1u << OAM_PACKET_IN)
-                                          | (1u << OAM_FLOW_REMOVED),
-                                          version);
-    if (msg) {
-        send_msg(oc, msg);
-    }
-}
-
 static void
 send_dump(struct pp_ofconn *oc)
 {
@@ -302,14 +254,13 @@ start(struct pp_ofconn *oc, struct pp_bridge *br)
         oc->regroup = true;
     }
     /* What was sent before does not matter. */
-    oc->n_barriers = 0;
-    oc->confirmed_seq = last_seq;
+    oc->n_barriers = oc->n_answered = 0;
+    oc->number = ++last_number;
     oc->known = false;
     oc->n_lost = 0;
     oc->alarm_since = 0;
     set_error(oc, NULL);
-    send_monitor(oc);
-    send_async_setup(oc);
+    pp_ofsetup_send(oc->rconn, oc->protocol);
     pp_cuts_connected(br);
     pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
     send_dump(oc);
@@ -609,17 +560,15 @@ static void
 confirm(struct pp_ofconn *oc)
 {
     oc->confirmed = true;
-    if (!oc->alarm) {
-        if (oc->n_lost) {
-            VLOG_WARN("bridge %s: %u of our flows were deleted or changed by "
-                      "another controller; put back after %lld ms (%u flows "
-                      "so far)", oc->bridge, oc->n_lost,
-                      time_msec() - oc->alarm_since, oc->n_put_back);
-        }
-        oc->n_lost = 0;
-        oc->alarm_since = 0;
-        set_error(oc, NULL);
+    if (oc->n_lost) {
+        VLOG_WARN("bridge %s: %u of our flows were deleted or changed by "
+                  "another controller; put back after %lld ms (%u flows so "
+                  "far)", oc->bridge, oc->n_lost,
+                  time_msec() - oc->alarm_since, oc->n_put_back);
     }
+    oc->n_lost = 0;
+    oc->alarm_since = 0;
+    set_error(oc, NULL);
 }
 
 /* The engine has to know that frames may have gone around it before the first
@@ -653,6 +602,38 @@ may_have_gone_around(const struct pp_control *ctl,
     return pp_oftable_lacks(&oc->table, pins);
 }
 
+/* What the batches up to 'seq' have done is in the tables. */
+static void
+answer(struct pp_ofconn *oc, uint64_t seq)
+{
+    uint64_t ticket = pp_datapath_ticket();
+    size_t n = oc->n_answered;
+
+    if (!n || oc->answered[n - 1].ticket != ticket) {
+        n = MIN(n + 1, MAX_ANSWERED);
+        oc->n_answered = n;
+    }
+    oc->answered[n - 1].ticket = ticket;
+    oc->answered[n - 1].seq = seq;
+}
+
+/* Looks what the datapath follows by now.  Returns true if it is more than
+ * before. */
+static bool
+follow(struct pp_ofconn *oc)
+{
+    size_t n = 0;
+
+    while (n < oc->n_answered
+           && pp_datapath_follows(oc->answered[n].ticket)) {
+        oc->confirmed_seq = oc->answered[n++].seq;
+    }
+    oc->n_answered -= n;
+    memmove(oc->answered, oc->answered + n,
+            oc->n_answered * sizeof *oc->answered);
+    return n > 0;
+}
+
 /* True if it was one of ours. */
 static bool
 handle_barrier(struct pp_ofconn *oc, ovs_be32 xid)
@@ -660,13 +641,10 @@ handle_barrier(struct pp_ofconn *oc, ovs_be32 xid)
     if (!oc->n_barriers || oc->barriers[0].xid != xid) {
         return false;
     }
-    oc->confirmed_seq = oc->barriers[0].seq;
+    answer(oc, oc->barriers[0].seq);
     oc->n_barriers--;
     memmove(oc->barriers, oc->barriers + 1,
             oc->n_barriers * sizeof *oc->barriers);
-    if (!oc->n_barriers) {
-        confirm(oc);
-    }
     return true;
 }
 
@@ -694,11 +672,9 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
         raise_alarm(oc);
     } else if (type == OFPTYPE_BARRIER_REPLY) {
         if (handle_barrier(oc, oh->xid)) {
-            if (!oc->n_barriers) {
-                tell_around(ctl, oc, false);
-            }
             ctl->dirty = true;
         } else {
+            pp_datapath_barrier(ctl, br, oh->xid);
             ctl->dirty |= pp_cuts_barrier(br, oh->xid);
         }
     } else if (type == OFPTYPE_FLOW_REMOVED) {
@@ -744,6 +720,8 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         ofpbuf_delete(msg);
     }
 
+    ctl->dirty |= follow(oc);
+
     /* Also when a policy goes: the engine has to have let go of it, so that no
      * connection is corrected, and counts differently, that then goes around
      * the engine. */
@@ -753,7 +731,13 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
         pp_oftable_take(&oc->table, &oc->dump);
         pp_odump_clear(&oc->dump);
         oc->state = SETTLED;
-        oc->known = true;
+        if (!oc->known || oc->n_lost) {
+            answer(oc, ++last_seq);
+        }
+        if (!oc->known) {
+            oc->known = true;
+            oc->first_seq = last_seq;
+        }
         if (!oc->adopted) {
             oc->adopted = true;
             if (pp_slots_adopt(ctl, br, &oc->table)) {
@@ -785,8 +769,9 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
             if (oc->n_barriers < MAX_BATCHES) {
                 send_difference(oc);
             }
-        } else if (!oc->confirmed && !oc->n_barriers) {
+        } else if (!oc->confirmed && !oc->n_barriers && !oc->n_answered) {
             confirm(oc);
+            tell_around(ctl, oc, false);
             ctl->dirty = true;
         }
     }
@@ -858,14 +843,15 @@ bool
 pp_ofconn_in_sync(const struct pp_ofconn *oc)
 {
     return (is_sound(oc) && (oc->confirmed || oc->state == DUMPING)
-            && !oc->n_barriers && !pp_oftable_differs(&oc->table));
+            && !oc->n_barriers && !oc->n_answered
+            && !pp_oftable_differs(&oc->table));
 }
 
 bool
 pp_ofconn_has(const struct pp_ofconn *oc, const struct pp_owner *owner)
 {
     return (is_sound(oc) && !owner->dirty && !owner->n_todo
-            && owner->seq <= oc->confirmed_seq);
+            && MAX(owner->seq, oc->first_seq) <= oc->confirmed_seq);
 }
 
 uint64_t
@@ -892,14 +878,20 @@ pp_ofconn_has_iface(const struct pp_iface *iface)
 bool
 pp_ofconn_has_flows(const struct pp_ofconn *oc)
 {
-    return oc && (oc->state != SETTLED || oc->n_barriers || !oc->confirmed
-                  || !pp_oftable_is_empty(&oc->table));
+    return oc && (oc->state != SETTLED || oc->n_barriers || oc->n_answered
+                  || !oc->confirmed || !pp_oftable_is_empty(&oc->table));
 }
 
 bool
 pp_ofconn_is_up(const struct pp_ofconn *oc)
 {
     return oc->state != CONNECTING;
+}
+
+unsigned int
+pp_ofconn_number(const struct pp_ofconn *oc)
+{
+    return oc->number;
 }
 
 static ovs_be32
@@ -944,6 +936,12 @@ ovs_be32
 pp_ofconn_send_barrier(struct pp_ofconn *oc)
 {
     return send_msg(oc, ofputil_encode_barrier_request(of_version(oc)));
+}
+
+void
+pp_ofconn_poke(struct pp_ofconn *oc)
+{
+    pp_ofconn_delete_flows(oc, POKE_COOKIE, UINT64_MAX);
 }
 
 void

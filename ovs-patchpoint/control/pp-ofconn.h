@@ -28,8 +28,8 @@ void pp_ofconn_wait(const struct pp_control *);
 /* Has the switch once said what it has, so that slots are as it knows them? */
 bool pp_ofconn_is_adopted(const struct pp_ofconn *);
 
-/* Is all that should be in the switch there, as it has confirmed?  Or all that
- * is the owner's? */
+/* Is all that should be in the switch there, as it has confirmed, and does its
+ * datapath follow?  Or all that is the owner's? */
 bool pp_ofconn_in_sync(const struct pp_ofconn *);
 bool pp_ofconn_has(const struct pp_ofconn *, const struct pp_owner *);
 
@@ -51,6 +51,9 @@ const char *pp_ofconn_error(const struct pp_ofconn *);
  * connection is up: */
 bool pp_ofconn_is_up(const struct pp_ofconn *);
 
+/* Which connection it is: none before had, or has, the same number. */
+unsigned int pp_ofconn_number(const struct pp_ofconn *);
+
 /* Adds 'flow', as ovs-ofctl takes it.  Returns the message's xid. */
 ovs_be32 pp_ofconn_add_flow(struct pp_ofconn *, const char *flow);
 
@@ -61,12 +64,17 @@ void pp_ofconn_delete_flow(struct pp_ofconn *, const char *flow);
 void pp_ofconn_delete_flows(struct pp_ofconn *, uint64_t cookie,
                             uint64_t mask);
 
+/* Changes nothing, but has the switch look at what its datapath has in its
+ * cache (pp-datapath.h). */
+void pp_ofconn_poke(struct pp_ofconn *);
+
 /* The switch goes on with a frame that it paused, behind all that was sent
  * before. */
 void pp_ofconn_resume(struct pp_ofconn *, const struct ofputil_packet_in *,
                       const struct ofpbuf *continuation);
 
-/* The answer comes as pp_cuts_barrier(), with the xid that this returns. */
+/* The answer comes as pp_cuts_barrier() and pp_datapath_barrier(), with the
+ * xid that this returns. */
 ovs_be32 pp_ofconn_send_barrier(struct pp_ofconn *);
 
 void pp_ofconn_format(const struct pp_ofconn *, struct ds *);

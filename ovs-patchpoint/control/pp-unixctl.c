@@ -24,6 +24,7 @@
 #include "pp-bounds.h"
 #include "pp-control.h"
 #include "pp-cuts.h"
+#include "pp-datapath.h"
 #include "pp-db.h"
 #include "pp-engine-proc.h"
 #include "pp-first.h"
@@ -258,6 +259,8 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     pp_cuts_format(&ds);
     ds_put_char(&ds, '\n');
     pp_first_format(&ds);
+    pp_datapath_format(&ds);
+    ds_put_char(&ds, '\n');
     HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
         const struct pp_slot *s;
 

@@ -39,6 +39,7 @@ class Attack(threading.Thread):
         self.client = client
         self.to = (host, port)
         self.tried = self.answered = self.leaked = 0
+        self.leaks = []             # When their connections began.
         self.ending = self.pausing = False
         self.idle = threading.Event()
         self.start()
@@ -46,10 +47,11 @@ class Attack(threading.Thread):
     def begin(self, sel):
         s = socket.socket()
         s.setblocking(False)
+        now = time.monotonic()
         s.connect_ex(self.to)
         self.tried += 1
         sel.register(s, selectors.EVENT_WRITE,
-                     [time.monotonic() + self.PATIENCE, b""])
+                     [now + self.PATIENCE, b"", now])
 
     def step(self, sel, key, writable):
         """Returns true when the connection is over."""
@@ -65,7 +67,9 @@ class Attack(threading.Thread):
         state[1] += data
         if not data:
             self.answered += b"HTTP/1.1 " in state[1]
-            self.leaked += SECRET in state[1]
+            if SECRET in state[1]:
+                self.leaked += 1
+                self.leaks.append(state[2])
         return not data
 
     def run(self):

@@ -150,6 +150,10 @@ class Engine(unittest.TestCase):
                          [str(NOBODY)] * 4)
         self.assertEqual(capabilities(self.lab.engine_pid()), {})
 
+        # It reaches the control socket of root's ovs-vswitchd.
+        self.assertRegex(self.lab.daemon("pipeline/show"),
+                         r"datapath: .*, [1-9]\d* rounds")
+
         old = self.lab.engine_pid()
         os.kill(old, signal.SIGKILL)
         wait_for("another engine protects", lambda: (
