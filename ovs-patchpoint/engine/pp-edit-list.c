@@ -66,8 +66,8 @@ pp_edit_list_prune(struct pp_edit_list *list, uint64_t acked_out)
 }
 
 bool
-pp_edit_list_touches(const struct pp_edit_list *list, uint64_t from,
-                     uint64_t to)
+pp_edit_list_find_touch(const struct pp_edit_list *list, uint64_t from,
+                        uint64_t to)
 {
     for (uint32_t i = list->n; i-- > 0;) {
         const struct pp_edit_entry *e = &list->entries[i];
@@ -103,7 +103,7 @@ find(const struct pp_edit_list *list, uint64_t pos, bool by_out)
 }
 
 uint64_t
-pp_edit_list_start(const struct pp_edit_list *list, uint64_t in)
+pp_edit_list_find_start(const struct pp_edit_list *list, uint64_t in)
 {
     const struct pp_edit_entry *e = find(list, in, false);
 
@@ -119,15 +119,15 @@ pp_edit_list_start(const struct pp_edit_list *list, uint64_t in)
 }
 
 uint64_t
-pp_edit_list_end(const struct pp_edit_list *list, uint64_t in)
+pp_edit_list_find_end(const struct pp_edit_list *list, uint64_t in)
 {
     const struct pp_edit_entry *e = find(list, in, false);
 
     return e && e->in == in ? e->out : pp_edit_list_start(list, in);
 }
 
-static uint64_t
-to_in(const struct pp_edit_list *list, uint64_t out, bool up)
+uint64_t
+pp_edit_list_find_in(const struct pp_edit_list *list, uint64_t out, bool up)
 {
     const struct pp_edit_entry *e = find(list, out, true);
 
@@ -138,18 +138,6 @@ to_in(const struct pp_edit_list *list, uint64_t out, bool up)
         return up && out > e->out ? e->in + e->removed : e->in;
     }
     return e->in + e->removed + (out - (e->out + e->inserted));
-}
-
-uint64_t
-pp_edit_list_acked(const struct pp_edit_list *list, uint64_t out)
-{
-    return to_in(list, out, false);
-}
-
-uint64_t
-pp_edit_list_left(const struct pp_edit_list *list, uint64_t out)
-{
-    return to_in(list, out, true);
 }
 
 uint64_t

@@ -169,7 +169,6 @@ pp_eval_keys(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
 {
     struct pp_keys *keys;
     struct pp_bytes *values;
-    uint32_t *hashes;
 
     if (field >= PP_KEYS_MAX) {
         return NULL;
@@ -179,17 +178,11 @@ pp_eval_keys(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
         return keys;
     }
     values = pp_arena_alloc(&m->arena, n * sizeof *values);
-    hashes = pp_arena_alloc(&m->arena, n * sizeof *hashes);
-    if (!values || !hashes || !get_all(m, field, sub, n, values)) {
+    if (!values || !get_all(m, field, sub, n, values)) {
         m->failed = true;
         return NULL;
     }
-    for (uint32_t i = 0; i < n; i++) {
-        hashes[i] = pp_hash_key(values[i]);
-    }
-    *keys = (struct pp_keys) {
-        .gen = m->msg_gen, .n = n, .values = values, .hashes = hashes,
-    };
+    *keys = (struct pp_keys) { .gen = m->msg_gen, .n = n, .values = values };
     return keys;
 }
 
@@ -205,6 +198,18 @@ list_length(struct pp_matcher *m, uint32_t field)
         return 0;
     }
     return all.count;
+}
+
+/* Where in 'keys' from 'i' on the next is that may be 'key'. */
+static inline uint32_t
+next_key(const struct pp_keys *keys, uint32_t i, struct pp_bytes key)
+{
+    while (i < keys->n && (keys->values[i].n != key.n
+                           || (key.n && ((keys->values[i].p[0] ^ key.p[0])
+                                         & ~0x20)))) {
+        i++;
+    }
+    return i;
 }
 
 /* Elements of a list whose key equals the argument of 'node'. */
@@ -231,10 +236,12 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
 
         if (!keys) {
             get_elem(m, node->x, i, node->y, type, &v);
-        } else if (keys->hashes[i] == (uint32_t) (node->imm >> 8)) {
-            v = pp_value_bytes(keys->values[i].p, keys->values[i].n);
         } else {
-            continue;
+            i = next_key(keys, i, key.s);
+            if (i >= count) {
+                break;
+            }
+            v = pp_value_bytes(keys->values[i].p, keys->values[i].n);
         }
         if (node->imm & 1 && type == PP_TYPE_BYTES
             ? !pp_bytes_equal_nocase(v.s, key.s) : !pp_value_equal(&v, &key)) {

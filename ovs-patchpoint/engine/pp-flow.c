@@ -66,6 +66,41 @@ make_key(struct pp_conn_key *key, const struct pp_snap_server *server,
     key->server = server->id;
 }
 
+#ifdef __SIZEOF_INT128__
+/* The 128-bit product of 'a' and 'b', folded. */
+static inline uint64_t
+fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 product = (unsigned __int128) a * b;
+
+    return (uint64_t) product ^ (uint64_t) (product >> 64);
+}
+
+/* Hash of 'key'.  Clients choose what is in it: both sides of each product
+ * have the basis in them, which they do not know. */
+static uint32_t
+hash_key(const struct pp_flow *flow, const struct pp_conn_key *key)
+{
+    uint64_t basis = (flow->basis + UINT64_C(1))
+                     * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = basis, w[6] = { 0 };
+
+    BUILD_ASSERT_DECL(sizeof *key <= sizeof w);
+    memcpy(w, key, sizeof *key);
+    for (int i = 0; i < 6; i += 2) {
+        hash = fold(hash ^ w[i] ^ UINT64_C(0xff51afd7ed558ccd),
+                    basis ^ w[i + 1] ^ UINT64_C(0xc4ceb9fe1a85ec53));
+    }
+    return (uint32_t) (hash ^ hash >> 32);
+}
+#else
+static uint32_t
+hash_key(const struct pp_flow *flow, const struct pp_conn_key *key)
+{
+    return hash_bytes(key, sizeof *key, flow->basis);
+}
+#endif
+
 /* The connection of a head that is not packed. */
 static struct pp_conn *
 conn_of(struct pp_conn_head *head)
@@ -421,7 +456,7 @@ pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
             continue;
         }
         make_key(&key, server, pkt, dir);
-        hash = hash_bytes(&key, sizeof key, flow->basis);
+        hash = hash_key(flow, &key);
         alike = find_conn(flow, server, &key, hash, dir, pkt, connp);
         if (!*connp && !service) {
             continue;
@@ -491,7 +526,7 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
     key.vlan = head->vlan;
     key.bridge = (uint16_t) server->bridge;
     key.server = server->id;
-    hash = hash_bytes(&key, sizeof key, flow->basis);
+    hash = hash_key(flow, &key);
     service = pp_servers_service(snap, server, PP_TCP, key.service_port);
     if (!may_add(flow, &key, hash, head->client_vlan)) {
         return NULL;

@@ -390,7 +390,7 @@ look_at_column(struct match *x, const struct pp_program_column *c)
 }
 
 /* Looks up the keys of a list's elements, of which those of nearly all are
- * nobody's, as their hashes say. */
+ * nobody's, as their shapes and hashes say. */
 static void
 look_at_keys(struct match *x, const struct pp_program_column *c,
              const struct pp_keys *keys)
@@ -400,20 +400,30 @@ look_at_keys(struct match *x, const struct pp_program_column *c,
           pp_program_at(x->program, x->program->lookups) + c->first_lookup;
 
     for (uint32_t i = 0; i < c->n_lookups; i++) {
-        const uint64_t *words = words_of(x, &l[i]);
-        unsigned int shift = 32 - l[i].bits;
+        const uint64_t *shapes
+            = (const uint64_t *) pp_program_at(x->program, x->program->words)
+              + l[i].first_shape;
 
-        for (x->at = 0; x->at < keys->n; x->at++) {
-            uint32_t hash = keys->hashes[x->at];
+        for (uint32_t at = 0; at < keys->n; at++) {
+            struct pp_bytes key = keys->values[at];
+            uint32_t hash = 0;
 
+            if (!l[i].gram) {
+                if (!(shapes[pp_shape_word(key)] >> pp_shape_bit(key) & 1)) {
+                    continue;
+                }
+                hash = pp_hash_key(key);
+                if (!may_have(x, &l[i], hash)) {
+                    continue;
+                }
+            }
+            x->at = at;
+            x->elem = PP_NONE;
+            x->look = ++x->m->gen;
             if (l[i].gram) {
-                x->elem = PP_NONE;
-                x->look = ++x->m->gen;
-                look_up_all_grams(x, &l[i], keys->values[x->at]);
-            } else if (has_bit(words, hash >> shift)) {
-                x->elem = PP_NONE;
-                x->look = ++x->m->gen;
-                look_up_bytes(x, &l[i], hash, keys->values[x->at], 0);
+                look_up_all_grams(x, &l[i], key);
+            } else {
+                look_up_bytes(x, &l[i], hash, key, 0);
             }
         }
     }
@@ -454,6 +464,9 @@ look_at_elements(struct match *x, const struct pp_program_group *group,
     }
     x->group = group;
     x->list = pp_eval_list(x->m, group->each);
+    if (!x->list->value.count) {
+        return;
+    }
     keys = keys_of(x, columns);
     for (uint32_t i = 0; keys && i < group->n_columns; i++) {
         if (columns[i].is_key) {

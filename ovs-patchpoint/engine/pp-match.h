@@ -60,13 +60,12 @@ struct pp_scope {
     const struct pp_bytes *pieces;      /* Of a split(), else NULL. */
 };
 
-/* The keys of a list's elements and their hashes, worked out once a message,
- * so that nobody need look at the elements that LIST["key"] does not mean. */
+/* The keys of a list's elements, got once a message, so that nobody need look
+ * at the elements that LIST["key"] does not mean. */
 struct pp_keys {
     uint64_t gen;               /* Of the message. */
     uint32_t n;
     const struct pp_bytes *values;
-    const uint32_t *hashes;     /* pp_hash_key() of each. */
 };
 
 #define PP_KEYS_MAX 128         /* Fields beyond do without. */

@@ -56,24 +56,14 @@ is_snap_ip(struct pp_reader r)
             && (type == ETH_IPV4 || type == ETH_IPV6));
 }
 
-/* Reads the addresses of 'n' bytes each into pkt->src and pkt->dst, as
- * IPv4-mapped ones if they are IPv4's. */
-static void
-read_addrs(struct pp_packet *pkt, struct pp_reader *r, size_t n)
+/* The IPv4 address at 'p' as a mapped one. */
+static inline void
+read_ipv4_addr(struct in6_addr *addr, const uint8_t *p)
 {
-    struct in6_addr *addrs[2] = { &pkt->src, &pkt->dst };
+    static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
 
-    for (int i = 0; i < 2; i++) {
-        const uint8_t *p = pp_reader_bytes(r, n);
-
-        memset(addrs[i], 0, sizeof *addrs[i]);
-        if (p && n == 4) {
-            memset(&addrs[i]->s6_addr[10], 0xff, 2);
-            memcpy(&addrs[i]->s6_addr[12], p, 4);
-        } else if (p) {
-            memcpy(addrs[i], p, n);
-        }
-    }
+    memcpy(addr->s6_addr, prefix, sizeof prefix);
+    memcpy(addr->s6_addr + sizeof prefix, p, 4);
 }
 
 static bool
@@ -88,10 +78,9 @@ is_tag(uint16_t type)
 static uint16_t
 read_eth(struct pp_packet *pkt, struct pp_reader *r)
 {
-    uint16_t type;
+    const uint8_t *p = pp_reader_bytes(r, 14);
+    uint16_t type = p ? pp_be16(p + 12) : 0;
 
-    pp_reader_skip(r, 12);
-    type = pp_reader_be16(r);
     pkt->slot = pkt->vlan = pkt->tpid = 0;
     if (is_tag(type)) {
         pkt->tpid = type;
@@ -143,26 +132,31 @@ has_source_route(struct pp_reader r)
 static bool
 read_ipv4(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
 {
-    uint8_t vihl = pp_reader_u8(r);
-    size_t header = (vihl & 0xf) * 4;
+    const uint8_t *p = pp_reader_bytes(r, 20);
     uint16_t total, frag;
+    size_t header;
 
-    pkt->ipv6 = false;
-    pkt->tos = pp_reader_u8(r);
-    total = pp_reader_be16(r);
-    pkt->frag_id = pp_reader_be16(r);
-    frag = pp_reader_be16(r);
-    pkt->frag_ofs = (frag & 0x1fff) * 8;
-    pkt->frag_more = frag & 0x2000;
-    pkt->ttl = pp_reader_u8(r);
-    pkt->ip_proto = pp_reader_u8(r);
-    pp_reader_skip(r, 2);
-    read_addrs(pkt, r, 4);
-    if (r->error || vihl >> 4 != 4 || header < 20 || total < header
+    if (!p) {
+        return false;
+    }
+    header = (p[0] & 0xf) * 4;
+    total = pp_be16(p + 2);
+    frag = pp_be16(p + 6);
+    if (p[0] >> 4 != 4 || header < 20 || total < header
         || total > r->end - pkt->l3) {
         return false;
     }
-    pkt->leads_on = has_source_route(pp_reader_sub(r, header - 20));
+    pkt->ipv6 = false;
+    pkt->tos = p[1];
+    pkt->frag_id = pp_be16(p + 4);
+    pkt->frag_ofs = (frag & 0x1fff) * 8;
+    pkt->frag_more = frag & 0x2000;
+    pkt->ttl = p[8];
+    pkt->ip_proto = p[9];
+    read_ipv4_addr(&pkt->src, p + 12);
+    read_ipv4_addr(&pkt->dst, p + 16);
+    pkt->leads_on = (header > 20
+                     && has_source_route(pp_reader_sub(r, header - 20)));
     r->end = pkt->l3 + total;
     *fragment = (frag & 0x3fff) != 0;
     return !r->error;
@@ -255,17 +249,22 @@ is_headless(const struct pp_packet *pkt, struct pp_reader r)
 static bool
 read_ipv6(struct pp_packet *pkt, struct pp_reader *r, bool *fragment)
 {
-    uint32_t vtf = pp_reader_be32(r);
-    uint16_t len = pp_reader_be16(r);
+    const uint8_t *p = pp_reader_bytes(r, 40);
+    uint16_t len;
 
-    pkt->ipv6 = true;
-    pkt->tos = vtf >> 20 & 0xff;
-    pkt->ip_proto = pp_reader_u8(r);
-    pkt->ttl = pp_reader_u8(r);
-    read_addrs(pkt, r, 16);
-    if (r->error || vtf >> 28 != 6 || len > r->end - r->pos) {
+    if (!p) {
         return false;
     }
+    len = pp_be16(p + 4);
+    if (p[0] >> 4 != 6 || len > r->end - r->pos) {
+        return false;
+    }
+    pkt->ipv6 = true;
+    pkt->tos = pp_be16(p) >> 4 & 0xff;
+    pkt->ip_proto = p[6];
+    pkt->ttl = p[7];
+    memcpy(&pkt->src, p + 8, sizeof pkt->src);
+    memcpy(&pkt->dst, p + 24, sizeof pkt->dst);
     r->end = r->pos + len;
     if (!read_extensions(pkt, r, fragment)) {
         return false;
@@ -306,12 +305,22 @@ next_option(struct pp_reader *r, uint8_t *kind, struct pp_reader *opt)
 static void
 read_options(struct pp_packet *pkt, struct pp_reader r)
 {
+    static const uint8_t usual[4] = { 1, 1, 8, 10 };
     struct pp_reader opt;
     uint8_t kind;
 
     pkt->ts = pkt->sack = pkt->n_sack = pkt->mss = 0;
     pkt->wscale = -1;
     pkt->sack_ok = pkt->signed_ = pkt->mptcp = false;
+    if (pp_reader_left(&r) == 12
+        && !memcmp(pp_reader_at(&r, 0), usual, sizeof usual)) {
+        /* As nearly all segments have it (RFC 7323 appendix A). */
+        pp_reader_skip(&r, sizeof usual);
+        pkt->ts = (uint16_t) r.pos;
+        pkt->tsval = pp_be32(pp_reader_at(&r, 0));
+        pkt->tsecr = pp_be32(pp_reader_at(&r, 4));
+        return;
+    }
     while (next_option(&r, &kind, &opt)) {
         size_t len = 2 + pp_reader_left(&opt);
 
@@ -389,21 +398,22 @@ static enum pp_packet_kind
 read_tcp(struct pp_packet *pkt, struct pp_reader *r,
          struct pp_counters *counters)
 {
+    const uint8_t *p;
     size_t header;
 
     pkt->l4 = (uint16_t) r->pos;
-    pkt->src_port = pp_reader_be16(r);
-    pkt->dst_port = pp_reader_be16(r);
-    pkt->seq = pp_reader_be32(r);
-    pkt->ack = pp_reader_be32(r);
-    header = (pp_reader_u8(r) >> 4) * 4;
-    pkt->flags = pp_reader_u8(r);
-    pkt->window = pp_reader_be16(r);
-    pp_reader_skip(r, 4);
-    if (r->error || header < 20 || header - 20 > pp_reader_left(r)) {
+    p = pp_reader_bytes(r, 20);
+    header = p ? (p[12] >> 4) * 4 : 0;
+    if (header < 20 || header - 20 > pp_reader_left(r)) {
         counters->packet_in_bad_tcp++;
         return PP_PACKET_BAD;
     }
+    pkt->src_port = pp_be16(p);
+    pkt->dst_port = pp_be16(p + 2);
+    pkt->seq = pp_be32(p + 4);
+    pkt->ack = pp_be32(p + 8);
+    pkt->flags = p[13];
+    pkt->window = pp_be16(p + 14);
     read_options(pkt, pp_reader_sub(r, header - 20));
     pkt->payload = (uint32_t) r->pos;
     pkt->payload_len = (uint32_t) pp_reader_left(r);

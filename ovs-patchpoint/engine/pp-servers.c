@@ -65,7 +65,14 @@ static uint32_t
 hash_server(const struct pp_servers *s, uint32_t bridge,
             const struct eth_addr mac)
 {
-    return hash_mac(mac, (uint16_t) bridge, s->basis);
+    uint64_t hash = (uint64_t) s->basis << 32 | bridge;
+
+    for (int i = 0; i < 3; i++) {
+        hash = (hash ^ (OVS_FORCE uint16_t) mac.be16[i])
+               * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    }
+    return (uint32_t) hash;
 }
 
 static struct pp_server *

@@ -143,9 +143,7 @@ lower(struct pp_builder *b, const struct pp_expr *e)
         node.x += b->first_state;
     }
     if (e->op == PP_OP_SELECT && e->arg[0]->op == PP_OP_BYTES) {
-        struct pp_bytes key = { e->arg[0]->bytes, e->arg[0]->n_bytes };
-
-        node.imm |= 2 | (int64_t) ((uint64_t) pp_hash_key(key) << 8);
+        node.imm |= 2;
     }
     return pp_build_node(b, &node);
 }

@@ -60,9 +60,8 @@ enum pp_op {
     PP_OP_INDEX,                /* the index that scope imm stands on */
     PP_OP_SELECT,               /* arg 0: key; elements of list field x whose
                                  * field y equals it.  imm, bit 0: without
-                                 * case; in a program, with a constant key,
-                                 * bit 1 is set and bits 8 and up are
-                                 * pp_hash_key() of it */
+                                 * case; bit 1, in a program: the key is a
+                                 * constant */
     PP_OP_FIRST,                /* arg 0: list over field x; field y of its
                                  * first element */
     PP_OP_SPLIT,                /* arg 0, arg 1: a list of pieces */

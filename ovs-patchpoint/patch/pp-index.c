@@ -332,12 +332,30 @@ stride_of(const struct indexer *x, const struct lead *leads, size_t n)
     return (uint8_t) stride;
 }
 
+/* Notes which shapes the texts of 'leads' have. */
+static uint32_t
+put_shapes(struct indexer *x, const struct lead *leads, size_t n)
+{
+    uint32_t first = x->b->words.size / sizeof(uint64_t);
+    uint64_t *words = ofpbuf_put_zeros(&x->b->words,
+                                       PP_SHAPES * sizeof *words);
+
+    for (size_t i = 0; i < n; i++) {
+        struct pp_text text = pp_clue_at(x->clues, leads[i].clue)->text;
+        struct pp_bytes key = { text_of(x, text), text.n };
+
+        words[pp_shape_word(key)] |= UINT64_C(1) << pp_shape_bit(key);
+    }
+    return first;
+}
+
 /* Makes one table of the 'n' leads at 'leads'. */
 static void
-put_lookup(struct indexer *x, const struct lead *leads, size_t n)
+put_lookup(struct indexer *x, const struct lead *leads, size_t n, bool is_key)
 {
     struct pp_program_lookup lookup = {
         .how = (uint8_t) leads[0].how, .gram = (uint8_t) leads[0].gram,
+        .first_shape = PP_NONE,
         .first_slot = x->b->slots.size / sizeof(struct pp_program_slot),
     };
     struct pp_program_slot *list = xcalloc(n * PP_STRIDE_MAX, sizeof *list);
@@ -346,6 +364,8 @@ put_lookup(struct indexer *x, const struct lead *leads, size_t n)
     if (lookup.gram) {
         count_grams(x, leads, n);
         lookup.stride = stride_of(x, leads, n);
+    } else if (is_key) {
+        lookup.first_shape = put_shapes(x, leads, n);
     }
     for (size_t i = 0; i < n; ) {
         size_t start = i;
@@ -385,7 +405,7 @@ put_column(struct indexer *x, struct lead *leads, size_t n)
                && leads[i].how == leads[start].how) {
             i++;
         }
-        put_lookup(x, leads + start, i - start);
+        put_lookup(x, leads + start, i - start, column.is_key);
         column.n_lookups++;
     }
     PP_APPEND(&x->b->columns, &column);

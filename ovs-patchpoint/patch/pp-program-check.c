@@ -525,7 +525,7 @@ check_how(const struct pp_program_lookup *l, uint8_t type)
 
 static bool
 check_lookup(const struct checker *ck, const struct place *at,
-             const struct pp_program_lookup *l, uint8_t type)
+             const struct pp_program_lookup *l, uint8_t type, bool is_key)
 {
     const struct pp_program *program = ck->program;
     const struct pp_program_slot *slots = pp_program_at(program,
@@ -534,6 +534,8 @@ check_lookup(const struct checker *ck, const struct place *at,
     bool has_free = is_list;
 
     if (!check_how(l, type)
+        || (is_key && !l->gram
+            && !range_fits(l->first_shape, PP_SHAPES, program->words))
         || !range_fits(l->first_slot, l->n_slots, program->slots)
         || (!is_list
             && (l->n_slots < 2 || l->n_slots & (l->n_slots - 1)
@@ -587,7 +589,7 @@ check_column(const struct checker *ck, const struct place *at,
     }
     for (uint32_t i = 0; i < column->n_lookups; i++) {
         if (!check_lookup(ck, at, &lookups[column->first_lookup + i],
-                          node->type)) {
+                          node->type, column->is_key)) {
             return false;
         }
     }

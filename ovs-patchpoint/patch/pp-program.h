@@ -179,7 +179,8 @@ struct pp_program_capture {
  * the text compared.  Where all texts are long enough to have several grams in
  * a row, a stride of them, all these lead to it, and only one gram a stride of
  * the value is looked up.  A bitmap in front of the table of keys says of
- * nearly all that they are not in it. */
+ * nearly all that they are not in it, and before that, of the keys of a list's
+ * elements, their shape. */
 
 enum pp_clue_how {
     PP_CLUE_WHOLE,              /* The value is the text, or the number. */
@@ -234,12 +235,32 @@ struct pp_program_lookup {
     uint32_t reach;             /* Grams of PP_CLUE_HEAD, PP_CLUE_TAIL: those
                                  * further from that end are not looked at. */
     uint32_t first_word;        /* The bitmap, in 'words'. */
+    uint32_t first_shape;       /* Keys of a list's elements as a whole: the
+                                 * PP_SHAPES words that tell which shapes
+                                 * they have.  Else PP_NONE. */
     uint32_t first_slot;
     uint32_t n_slots;           /* A power of two.  Probing is linear, one
                                  * slot is free.  PP_CLUE_ABOVE and _BELOW: a
                                  * list, by numbers, the first to be so
                                  * first. */
 };
+
+/* The shape of a key is its length, without the high bits, and its first byte,
+ * without case: the keys of nearly all elements are told by it from those that
+ * are looked for, without being hashed. */
+#define PP_SHAPES 32
+
+static inline uint32_t
+pp_shape_word(struct pp_bytes key)
+{
+    return key.n ? key.p[0] % PP_SHAPES : 0;
+}
+
+static inline unsigned int
+pp_shape_bit(struct pp_bytes key)
+{
+    return key.n % 64;
+}
 
 struct pp_program_slot {
     uint32_t key;

@@ -65,7 +65,22 @@ pp_reader_u8(struct pp_reader *r)
     return pp_reader_check(r, 1) ? r->base[r->pos++] : 0;
 }
 
-/* Big-endian (network order) integers. */
+/* Big-endian (network order) integers: of bytes that are known to be there,
+ * such as those of pp_reader_bytes()... */
+static inline uint16_t
+pp_be16(const uint8_t *p)
+{
+    return (uint16_t) (p[0] << 8 | p[1]);
+}
+
+static inline uint32_t
+pp_be32(const uint8_t *p)
+{
+    return ((uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+            | (uint32_t) p[2] << 8 | p[3]);
+}
+
+/* ...and the next ones. */
 static inline uint16_t
 pp_reader_be16(struct pp_reader *r)
 {
