@@ -39,7 +39,7 @@ VLOG_DEFINE_THIS_MODULE(pp_cuts);
 #define IDLE_S 10
 
 enum cut_state {
-    TO_ADD,
+    TO_ADD,                     /* Flows that are wanted are not there. */
     ADDED,
     TO_DELETE,
     DELETING,                   /* Its barrier is on its way. */
@@ -59,7 +59,8 @@ struct cut {
     struct pp_ipc_cut want;
     struct eth_addr mac;
     int vlan[2];                /* Of the slots in 'want'. */
-    ovs_be32 xids[2];           /* Of the messages that made the flows. */
+    bool there[2];              /* Flows, by enum pp_dir... */
+    ovs_be32 xids[2];           /* ...and the messages that made them. */
     ovs_be32 barrier;           /* DELETING. */
 };
 
@@ -147,9 +148,9 @@ cut_gone(struct cut *cut)
 static void
 cut_end(struct cut *cut)
 {
-    if (cut->state == TO_ADD) {
+    if (!cut->there[PP_TO_SERVER] && !cut->there[PP_FROM_SERVER]) {
         cut_gone(cut);
-    } else if (cut->state == ADDED) {
+    } else if (cut->state == TO_ADD || cut->state == ADDED) {
         set_state(cut, TO_DELETE);
     }
 }
@@ -254,6 +255,9 @@ handle_row(struct pp_control *ctl, const struct pp_ipc_cut *want)
         if (cut) {
             cut_end(cut);
         }
+    } else if (cut && (cut->state == TO_ADD || cut->state == ADDED)) {
+        cut->want.both |= want->both;
+        set_state(cut, TO_ADD);
     } else if (!cut && (hmap_count(&cuts) >= max
                         || !cut_create(ctl, want))) {
         n_refused++;
@@ -348,6 +352,18 @@ send_flow(const struct cut *cut, enum pp_dir dir)
     return xid;
 }
 
+/* Sends what is not there yet of 'cut'. */
+static void
+send_flows(struct cut *cut)
+{
+    for (int dir = 0; dir < 2; dir++) {
+        if (!cut->there[dir] && (dir == PP_FROM_SERVER || cut->want.both)) {
+            cut->xids[dir] = send_flow(cut, dir);
+            cut->there[dir] = true;
+        }
+    }
+}
+
 /* Does what 'todo' says, for bridges whose switch is there. */
 static void
 run_switches(const struct pp_control *ctl)
@@ -366,9 +382,8 @@ run_switches(const struct pp_control *ctl)
             if (cut->bridge != br) {
                 continue;
             } else if (cut->state == TO_ADD) {
-                cut->xids[0] = send_flow(cut, PP_TO_SERVER);
-                cut->xids[1] = send_flow(cut, PP_FROM_SERVER);
-                n_made++;
+                n_made += !cut->there[PP_FROM_SERVER];
+                send_flows(cut);
                 set_state(cut, ADDED);
             } else {
                 pp_ofconn_delete_flows(br->ofconn,
@@ -480,7 +495,8 @@ pp_cuts_alien(struct pp_bridge *br, uint64_t cookie)
 {
     struct cut *cut = find_number((uint32_t) cookie);
 
-    if (cut && cut->bridge == br && cut->state == ADDED) {
+    if (cut && cut->bridge == br
+        && (cut->state == ADDED || cut->state == TO_ADD)) {
         /* Ours: told again after the monitor had to pause. */
         return;
     }
@@ -514,8 +530,9 @@ pp_cuts_refused(struct pp_bridge *br, ovs_be32 xid)
     struct cut *cut;
 
     HMAP_FOR_EACH (cut, hmap_node, &cuts) {
-        if (cut->bridge == br && cut->state != TO_ADD
-            && (cut->xids[0] == xid || cut->xids[1] == xid)) {
+        if (cut->bridge == br
+            && ((cut->there[0] && cut->xids[0] == xid)
+                || (cut->there[1] && cut->xids[1] == xid))) {
             n_refused++;
             cut_end(cut);
             return true;

@@ -6,7 +6,8 @@
 /* Cuts: connections that the switch leads past the engine, which has asked for
  * it (engine/pp-cut.h).
  *
- * Each has two exact flows in the policy table, one a direction: below IP
+ * Each has an exact flow in the policy table for what the server sends, and,
+ * once the engine wants that, one for what the client sends: below IP
  * fragments and pinned connections, above the policies' ports.  They match no
  * SYN, FIN or RST, and only while the ports that are redirected of the server
  * are what they were; the switch takes them away when they are idle, and

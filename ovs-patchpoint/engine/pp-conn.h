@@ -142,6 +142,8 @@ struct pp_conn {
     uint64_t rto_at;
     uint64_t close_at;
     uint64_t ask_at;
+    uint64_t answered;          /* When the server last answered a SYN, in
+                                 * ms. */
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
     uint32_t other_isn;
@@ -170,6 +172,7 @@ struct pp_conn {
     bool other_ts;              /* ...and announced this. */
     bool other_sack_ok;
     bool has_former;
+    bool crowded;               /* There were more handshakes before. */
     bool has_stray;
     int8_t other_wscale;
     uint16_t other_mss;
@@ -177,7 +180,8 @@ struct pp_conn {
     bool another;               /* The server has one from before on the same
                                  * ports; its SYN+ACK may still come. */
     bool reset;                 /* The last that came was a RST that fits. */
-    bool was_reset;             /* Some RST passed. */
+    bool over;                  /* A RST ended it: no byte is for the server
+                                 * any more. */
     bool restarted;             /* 'inspect' is to start anew. */
     bool restored;              /* From the ledger: what its proxy knew is
                                  * lost. */

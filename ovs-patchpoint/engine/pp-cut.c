@@ -30,6 +30,8 @@ enum entry_state {
 struct pp_cut_entry {
     struct ovs_list node;       /* In the list of its state. */
     enum entry_state state;
+    bool known;                 /* Control has been asked for it... */
+    bool both;                  /* ...in both directions, or is to be. */
     uint32_t frames;            /* That came though it is THERE. */
     struct pp_conn *conn;
     uint64_t id;                /* Its index in the lower half. */
@@ -106,9 +108,9 @@ undo(struct pp_cut *cut, struct pp_conn *conn)
 {
     struct pp_cut_entry *e = entry_of(cut, conn);
 
-    if (e && e->state == ASK) {
+    if (e && e->state == ASK && !e->known) {
         release(cut, e);
-    } else if (e && e->state == THERE) {
+    } else if (e && (e->state == ASK || e->state == THERE)) {
         set_state(cut, e, UNDO);
     }
 }
@@ -153,15 +155,17 @@ request(struct pp_cut *cut, struct pp_conn *conn)
     }
     e = CONTAINER_OF(ovs_list_front(&cut->idle), struct pp_cut_entry, node);
     e->conn = conn;
+    e->known = false;
+    e->both = !pp_stream_is_young(cut->stream, conn);
     e->id = (uint64_t) ++cut->last << 32 | (uint32_t) (e - cut->entries);
     set_state(cut, e, ASK);
     cut->n++;
     conn->cut = (uint16_t) (e - cut->entries + 1);
 }
 
-/* A frame that passes. */
+/* A frame of direction 'dir' that passes. */
 static void
-count_frame(struct pp_cut *cut, struct pp_conn *conn)
+count_frame(struct pp_cut *cut, struct pp_conn *conn, enum pp_dir dir)
 {
     struct pp_cut_entry *e = entry_of(cut, conn);
 
@@ -169,11 +173,26 @@ count_frame(struct pp_cut *cut, struct pp_conn *conn)
         if (++conn->cut_frames >= PP_CUT_FRAMES) {
             request(cut, conn);
         }
+    } else if (e->state == THERE && dir == PP_TO_SERVER && !e->both) {
+        if (!pp_stream_is_young(cut->stream, conn)) {
+            e->both = true;
+            set_state(cut, e, ASK);
+        }
     } else if (e->state == THERE
                && cut->stream->now - e->since > PP_CUT_MISSED_MS
                && ++e->frames >= PP_CUT_MISSED_FRAMES) {
         undo(cut, conn);
     }
+}
+
+/* Does 'pkt' end the handshake of 'conn', which is over long since? */
+static bool
+ends_handshake(const struct pp_cut *cut, const struct pp_conn *conn,
+               enum pp_dir dir, const struct pp_packet *pkt)
+{
+    return (dir == PP_TO_SERVER && !(pkt->flags & PP_TCP_RST)
+            && pkt->ack == conn->half[PP_FROM_SERVER].isn + 1
+            && pp_stream_is_young(cut->stream, conn));
 }
 
 bool
@@ -191,6 +210,10 @@ pp_cut_in(struct pp_cut *cut, struct pp_conn *conn, enum pp_dir dir,
         cut->counters->cut_syns++;
         return true;
     }
+    if (ends_handshake(cut, conn, dir, pkt)) {
+        cut->counters->cut_again++;
+        return true;
+    }
     conn->half[dir].slot = pkt->slot;
     if (pkt->flags & PP_TCP_RST) {
         /* If its receiver does not take it, the connection will leave
@@ -206,7 +229,7 @@ pp_cut_in(struct pp_cut *cut, struct pp_conn *conn, enum pp_dir dir,
             conn->state = PP_CONN_CLOSED;
         }
     } else {
-        count_frame(cut, conn);
+        count_frame(cut, conn, dir);
     }
     cut->counters->stream_fast++;
     pp_packet_out(pkt, cut->stream->out, cut->counters);
@@ -228,12 +251,23 @@ is_in_step(const struct pp_half *half)
             && half->fin == UINT64_MAX && half->out_fin == UINT64_MAX);
 }
 
+/* Is what could be taken for the end of a handshake of 'conn' known, and not
+ * in use any more? */
+static bool
+is_known(const struct pp_cut *cut, const struct pp_conn *conn)
+{
+    return (!pp_stream_is_young(cut->stream, conn)
+            || (!conn->has_former && !conn->crowded
+                && conn->half[PP_FROM_SERVER].acked));
+}
+
 void
-pp_cut_done(struct pp_conn *conn)
+pp_cut_done(const struct pp_cut *cut, struct pp_conn *conn)
 {
     if ((conn->state == PP_CONN_OPAQUE || conn->state == PP_CONN_UNINSPECTED)
         && !conn->loose && !conn->record && !conn->timer.at
-        && !conn->pending_syn && is_in_step(&conn->half[PP_TO_SERVER])
+        && !conn->pending_syn && is_known(cut, conn)
+        && is_in_step(&conn->half[PP_TO_SERVER])
         && is_in_step(&conn->half[PP_FROM_SERVER])) {
         conn->loose = true;
     }
@@ -249,6 +283,7 @@ fill_row(struct pp_ipc_cut *row, const struct pp_cut_entry *e)
     memset(row, 0, sizeof *row);
     row->id = e->id;
     row->undo = e->state == UNDO;
+    row->both = e->both;
     row->server = conn->head.key.server;
     row->slot[PP_TO_SERVER] = conn->half[PP_TO_SERVER].slot;
     row->slot[PP_FROM_SERVER] = conn->half[PP_FROM_SERVER].slot;
@@ -279,10 +314,11 @@ ask_list(struct pp_cut *cut, struct ovs_list *list, enum entry_state then,
         if (!ask(aux, rows, n)) {
             return false;
         }
-        cut->counters->cut_through += then == THERE ? n : 0;
         while (n--) {
-            set_state(cut, CONTAINER_OF(ovs_list_front(list),
-                                        struct pp_cut_entry, node), then);
+            e = CONTAINER_OF(ovs_list_front(list), struct pp_cut_entry, node);
+            cut->counters->cut_through += !e->known;
+            e->known = true;
+            set_state(cut, e, then);
         }
     }
     return true;

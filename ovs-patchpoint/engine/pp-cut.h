@@ -11,13 +11,23 @@
  * in step.  From then on its frames pass as they come, and their numbers are
  * not followed any more.
  *
+ * A server with SYN cookies (RFC 4987 3.6) may begin anew without a SYN: the
+ * end of a handshake, which it takes for two minutes and any number of times,
+ * has neither flag nor place that a switch could tell from the middle of a
+ * connection.  So until its handshake is too old for that (pp-limits.h),
+ * a loose connection's frames to the server still pass here, and what ends its
+ * handshake again is dropped; and a connection that could be taken for another
+ * handshake than its own becomes loose only then.
+ *
  * A loose connection that is in use is *cut through*: control, asked for it,
- * puts two exact flows into the switch, which lead its frames past the engine.
- * They match no SYN, FIN or RST: the engine sees how the connection ends, and
- * every attempt to begin another one with the same addresses and ports.  That
- * one has to be inspected from its first byte, so its SYN is dropped until
- * control has confirmed that the flows are gone, and for PP_CUT_GRACE_MS more,
- * in which the switch's caches forget them.  The client sends it again.
+ * puts exact flows into the switch, which lead its frames past the engine: one
+ * for what the server sends, and when it is old enough one for what the client
+ * sends.  They match no SYN, FIN or RST: the engine sees how the connection
+ * ends, and every attempt to begin another one with the same addresses and
+ * ports.  That one has to be inspected from its first byte, so its SYN is
+ * dropped until control has confirmed that the flows are gone, and for
+ * PP_CUT_GRACE_MS more, in which the switch's caches forget them.  The client
+ * sends it again.
  *
  * So what is cut through must never be forgotten here while it may be in the
  * switch.  How many there may be at a time is bounded by the snapshot's
@@ -91,7 +101,7 @@ bool pp_cut_in(struct pp_cut *, struct pp_conn *, enum pp_dir,
                const struct pp_packet *);
 
 /* 'conn' is as its last packet has left it: is it loose from now on? */
-void pp_cut_done(struct pp_conn *);
+void pp_cut_done(const struct pp_cut *, struct pp_conn *);
 
 /* Hands what control is to do to 'ask', up to PP_IPC_CUTS_MAX rows at a time,
  * for as long as it returns true, which it does if control gets to know. */

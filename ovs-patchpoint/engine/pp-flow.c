@@ -535,6 +535,9 @@ pp_flow_restore(struct pp_flow *flow, struct pp_stream *st,
                     pp_proxies[service ? service->proxy : 0]);
     if (conn) {
         conn->met = true;
+        /* What handshakes there were is not known. */
+        conn->answered = st->now;
+        conn->crowded = true;
     }
     return conn;
 }

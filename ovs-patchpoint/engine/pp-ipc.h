@@ -165,7 +165,8 @@ struct pp_ipc_cut {
     struct pp_ipc_addr client;
     struct pp_ipc_addr service;
     uint32_t undo;              /* Not any more: only 'id' counts. */
-    uint32_t pad;
+    uint32_t both;              /* The client's frames, too; else only the
+                                 * server's. */
 };
 
 #define PP_IPC_CUTS_MAX 32
@@ -330,6 +331,7 @@ struct pp_ipc_said {
     PP_COUNTER(cut_back, "of them, led back to it")                         \
     PP_COUNTER(cut_full, "connections not cut through: at the bound")       \
     PP_COUNTER(cut_syns, "SYNs dropped: their ports are still cut through") \
+    PP_COUNTER(cut_again, "ends of a handshake again: dropped")             \
     /* stream */                                                            \
     PP_COUNTER(stream_fast, "segments that left as they came")              \
     PP_COUNTER(stream_rewritten, "segments with numbers mapped")            \
@@ -339,6 +341,7 @@ struct pp_ipc_said {
     PP_COUNTER(stream_conflict, "retransmissions with other bytes")         \
     PP_COUNTER(stream_out_of_order, "segments ahead of their turn")         \
     PP_COUNTER(stream_out_of_window, "segments outside the window")         \
+    PP_COUNTER(stream_over, "segments for a server that may begin anew")    \
     PP_COUNTER(stream_hold_full, "segments dropped: held bytes at bound")   \
     PP_COUNTER(stream_full, "segments dropped: edits or replies at bound")  \
     PP_COUNTER(stream_full_waits, "decisions put off: the same")            \

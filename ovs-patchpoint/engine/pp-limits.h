@@ -3,8 +3,8 @@
 #ifndef PP_LIMITS_H
 #define PP_LIMITS_H 1
 
-/* The bounds of the engine's memory.  The operator can set them; what happens
- * at each is said where it is kept. */
+/* The bounds of the engine's memory, and of what servers may do.  The operator
+ * can set them; what happens at each is said where it is kept. */
 
 #include <stdint.h>
 
@@ -26,7 +26,11 @@
  *   datagram_fragments Fragments of one IP datagram, and bytes of memory for
  *   datagram_bytes     them.  One that needs more is dropped.
  *   datagrams          Datagrams that wait for fragments, and bytes of memory
- *   datagrams_total    for all.  The oldest one makes room. */
+ *   datagrams_total    for all.  The oldest one makes room.
+ *   handshake          Seconds for which a server may take the end of a
+ *                      handshake, any number of times, after it has answered
+ *                      the SYN: Linux 120 by a SYN cookie (RFC 4987 3.6), for
+ *                      which it keeps nothing.  0: no server has those. */
 #define PP_LIMITS                                                            \
     PP_LIMIT(conns, "connections", 1 << 20, 1, 1 << 24,                      \
              "connections followed")                                        \
@@ -43,7 +47,9 @@
     PP_LIMIT(datagrams, "datagrams", 4096, 1, 1 << 20,                       \
              "datagrams that wait for fragments")                           \
     PP_LIMIT(datagrams_total, "datagrams-held", 16 << 20, 1 << 20,           \
-             UINT64_C(1) << 40, "bytes held for all datagrams")
+             UINT64_C(1) << 40, "bytes held for all datagrams")             \
+    PP_LIMIT(handshake, "handshake", 150, 0, 86400,                          \
+             "seconds in which a handshake may end")
 
 struct pp_limits {
 #define PP_LIMIT(MEMBER, NAME, DEFAULT, MIN, MAX, DOC) uint64_t MEMBER;

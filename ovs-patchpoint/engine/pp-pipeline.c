@@ -411,7 +411,7 @@ run_conn(struct pp_pipeline *pl, struct pp_conn *conn, enum pp_dir dir,
         lose(pl, conn);
     }
     pp_stream_done(&pl->stream, conn);
-    pp_cut_done(conn);
+    pp_cut_done(&pl->cut, conn);
     pp_flow_used(&pl->flow, conn, pl->stream.now);
     make_room(pl);
 }

@@ -69,6 +69,8 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     struct pp_half old = *to;
 
     st->counters->flow_reused++;
+    conn->crowded = (pp_stream_is_young(st, conn)
+                     && (conn->crowded || conn->has_former));
     conn->has_former = old.has_isn && conn->half[PP_FROM_SERVER].has_isn;
     conn->former_isn[PP_TO_SERVER] = old.isn;
     conn->former_isn[PP_FROM_SERVER] = conn->half[PP_FROM_SERVER].isn;
@@ -77,7 +79,7 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     conn->hold_ack_at = conn->rto_at = conn->close_at = conn->ask_at = 0;
     conn->to_server_waits = conn->has_ts = conn->signed_ = false;
     conn->met = conn->other_syn = conn->loose = conn->another = false;
-    conn->was_reset = false;
+    conn->over = false;
     conn->shifted = conn->asks = conn->doubtful = false;
     conn->around = conn->out_of_step = conn->unplaced = false;
     conn->n_again = 0;
@@ -152,8 +154,8 @@ take_other_syn(struct pp_conn *conn, const struct pp_packet *pkt)
         || pkt->ack != to->isn + 1 || pkt->seq == from->isn) {
         return false;
     }
-    conn->met = false;
-    conn->other_syn = true;
+    conn->met = conn->over = false;
+    conn->crowded = conn->other_syn = true;
     conn->other_isn = from->isn;
     conn->other_ts = conn->has_ts;
     conn->other_wscale = from->wscale;
@@ -237,7 +239,11 @@ pp_stream_syn(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             to->isn = pkt->ack - 1;
             learn_answer(conn, pkt);
             conn->state = PP_CONN_INSPECTED;
+        } else if (!to->in_next && !from->in_next) {
+            /* It answers once more, whatever came before. */
+            conn->over = false;
         }
+        conn->answered = st->now;
     }
     if (conn->state == PP_CONN_OPENING) {
         conn->epoch = st->epoch;
@@ -312,7 +318,7 @@ pp_stream_is_of_another(const struct pp_stream *st, struct pp_conn *conn,
 /* A packet behind the SYNs, none of which told that the server takes the
  * connection.  True if this one does. */
 bool
-pp_stream_opens(struct pp_conn *conn, enum pp_dir dir,
+pp_stream_opens(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
                 const struct pp_packet *pkt)
 {
     struct pp_half *to = &conn->half[PP_TO_SERVER];
@@ -331,6 +337,33 @@ pp_stream_opens(struct pp_conn *conn, enum pp_dir dir,
     }
     conn->has_ts = pkt->ts;
     conn->state = PP_CONN_INSPECTED;
+    conn->answered = st->now;
+    return true;
+}
+
+bool
+pp_stream_may_reach(struct pp_stream *st, struct pp_conn *conn,
+                    const struct pp_packet *pkt)
+{
+    const struct pp_half *from = &conn->half[PP_FROM_SERVER];
+    uint32_t former = conn->former_isn[PP_FROM_SERVER];
+    bool young = pp_stream_is_young(st, conn);
+
+    if (young && conn->has_former && former != from->isn
+        && pkt->flags & PP_TCP_ACK && pkt->ack == former + 1) {
+        /* The end of the handshake before, though it may look like the middle
+         * of this connection: both are in the client's hand. */
+        st->counters->stream_over++;
+        return false;
+    }
+    if (pp_packet_seg_len(pkt)
+        && (conn->over || (young && conn->crowded
+                           && pp_stream_has_ended(conn, PP_FROM_SERVER)))) {
+        /* The server is asked what it has to say instead. */
+        st->counters->stream_over++;
+        pp_stream_probe(st, conn, PP_TO_SERVER);
+        return false;
+    }
     return true;
 }
 
@@ -345,13 +378,27 @@ gone(struct pp_conn *conn, enum pp_dir dir)
     conn->half[!dir].unkept = 0;
 }
 
-/* A RST.  Whether its receiver takes it only that one knows: a client's
- * changes nothing here, and a server's only how long the connection is
- * remembered.  But unless more comes, it need not outlive the engine.
+/* Is a client's RST at 'in' one that its receiver may take, though it does not
+ * stand where the next byte is expected? */
+static bool
+is_doubtful_rst(const struct pp_conn *conn, enum pp_dir dir, uint64_t in)
+{
+    const struct pp_half *half = &conn->half[dir];
+
+    return (dir == PP_TO_SERVER && in != half->in_next
+            && (int64_t) in > (int64_t) half->told
+            && (int64_t) in <= (int64_t) pp_stream_furthest(conn, dir));
+}
+
+/* A RST.  Whether its receiver takes it only that one knows; but no byte goes
+ * to a server any more behind one that it may take, or that it sent itself,
+ * since with SYN cookies (RFC 4987 3.6) it could begin anew with it.  So a
+ * client's gets there only where the next byte is expected, as the server
+ * would have it, too (RFC 5961 3.2).
  *
- * A server that has said nothing but its SYN may have answered by a SYN cookie
- * (RFC 4987 3.6): it resets an end of the handshake with wrong numbers, of
- * which it knows nothing, and takes the right one all the same later. */
+ * A server that has said nothing but its SYN may have answered by a cookie: it
+ * resets an end of the handshake with wrong numbers, of which it knows
+ * nothing, and takes the right one all the same later. */
 void
 pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
               struct pp_packet *pkt)
@@ -376,17 +423,27 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
     }
     if (half->has_isn && conn->half[!dir].has_isn) {
         uint64_t in = pp_offset(half, pkt->seq, half->in_next);
+        bool known = half->in_next || conn->half[!dir].acked;
 
+        if (is_doubtful_rst(conn, dir, in)) {
+            /* Its sender says so again, at the place that it is told. */
+            st->counters->stream_rst_ignored++;
+            pp_stream_send_ack(st, conn, dir);
+            return;
+        }
         if (in != half->in_next) {
             st->counters->stream_rst_ignored++;
         } else {
             conn->reset = true;
-            if (dir == PP_FROM_SERVER
-                && (half->in_next || conn->half[PP_TO_SERVER].acked)) {
+            if (dir == PP_FROM_SERVER && known) {
                 conn->state = PP_CONN_CLOSED;
                 half->dead = true;
             }
         }
+        conn->over |= (in == half->in_next || in == half->told
+                       || (dir == PP_FROM_SERVER
+                           && in - half->told < half->in_next - half->told))
+                      && (dir == PP_TO_SERVER || known);
         if ((int64_t) (in - half->told) < 0
             && (half->mine || !pp_edit_list_is_clean(&half->edits))) {
             /* Old, and so for nobody; but what was taken away before it may
@@ -394,7 +451,6 @@ pp_stream_rst(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
             return;
         }
         pkt->payload_len = 0;
-        conn->was_reset = true;
         pp_stream_pass(st, conn, dir, pkt, in);
     } else {
         if (dir == PP_FROM_SERVER && conn->half[PP_TO_SERVER].has_isn

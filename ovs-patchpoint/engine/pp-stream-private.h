@@ -153,8 +153,13 @@ void pp_stream_closing_in(struct pp_stream *, struct pp_conn *, enum pp_dir,
 void pp_stream_syn(struct pp_stream *, struct pp_conn *, enum pp_dir,
                    struct pp_packet *);
 void pp_stream_meet(struct pp_conn *, const struct pp_packet *);
-bool pp_stream_opens(struct pp_conn *, enum pp_dir, const struct pp_packet *);
+bool pp_stream_opens(struct pp_stream *, struct pp_conn *, enum pp_dir,
+                     const struct pp_packet *);
 void pp_stream_rst(struct pp_stream *, struct pp_conn *, enum pp_dir,
                    struct pp_packet *);
+/* False: 'pkt', a client's, could do harm to a server that does not have the
+ * connection any more, and must not leave. */
+bool pp_stream_may_reach(struct pp_stream *, struct pp_conn *,
+                         const struct pp_packet *);
 
 #endif /* pp-stream-private.h */

@@ -177,17 +177,16 @@ send_again(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 }
 
 /* May 'pkt', an old one of 'dir', leave as it came?  Not if its receiver
- * counts otherwise.  Nor if the server may have forgotten the connection: with
- * SYN cookies (RFC 4987 3.6) it takes the end of the same handshake for a new
- * one's, and old bytes for new. */
+ * counts otherwise.  Nor, with bytes that the server has acknowledged, to a
+ * server, which may have forgotten the connection: with SYN cookies (RFC 4987
+ * 3.6) it takes the end of the same handshake for a new one's, and old bytes
+ * for new. */
 static bool
 may_repeat(const struct pp_conn *conn, enum pp_dir dir,
            const struct pp_packet *pkt)
 {
-    bool over = conn->was_reset || conn->state == PP_CONN_CLOSED;
-
     return (pp_edit_list_is_clean(&conn->half[dir].edits)
-            && (dir == PP_FROM_SERVER || !over || !pkt->payload_len));
+            && (dir == PP_FROM_SERVER || !pkt->payload_len));
 }
 
 /* A range that came before.  Its unacknowledged part leaves again, with the
@@ -484,13 +483,17 @@ pp_stream_in(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
         pp_stream_closing_in(st, conn, dir, pkt);
         return false;
     }
-    if (conn->state == PP_CONN_OPENING && !pp_stream_opens(conn, dir, pkt)) {
+    if (conn->state == PP_CONN_OPENING
+        && !pp_stream_opens(st, conn, dir, pkt)) {
         /* Data before the handshake is over; nobody has to take it. */
         st->counters->stream_out_of_window++;
         return false;
     }
     if (!conn->met && dir == PP_TO_SERVER) {
         pp_stream_meet(conn, pkt);
+    }
+    if (dir == PP_TO_SERVER && !pp_stream_may_reach(st, conn, pkt)) {
+        return false;
     }
     pp_stream_check_epoch(st, conn);
     if (conn->out_of_step) {

@@ -125,6 +125,14 @@ pp_stream_has_ended(const struct pp_conn *conn, enum pp_dir dir)
     return half->fin != UINT64_MAX && half->in_next > half->fin;
 }
 
+/* True if a server with SYN cookies might take the end of a handshake that
+ * there was for 'conn', if it does not have the connection (any more). */
+static inline bool
+pp_stream_is_young(const struct pp_stream *st, const struct pp_conn *conn)
+{
+    return st->now - conn->answered < st->limits.handshake * 1000;
+}
+
 /* True if what may follow from one more decision about to-server bytes stays
  * within the connection's bounds.  If not, it has to wait until an end has
  * acknowledged something. */

@@ -174,8 +174,12 @@ class Hop(Path):
     name = "hop"
     title = "hop, only copied"
     engine = HOP
+    limits = None               # patchpoint-limits.
 
     def start(self):
+        if self.limits:
+            self.lab.vsctl("set", "Open_vSwitch", ".", "external_ids:"
+                           "patchpoint-limits=" + self.limits)
         self.lab.start_control(pplab.DAEMON, self.engine, [pplab.PATCHES],
                                ["--engine-user=nobody"])
         self.lab.protect(self.site.server, "all",
@@ -183,6 +187,9 @@ class Hop(Path):
 
     def stop(self):
         self.lab.clear_ids(self.site.server, "policy", "ports")
+        if self.limits:
+            self.lab.vsctl("remove", "Open_vSwitch", ".", "external_ids",
+                           "patchpoint-limits")
         self.lab.stop_control()
 
     def middlebox(self):
@@ -217,6 +224,8 @@ class CutThrough(Patchpoint):
     # Connections are upgraded first: requests do not leave the engine.
     has_requests = False
     bulk_args = ("upgrade",)
+    # None waits until its handshake is too old to end once more.
+    limits = "handshake=0"
 
     def complaints(self, requests):
         n = self.lab.counter("cut_through")

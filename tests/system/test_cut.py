@@ -118,6 +118,7 @@ OPENINGS = {
 class Case(unittest.TestCase):
     tso = False
     args = ()
+    handshake = 0               # No server has SYN cookies.
 
     @classmethod
     def setUpClass(cls):
@@ -139,6 +140,8 @@ class Case(unittest.TestCase):
         if not self.lab.control or self.lab.control.poll() is not None:
             self.lab.start_daemon(args=self.args)
         self.assertTrue(self.harmed())
+        self.lab.vsctl("set", "Open_vSwitch", ".", "external_ids:"
+                       "patchpoint-limits=handshake=%d" % self.handshake)
         self.lab.protect(self.vm, "all")
         self.addCleanup(self.clear)
         self.assertFalse(self.harmed())
@@ -178,9 +181,10 @@ class Case(unittest.TestCase):
         text = self.lab.ofctl("dump-flows", self.lab.bridge, "table=201")
         return [int(m.group(1)) for m in CUT.finditer(text)]
 
-    def wait_cuts(self, n, timeout=10):
+    def wait_cuts(self, n, timeout=10, flows=2):
+        """'n' connections have 'flows' flows each."""
         wait_for("%d connections are cut through" % n,
-                 lambda: len(self.cuts()) == 2 * n, timeout)
+                 lambda: len(self.cuts()) == flows * n, timeout)
 
     def cut(self, *args, **kwargs):
         """A connection that has left the engine."""
@@ -530,6 +534,36 @@ class Reused(Case):
         self.addCleanup(self.lab.ofctl, "del-flows", self.lab.bridge,
                         "cookie=0/-1,table=201")
         self.assertIn(b"saw " + TARGET, self.exploit(peer, 5))
+
+
+class Young(Case):
+    """Connections whose handshake could end once more: two seconds long."""
+    handshake = 2
+
+    def test_ages(self):
+        "first what the server sends leaves, then what the client sends"
+        conn = self.opaque()
+        conn.chat()
+        self.wait_cuts(1, flows=1)
+        frames = self.lab.counter("packet_in_frames")
+        conn.chat(5)
+        self.assertGreater(self.lab.counter("packet_in_frames"), frames + 4)
+        wait_for("it has left whole", lambda: conn.chat(5)
+                 or len(self.cuts()) == 2)
+        time.sleep(0.6)
+        self.assertTrue(self.has_left(conn))
+        self.assertEqual(self.lab.counter("cut_through"), 1)
+        conn.close()
+        self.wait_cuts(0, 5)
+
+    def test_bulk(self):
+        "it leaves in the middle of transfers, bytes as they were"
+        conn = self.opaque()
+        end = time.monotonic() + 3
+        while time.monotonic() < end:
+            conn.bulk(8)
+        self.wait_cuts(1)
+        self.assertTrue(self.has_left(conn))
 
 
 class Bound(Case):

@@ -18,6 +18,7 @@ TRICKS = evasion.Tricks()
 trick = TRICKS.trick
 
 FEWEST, MOST = 536, 1460        # MSSs with the first and last number.
+FIN_TIMEOUT = 1                 # Of the server, in s.
 
 
 def another_syn(peer, isn):
@@ -106,11 +107,68 @@ def _again(stage):
     peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
 
 
+def end_again(stage, opening):
+    """A connection that begins with 'opening', which nobody will look at, is
+    over; then the end of its handshake once more, and the exploit."""
+    peer = stage.opened()
+    peer.say(opening)
+    peer.pump(1, lambda: peer.fin or peer.reset)
+    peer.send(b"", flags=RST | ACK)
+    peer.pump(0.1)
+    start = peer.peer_isn + 1 & 0xffffffff
+    peer.send(b"", flags=ACK, seq=peer.isn + 1, ack=start)
+    peer.pump(0.1)
+    peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
+    return peer
+
+
+@trick("a handshake that ends again, behind what looked like TLS")
+def _behind_tls(stage):
+    end_again(stage, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+              + bytes(501))
+
+
+@trick("a handshake that ends again when the server has closed and forgotten "
+       "the connection")
+def _behind_close(stage):
+    peer = stage.opened()
+    peer.say(HARMLESS.replace(b"\r\n\r\n",
+                              b"\r\nConnection: close\r\n\r\n"))
+    peer.pump(5, lambda: peer.fin)
+    # FIN-WAIT-2 is over.
+    peer.pump(FIN_TIMEOUT + 1)
+    start = peer.peer_isn + 1 & 0xffffffff
+    peer.send(b"", flags=ACK, seq=peer.isn + 1, ack=start)
+    peer.pump(0.1)
+    peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
+
+
+@trick("a handshake from before that ends within a body, behind a RST")
+def _within_body(stage):
+    head = (b"POST /q?n=1 HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n"
+            b"Content-Length: 100000\r\n\r\n")
+    said = head + b"x" * 500
+    peer = stage.peer(isn=100000)
+    peer.syn()
+    peer.pump(5, lambda: peer.rcv)
+    before = peer.peer_isn
+    peer.restart(peer.isn - len(said))
+    peer.syn()
+    peer.pump(5, lambda: peer.rcv)
+    peer.send(b"", flags=ACK)
+    peer.say(said)
+    peer.wait_acked()
+    peer.send(b"", flags=RST | ACK)
+    peer.pump(0.1)
+    peer.send(EXPLOIT, ack=before + 1)
+
+
 class Cookies(evasion.Evasion):
     @classmethod
     def furnish(cls, vm):
         # A cookie in each answer to a SYN.
-        vm.run(["sysctl", "-qw", "net.ipv4.tcp_syncookies=2"])
+        vm.run(["sysctl", "-qw", "net.ipv4.tcp_syncookies=2",
+                "net.ipv4.tcp_fin_timeout=%d" % FIN_TIMEOUT])
 
 
 TRICKS.add_to(Cookies)

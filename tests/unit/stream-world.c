@@ -375,8 +375,15 @@ check_left(struct world *w, enum pp_dir dir, const struct pp_packet *in,
         return;
     }
     if (in->payload_len && dir == PP_TO_SERVER
-        && (int64_t) offset_of(half->isn, in->seq, 0) < 0) {
+        && ((int64_t) offset_of(half->isn, in->seq, 0) < 0
+            || offset_of(half->isn, in->seq, half->acked) < half->acked)) {
         /* Nobody is to begin with these. */
+        return;
+    }
+    if (in->flags & PP_TCP_RST && dir == PP_TO_SERVER
+        && offset_of(half->isn, in->seq, half->told) > half->told
+        && now->stream_rst_ignored > before->stream_rst_ignored) {
+        /* Its sender is to say so again, at the right place. */
         return;
     }
     if (in->flags & PP_TCP_ACK && acked->mine
@@ -389,6 +396,7 @@ check_left(struct world *w, enum pp_dir dir, const struct pp_packet *in,
         || (in->flags & PP_TCP_URG && dir == PP_TO_SERVER)
         || now->stream_conflict > before->stream_conflict
         || now->stream_out_of_window > before->stream_out_of_window
+        || now->stream_over > before->stream_over
         || now->stream_hold_full > before->stream_hold_full || overlaps) {
         return;
     }

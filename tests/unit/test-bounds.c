@@ -146,18 +146,32 @@ START_TEST(test_lifetime)
 }
 END_TEST
 
-/* A client's RST that its server did not take: the connection goes on, and is
- * inspected. */
+/* A client's RST that its server cannot take, or may not have taken: it is as
+ * if there had been none, or no byte gets there any more. */
 START_TEST(test_false_end)
 {
+    static const struct {
+        uint32_t seq;
+        bool left, over;
+    } rsts[] = {
+        { 900, true, false },           /* Old. */
+        { 1001, true, true },           /* Where the next byte is expected. */
+        { 1002, false, false },         /* Within the window. */
+        { 1001 + 3000000, true, false },
+    };
     struct driver *d = make_driver(NULL);
 
     driver_connect_of(d, 1);
-    driver_tcp(d, 1, TO, 1001, 5001, RST, NULL);
+    driver_forget(d);
+    driver_tcp(d, 1, TO, rsts[_i].seq, 5001, RST, NULL);
+    ck_assert_uint_eq(d->n_out, 1);
+    ck_assert_uint_eq(driver_out(d, 0, PP_PACKET_TCP).flags,
+                      rsts[_i].left ? RST : ACK);
     driver_pass_time(d, PP_ENDING_MS - 1);
-    ck_assert(is_inspected(d, 1));
-    driver_pass_time(d, 2 * PP_ENDING_MS);
-    ck_assert_uint_eq(d->counters->conns, 1);
+    driver_forget(d);
+    driver_tcp(d, 1, TO, 1001, 5001, ACK, EVIL);
+    ck_assert_str_eq(driver_said(d, TO), rsts[_i].over ? "" : CORRECTED);
+    ck_assert_uint_eq(d->counters->stream_over, rsts[_i].over);
     driver_destroy(d);
 }
 END_TEST
@@ -906,7 +920,7 @@ main(void)
 
     tcase_set_timeout(tc, 120);
     tcase_add_test(tc, test_lifetime);
-    tcase_add_test(tc, test_false_end);
+    tcase_add_loop_test(tc, test_false_end, 0, 4);
     tcase_add_loop_test(tc, test_syn_flood, 0, 2);
     tcase_add_test(tc, test_idle_makes_room);
     tcase_add_test(tc, test_edited_stay);

@@ -153,6 +153,84 @@ START_TEST(test_leaves)
 }
 END_TEST
 
+/* While its handshake may end once more, what the client sends stays. */
+START_TEST(test_young)
+{
+    struct driver *d = make_driver();
+    struct ends e = connected(d, _i);
+    uint32_t first[2] = { e.next[PP_TO_SERVER], e.next[PP_FROM_SERVER] };
+    struct ends again = e;
+    uint64_t id = leave(&e);
+
+    ck_assert(!d->asked[0].both);
+    for (int i = 0; i < 2; i++) {
+        driver_forget(d);
+        again.next[PP_TO_SERVER] = first[PP_TO_SERVER];
+        again.seen[PP_FROM_SERVER] = first[PP_FROM_SERVER];
+        say(&again, PP_TO_SERVER, PP_TCP_ACK, i ? edited : NULL,
+            i ? sizeof edited - 1 : 0);
+        ck_assert_uint_eq(d->n_out, 0);
+        ck_assert_uint_eq(d->counters->cut_again, i + 1);
+    }
+    driver_pass_time(d, PP_CLOSED_MS - 1);
+    chat(&e, 2);
+    ck_assert_uint_eq(d->n_out, 4);
+    ck_assert_uint_eq(asked(d), 0);
+    driver_pass_time(d, 1);
+    say(&e, PP_FROM_SERVER, PP_TCP_ACK, NULL, 0);
+    ck_assert_uint_eq(asked(d), 0);
+    say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+    ck_assert_uint_eq(asked(d), 1);
+    ck_assert(!d->asked[0].undo);
+    ck_assert(d->asked[0].both);
+    ck_assert_uint_eq(d->asked[0].id, id);
+    ck_assert_uint_eq(d->counters->cut_through, 1);
+    say(&e, PP_TO_SERVER, PP_TCP_RST, NULL, 0);
+    ck_undo(d, id);
+    driver_destroy(d);
+}
+END_TEST
+
+/* The end of a connection that is to be asked for in both directions, but
+ * has been in one: control has to know. */
+START_TEST(test_ends_when_old)
+{
+    struct driver *d = make_driver();
+    struct ends e = connected(d, false);
+    uint64_t id = leave(&e);
+
+    driver_pass_time(d, PP_CLOSED_MS);
+    say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+    say(&e, PP_TO_SERVER, PP_TCP_RST, NULL, 0);
+    ck_undo(d, id);
+    driver_destroy(d);
+}
+END_TEST
+
+/* One of which the end of another handshake could be a part stays whole. */
+START_TEST(test_crowded)
+{
+    struct driver *d = make_driver();
+    struct ends e = connected(d, false);
+
+    syn(&e, 900000);
+    e = (struct ends) {
+        .d = d, .next = { 900001, 777000 }, .seen = { 900001, 777001 },
+    };
+    say(&e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
+    e.next[PP_FROM_SERVER]++;
+    say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+    tell(&e, PP_TO_SERVER, hello, sizeof hello - 1);
+    chat(&e, 2 * PP_CUT_FRAMES);
+    ck_assert_uint_eq(asked(d), 0);
+    driver_pass_time(d, PP_CLOSED_MS);
+    chat(&e, 2 * PP_CUT_FRAMES);
+    ck_assert_uint_eq(asked(d), 1);
+    ck_assert(d->asked[0].both);
+    driver_destroy(d);
+}
+END_TEST
+
 START_TEST(test_not_in_step)
 {
     struct driver *d = make_driver();
@@ -373,6 +451,9 @@ main(void)
     TCase *tc = tcase_create("engine");
 
     tcase_add_loop_test(tc, test_leaves, 0, 2);
+    tcase_add_loop_test(tc, test_young, 0, 2);
+    tcase_add_test(tc, test_ends_when_old);
+    tcase_add_test(tc, test_crowded);
     tcase_add_test(tc, test_not_in_step);
     tcase_add_test(tc, test_edited);
     tcase_add_test(tc, test_reused);
