@@ -9,5 +9,6 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/contract/pp-proxy.h \
 	proxies/contract/pp-reader.h \
 	proxies/contract/pp-scan.h \
+	proxies/contract/pp-tls.h \
 	proxies/contract/pp-value.c \
 	proxies/contract/pp-value.h

@@ -14,6 +14,7 @@
 #include <config.h>
 
 #include "pp-ftp.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -124,6 +125,31 @@ command_passed(struct pp_ftp_conn *conn, const struct pp_ftp_line *line)
     conn->commands += conn->commands < UINT32_MAX;
 }
 
+/* 'n' bytes more of the client's are behind us. */
+static void
+hello_passes(struct pp_ftp_conn *conn, uint64_t n)
+{
+    if (conn->hello) {
+        conn->hello = n < conn->hello ? (uint16_t) (conn->hello - n) : 0;
+        if (!conn->hello) {
+            conn->cut_by_tls |= conn->to == EXPECT_LINE_END;
+            conn->to = EXPECT_GREETING;
+        }
+    }
+}
+
+/* A command that the record which TLS would begin with has the start of: a
+ * server of TLS answers now, and any other before it gets the rest. */
+static struct pp_parse
+hello_ends(struct to_call *call)
+{
+    struct pp_ftp_conn *conn = call->conn;
+
+    conn->scan = 0;
+    conn->cut_by_tls = true;
+    return skip(conn->hello, false);
+}
+
 /* EXPECT_COMMAND. */
 static struct pp_parse
 step_command(struct to_call *call)
@@ -135,19 +161,27 @@ step_command(struct to_call *call)
     if (!call->text.end) {
         return stop(PP_PARSE_MORE, 0);
     }
-    if (!conn->started && pp_reader_peek(&call->text, 0) == 0x16) {
-        /* A TLS handshake record: FTPS without AUTH. */
-        conn->to = EXPECT_OPAQUE;
-        conn->opaque_reason = PP_FTP_R_TLS;
-        return stop(PP_PARSE_OPAQUE, PP_FTP_R_TLS);
+    if (!conn->started && !conn->like_tls && pp_ftp_is_silent(conn)
+        && pp_reader_peek(&call->text, 0) == PP_TLS_HANDSHAKE) {
+        int32_t n = pp_tls_hello(&call->text, 0);
+
+        if (!n && !call->view->eof) {
+            return stop(PP_PARSE_MORE, 0);
+        }
+        conn->like_tls = n > 0;
+        conn->hello = n > 0 ? (uint16_t) n : 0;
     }
     if (pp_ftp_awaits(conn)) {
         conn->pipelined = (uint32_t) call->text.end;
         return stop(PP_PARSE_WAIT, 0);
     }
+    if (conn->hello && conn->hello < call->text.end) {
+        call->text.end = conn->hello;
+    }
     if (pp_ftp_line_find(&call->text, call->view->eof, &conn->scan, &end)
         != PP_FTP_FOUND) {
-        return stop(PP_PARSE_MORE, 0);
+        return (call->text.end == conn->hello ? hello_ends(call)
+                : stop(PP_PARSE_MORE, 0));
     }
     msg->text = call->text;
     msg->scratch = call->scratch;
@@ -156,8 +190,12 @@ step_command(struct to_call *call)
     msg->eof = call->view->eof;
     if (pp_ftp_line_parse(&call->text, end, call->scratch->plain, &msg->line)
         != PP_FTP_FOUND) {
+        if (conn->hello) {
+            return (call->text.end == conn->hello ? hello_ends(call)
+                    : stop(PP_PARSE_MORE, 0));
+        }
         conn->to = EXPECT_NOTHING;
-        return stop(PP_PARSE_BAD, PP_FTP_R_TELNET_NEWLINE);
+        return stop(PP_PARSE_TOO_MUCH, PP_FTP_R_TELNET_NEWLINE);
     }
     pp_ftp_address_parse(&msg->line, &msg->address);
     if (wanted(call, PP_FTP_E_COMMAND)) {
@@ -219,19 +257,29 @@ pp_ftp_parse_to(struct pp_ftp_conn *conn, struct pp_ftp_scratch *scratch,
         .wants = wants,
     };
 
+    struct pp_parse parse;
+
     switch ((enum pp_ftp_to) conn->to) {
     case EXPECT_COMMAND:
-        return step_command(&call);
+        parse = step_command(&call);
+        break;
     case EXPECT_LINE_END:
-        return step_line_end(&call);
+        parse = step_line_end(&call);
+        break;
     case EXPECT_PIPELINED:
         return step_pipelined(&call);
+    case EXPECT_GREETING:
+        return stop(call.text.end ? PP_PARSE_WAIT : PP_PARSE_MORE, 0);
     case EXPECT_NOTHING:
-        break;
+        return stop(PP_PARSE_TOO_MUCH, conn->cut_by_tls ? PP_FTP_R_NOT_TLS
+                                       : PP_FTP_R_TELNET_NEWLINE);
     case EXPECT_OPAQUE:
         return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
     }
-    return stop(PP_PARSE_BAD, PP_FTP_R_TELNET_NEWLINE);
+    if (parse.status == PP_PARSE_SKIP) {
+        hello_passes(conn, parse.count);
+    }
+    return parse;
 }
 
 /* commit() of a unit; see pp-proxy.h. */
@@ -253,4 +301,5 @@ pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
         conn->to = EXPECT_LINE_END;
         conn->swallow = what != PP_PASSED;
     }
+    hello_passes(conn, m->end);
 }

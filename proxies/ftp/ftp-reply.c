@@ -13,6 +13,7 @@
 #include <config.h>
 
 #include "pp-ftp.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -220,6 +221,20 @@ pp_ftp_speaks(const struct pp_view *view)
     return false;
 }
 
+/* The server's first byte, 'c', to a client that has begun like TLS. */
+static void
+take_answer(struct pp_ftp_conn *conn, int c)
+{
+    conn->like_tls = false;
+    conn->hello = 0;
+    if (pp_tls_answers(c)) {
+        conn->to = EXPECT_OPAQUE;       /* FTPS without AUTH. */
+        conn->opaque_reason = PP_FTP_R_TLS;
+    } else if (conn->to == EXPECT_GREETING) {
+        conn->to = conn->cut_by_tls ? EXPECT_NOTHING : EXPECT_COMMAND;
+    }
+}
+
 /* parse() of the server's bytes; see pp-proxy.h. */
 struct pp_parse
 pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
@@ -231,13 +246,15 @@ pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
     if (!view->len) {
         return (struct pp_parse) { .status = PP_PARSE_MORE };
     }
+    if (conn->like_tls && pp_ftp_is_silent(conn)) {
+        take_answer(conn, view->base[0]);
+    }
     if (conn->to == EXPECT_OPAQUE) {
         return (struct pp_parse) {
             .status = PP_PARSE_OPAQUE, .reason = conn->opaque_reason,
         };
     }
-    if (conn->n_due && conn->due[0] == PP_FTP_V_GREETING && !conn->column
-        && !conn->in_reply) {
+    if (pp_ftp_is_silent(conn)) {
         size_t lf = pp_reader_find(&r, '\n');
 
         if (lf == SIZE_MAX && view->len < PP_FTP_GREETING_MAX && !view->eof) {

@@ -26,6 +26,7 @@ static const struct pp_event events[] = {
 
 static const char *const reasons[] = {
     [PP_FTP_R_TELNET_NEWLINE] = "telnet-newline",
+    [PP_FTP_R_NOT_TLS] = "not-tls",
     [PP_FTP_R_TLS] = "tls",
     [PP_FTP_R_AUTH] = "auth",
     NULL,

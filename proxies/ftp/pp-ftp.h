@@ -57,6 +57,8 @@ enum pp_ftp_leniency {
 /* Indexes into the proxy's 'reasons'. */
 enum pp_ftp_reason {
     PP_FTP_R_TELNET_NEWLINE,    /* A LF within a Telnet command. */
+    PP_FTP_R_NOT_TLS,           /* A part of a command that passed as what it
+                                 * looked like. */
     PP_FTP_R_TLS,               /* From here on: opaque. */
     PP_FTP_R_AUTH,
 };
@@ -151,6 +153,8 @@ enum pp_ftp_to {
     EXPECT_LINE_END,            /* The rest of a line that was too long. */
     EXPECT_PIPELINED,           /* AUTH was agreed to: what the client sent
                                  * before it could know that. */
+    EXPECT_GREETING,            /* Nothing, before the server has answered
+                                 * what looks like TLS. */
     EXPECT_NOTHING,             /* Bad for good. */
     EXPECT_OPAQUE,              /* TLS, or what AUTH made of it. */
 };
@@ -176,6 +180,10 @@ struct pp_ftp_conn {
     uint32_t scan;              /* No LF before this one of the view. */
     uint32_t pipelined;         /* Bytes that came between AUTH and the reply
                                  * to it. */
+    uint16_t hello;             /* What is left of a record that the client
+                                 * has begun with like TLS. */
+    bool like_tls;              /* It has... */
+    bool cut_by_tls;            /* ...and within a command that ended. */
     uint8_t to;                 /* enum pp_ftp_to. */
     uint8_t opaque_reason;      /* With EXPECT_OPAQUE. */
     bool started;               /* A byte came from the client. */
@@ -211,6 +219,14 @@ struct pp_ftp_conn {
                                  * as far as it fits. */
     struct pp_ends ends;
 };
+
+/* Has the server not said a byte yet? */
+static inline bool
+pp_ftp_is_silent(const struct pp_ftp_conn *conn)
+{
+    return (conn->n_due && conn->due[0] == PP_FTP_V_GREETING && !conn->column
+            && !conn->in_reply);
+}
 
 static inline struct pp_span
 pp_ftp_span(size_t start, size_t end)

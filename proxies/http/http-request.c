@@ -14,6 +14,7 @@
 #include <config.h>
 
 #include "pp-http.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -236,13 +237,64 @@ empty_lines(const struct pp_reader *text)
     return n;
 }
 
-/* The preface of HTTP/2 (RFC 9113 3.4), as a request head. */
+/* The first 'n' bytes pass, which look like the beginning of another protocol,
+ * for 'reason'; whether it is, the server's answer will tell. */
 static bool
-is_preface(const struct pp_reader *text, const struct pp_http_head *head)
+expect_other(struct to_call *call, uint32_t n, enum pp_http_reason reason)
 {
-    return pp_http_equals(text, head->method, "pri")
-           && pp_http_equals(text, head->target, "*")
-           && pp_http_equals(text, head->version, "http/2.0");
+    struct pp_http_conn *conn = call->conn;
+
+    if (conn->from == EXPECT_SERVER_CLOSE
+        && !(conn->settings && reason == PP_HTTP_R_HTTP2)) {
+        return stop_bad(call, PP_HTTP_R_NOT_HTTP);
+    }
+    conn->started = true;
+    conn->opaque_reason = (uint8_t) reason;
+    if (conn->from == EXPECT_SERVER_CLOSE) {    /* It has answered before. */
+        conn->opaque = true;
+        return stop_status(call, PP_PARSE_OPAQUE, reason);
+    }
+    expect(conn, EXPECT_OTHER);
+    call->pos = n;
+    return true;
+}
+
+/* EXPECT_OTHER. */
+static bool
+step_other(struct to_call *call)
+{
+    return (call->pos >= call->text.end ? stop_more(call, 0)
+            : stop_status(call, PP_PARSE_WAIT, 0));
+}
+
+/* A first byte that TLS begins with, too. */
+static bool
+step_tls(struct to_call *call)
+{
+    int32_t n = pp_tls_hello(&call->text, 0);
+
+    return (n < 0 ? stop_bad(call, PP_HTTP_R_NOT_HTTP)
+            : n ? expect_other(call, (uint32_t) n, PP_HTTP_R_TLS)
+            : stop_more(call, 0));
+}
+
+/* The preface of HTTP/2, and that part of it which is a request's head. */
+#define PP_HTTP_PREFACE 24
+#define PP_HTTP_PREFACE_HEAD 17
+
+/* How much of the preface of HTTP/2 (RFC 9113 3.4) the client's first bytes
+ * are: all of it, if so many are there, or 0. */
+static uint32_t
+preface(const struct pp_reader *text)
+{
+    static const char all[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    uint32_t n = 0;
+
+    _Static_assert(sizeof all - 1 == PP_HTTP_PREFACE, "its length");
+    while (n < PP_HTTP_PREFACE && pp_reader_peek(text, n) == all[n]) {
+        n++;
+    }
+    return n == PP_HTTP_PREFACE || n == text->end ? n : 0;
 }
 
 /* True when the content behind 'head' is a form that a patch looks at, and
@@ -269,11 +321,6 @@ head_found(struct to_call *call)
     struct pp_http_head *head = &call->scratch->msg.head;
     bool hold;
 
-    if (is_preface(&call->text, head)) {
-        call->conn->opaque = true;
-        call->conn->opaque_reason = PP_HTTP_R_HTTP2;
-        return stop_status(call, PP_PARSE_OPAQUE, PP_HTTP_R_HTTP2);
-    }
     if (head->one_word && !wanted(call, PP_HTTP_E_REQUEST)) {
         return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
     }
@@ -308,10 +355,17 @@ step_request(struct to_call *call)
         call->pos = empty;
         return stop_more(call, 0);
     }
-    if (!conn->started && first == 0x16) {      /* A TLS handshake record. */
-        conn->opaque = true;
-        conn->opaque_reason = PP_HTTP_R_TLS;
-        return stop_status(call, PP_PARSE_OPAQUE, PP_HTTP_R_TLS);
+    if (!conn->started && first == PP_TLS_HANDSHAKE) {
+        return step_tls(call);
+    }
+    if (!conn->started && first == 'P') {
+        uint32_t n = preface(&call->text);
+
+        if (n == PP_HTTP_PREFACE) {
+            return expect_other(call, n, PP_HTTP_R_HTTP2);
+        } else if (n > PP_HTTP_PREFACE_HEAD && !call->view->eof) {
+            return stop_more(call, PP_HTTP_PREFACE - n);
+        }
     }
     if (!pp_http_starts_request(first)) {
         return stop_bad(call, PP_HTTP_R_NOT_HTTP);
@@ -597,6 +651,8 @@ step(struct to_call *call)
         return step_chunk_end(call);
     case EXPECT_TRAILERS:
         return step_trailers(call);
+    case EXPECT_OTHER:
+        return step_other(call);
     case EXPECT_NOTHING:
         return stop_status(call, status_of(call->conn->to_reason),
                            call->conn->to_reason);

@@ -12,6 +12,7 @@
 #include <config.h>
 
 #include "pp-http.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -98,13 +99,22 @@ response_closes(const struct pp_reader *text, const struct pp_http_head *head)
                                      PP_HTTP_H_CONNECTION, "keep-alive"));
 }
 
-/* True when the reply turns the connection into something else. */
+/* True when the reply turns the connection into something else.  One to
+ * CONNECT that has content, or says that it has none, is no tunnel's (RFC 9110
+ * 9.3.6): the server has taken it for a request like any other, and goes on
+ * with HTTP. */
 static bool
-response_switches(struct pp_http_conn *conn, int status)
+response_switches(struct pp_http_conn *conn, const struct pp_http_head *head,
+                  int status)
 {
+    const uint32_t *count = head->fields.count;
+
     if (status == 101) {
         conn->opaque_reason = PP_HTTP_R_UPGRADE;
-    } else if ((conn->connect_bits & 1) && status / 100 == 2) {
+    } else if ((conn->connect_bits & 1) && status / 100 == 2
+               && status != 204 && status != 205
+               && !count[PP_HTTP_H_CONTENT_LENGTH]
+               && !count[PP_HTTP_H_TRANSFER_ENCODING]) {
         conn->opaque_reason = PP_HTTP_R_CONNECT;
     } else {
         return false;
@@ -141,7 +151,7 @@ response_head(struct pp_http_conn *conn, const struct pp_http_msg *msg)
 {
     if (msg->status < 0) {
         expect_close(conn);         /* HTTP/0.9, or no HTTP. */
-    } else if (response_switches(conn, msg->status)) {
+    } else if (response_switches(conn, &msg->head, msg->status)) {
         expect_close(conn);
     } else if (msg->status / 100 == 1) {
         expect(conn, EXPECT_RESPONSE);      /* Interim: the final follows. */
@@ -177,6 +187,15 @@ find_banner(struct from_call *call, const struct pp_http_fields *fields)
     }
 }
 
+/* Does what is at 'pos' begin like a SETTINGS frame, the first that a server
+ * of HTTP/2 sends (RFC 9113 3.4, 4.1)? */
+static bool
+is_settings(const struct pp_reader *text, size_t pos)
+{
+    return (pp_reader_peek(text, pos) == 0
+            && pp_reader_peek(text, pos + 3) == 4);
+}
+
 /* EXPECT_RESPONSE. */
 static bool
 step_response(struct from_call *call)
@@ -189,6 +208,8 @@ step_response(struct from_call *call)
         return stop_status(call, PP_PARSE_MORE);
     }
     if (!conn->unanswered) {
+        conn->settings = (!conn->started
+                          && is_settings(&call->text, call->pos));
         expect_close(conn);     /* Unasked for, such as a 408. */
         return true;
     }
@@ -290,6 +311,28 @@ step_trailers(struct from_call *call)
     return stop_status(call, PP_PARSE_MORE);
 }
 
+/* With EXPECT_OTHER to the server, its first bytes: does it speak what the
+ * client's looked like? */
+static bool
+step_other(struct from_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    bool tls = conn->opaque_reason == PP_HTTP_R_TLS;
+    size_t needed = tls ? 1 : 4;
+
+    if (call->text.end - call->pos < needed && !call->view->eof) {
+        return stop_status(call, PP_PARSE_MORE);
+    } else if (tls ? pp_tls_answers(pp_reader_peek(&call->text, call->pos))
+               : is_settings(&call->text, call->pos)) {
+        conn->opaque = true;
+    } else {
+        conn->to = EXPECT_NOTHING;
+        conn->to_reason = PP_HTTP_R_NOT_HTTP;
+        expect_close(conn);
+    }
+    return true;
+}
+
 /* Takes one step.  False: something stops it, 'call->stop'. */
 static bool
 step(struct from_call *call)
@@ -304,6 +347,9 @@ step(struct from_call *call)
             .status = PP_PARSE_OPAQUE, .reason = conn->opaque_reason,
         };
         return false;
+    }
+    if (conn->to == EXPECT_OTHER) {
+        return step_other(call);
     }
     switch ((enum pp_http_from) conn->from) {
     case EXPECT_RESPONSE:

@@ -277,6 +277,8 @@ enum pp_http_to {
     EXPECT_CHUNK_DATA,          /* 'to_left' bytes. */
     EXPECT_CHUNK_END,           /* The CRLF after the data. */
     EXPECT_TRAILERS,            /* 7.1.2. */
+    EXPECT_OTHER,               /* Nothing, before the server has answered
+                                 * what looks like 'opaque_reason'. */
     EXPECT_NOTHING,             /* Bad: 'to_reason'. */
     EXPECT_CLOSE,               /* Refused for good: swallow the rest. */
     HELD_BODY,                  /* A held form, by Content-Length. */
@@ -333,6 +335,8 @@ struct pp_http_conn {
     bool said;                  /* A response's head was seen. */
     bool no_reply;              /* None can be put in any more. */
     bool last_response;         /* The server closes behind this one. */
+    bool settings;              /* Before any request the server said what
+                                 * HTTP/2 begins with. */
     bool opaque;                /* A tunnel, or another protocol. */
     uint8_t opaque_reason;
 };

@@ -14,6 +14,7 @@
 #include <config.h>
 
 #include "pp-ldap.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -271,6 +272,21 @@ message_found(struct to_call *call, const struct pp_ldap_prefix *prefix)
     };
 }
 
+/* A first byte that TLS begins with, too. */
+static struct pp_parse
+step_tls(struct to_call *call)
+{
+    struct pp_ldap_conn *conn = call->conn;
+    int32_t n = pp_tls_hello(&call->text, 0);
+
+    if (n <= 0) {
+        return n ? result_bad(conn, PP_LDAP_R_NOT_LDAP) : result_more(0);
+    }
+    conn->started = true;
+    conn->await = AWAIT_TLS;
+    return result_skip((uint64_t) n, false);
+}
+
 /* EXPECT_MESSAGE. */
 static struct pp_parse
 step_message(struct to_call *call)
@@ -285,8 +301,8 @@ step_message(struct to_call *call)
     if (conn->await != AWAIT_NOTHING && conn->from != EXPECT_LOST) {
         return (struct pp_parse) { .status = PP_PARSE_WAIT };
     }
-    if (!conn->started && first == 0x16) {      /* A TLS handshake record. */
-        return result_opaque(conn, PP_LDAP_R_TLS);
+    if (!conn->started && first == PP_TLS_HANDSHAKE) {
+        return step_tls(call);
     }
     if (conn->layer && first != PP_BER_SEQUENCE) {
         return result_opaque(conn, PP_LDAP_R_SASL_LAYER);

@@ -14,6 +14,7 @@
 #include <config.h>
 
 #include "pp-ldap.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -236,6 +237,16 @@ step_response(struct from_call *call)
         return false;
     }
     conn->from_begun = true;
+    if (conn->await == AWAIT_TLS) {
+        conn->await = AWAIT_NOTHING;
+        if (pp_tls_answers(first)) {
+            conn->opaque = true;
+            conn->opaque_reason = PP_LDAP_R_TLS;
+            return true;
+        }
+        conn->to = EXPECT_NOTHING;
+        conn->to_reason = PP_LDAP_R_NOT_LDAP;
+    }
     if (conn->layer && first != PP_BER_SEQUENCE) {
         conn->opaque = true;
         conn->opaque_reason = PP_LDAP_R_SASL_LAYER;

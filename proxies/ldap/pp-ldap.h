@@ -274,6 +274,7 @@ enum pp_ldap_await {
     AWAIT_NOTHING,
     AWAIT_BIND,                 /* RFC 4511 4.2.1. */
     AWAIT_STARTTLS,             /* RFC 4511 4.14.1. */
+    AWAIT_TLS,                  /* The client has begun like TLS. */
 };
 
 /* A connection. */

@@ -59,6 +59,8 @@ enum pp_smtp_reason {
     PP_SMTP_R_DATA_END,         /* The server has ended the data at a place
                                  * that is not known any more. */
     PP_SMTP_R_EXCHANGE,         /* 354 to a command that is not DATA. */
+    PP_SMTP_R_NOT_TLS,          /* A part of a command that passed as what it
+                                 * looked like. */
     PP_SMTP_R_TLS,              /* From here on: opaque. */
     PP_SMTP_R_TURNED,           /* Client and server change places. */
 };
@@ -163,6 +165,10 @@ struct pp_smtp_scratch {
 enum pp_smtp_to {
     EXPECT_COMMAND,             /* RFC 5321 4.1. */
     EXPECT_LINE_REST,           /* Of a command too long to be held. */
+    EXPECT_GREETING,            /* Nothing, before the server has answered
+                                 * what looks like TLS. */
+    EXPECT_BROKEN,              /* Bad: it does not speak TLS, but has got a
+                                 * part of a command as such. */
     EXPECT_ANSWER,              /* Nothing, before the reply to DATA (RFC 5321
                                  * 4.1.1.4), AUTH (RFC 4954 4), STARTTLS (RFC
                                  * 3207 4) or TURN: what comes behind depends
@@ -240,6 +246,9 @@ struct pp_smtp_conn {
     uint8_t from_reason;
     uint8_t offers;             /* enum pp_smtp_offer. */
     bool started;               /* A line came from the client. */
+    bool like_tls;              /* The client has begun like TLS... */
+    bool cut_by_tls;            /* ...and within a command that ended. */
+    uint16_t hello;             /* What is left of that record. */
     bool again;                 /* A corrected unit is parsed again: what
                                  * there is, is one. */
     bool swallow;               /* The chunk of a BDAT that was refused. */
@@ -256,6 +265,9 @@ struct pp_smtp_conn {
     uint32_t recipients, refused, messages;
     uint32_t end_left;          /* LMTP: replies to the end, still due. */
 };
+
+/* Has the server not said a byte yet? */
+bool pp_smtp_is_silent(const struct pp_smtp_conn *);
 
 static inline struct pp_span
 pp_smtp_span(size_t start, size_t end)

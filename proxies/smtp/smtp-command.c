@@ -12,6 +12,7 @@
 #include <config.h>
 
 #include "pp-smtp.h"
+#include "pp-tls.h"
 
 /* Stops the parser with 'status'.  Returns false. */
 bool
@@ -74,7 +75,6 @@ command_passed(struct pp_smtp_conn *conn, const struct pp_smtp_command *cmd)
 {
     enum pp_smtp_kind kind = cmd->kind;
     enum pp_smtp_to next = EXPECT_COMMAND;
-    bool owed = true;
 
     switch (kind) {
     case PP_SMTP_DATA:
@@ -95,8 +95,8 @@ command_passed(struct pp_smtp_conn *conn, const struct pp_smtp_command *cmd)
         }
         break;
     case PP_SMTP_PROXY:
-        owed = conn->started;
-        kind = PP_SMTP_OTHER;
+        kind = (!conn->started && pp_smtp_is_silent(conn) ? PP_SMTP_PROXY
+                : PP_SMTP_OTHER);
         break;
     case PP_SMTP_EHLO:
         conn->lmtp |= cmd->lhlo;
@@ -110,36 +110,20 @@ command_passed(struct pp_smtp_conn *conn, const struct pp_smtp_command *cmd)
     case PP_SMTP_RSET:
         break;
     }
-    if (owed) {
-        pp_smtp_owe(conn, kind);
-    }
+    pp_smtp_owe(conn, kind);
     conn->started = true;
     conn->commands++;
     conn->next = next;
     conn->to = cmd->ending == PP_SMTP_NO_ENDING ? EXPECT_LINE_REST : next;
 }
 
-/* EXPECT_COMMAND. */
+/* A command's line, up to 'text_end', with its ending up to 'end'. */
 static bool
-step_command(struct pp_smtp_call *call)
+command_found(struct pp_smtp_call *call, size_t text_end, size_t end)
 {
     struct pp_smtp_conn *conn = call->conn;
     struct pp_smtp_command *cmd = &call->scratch->msg.command;
-    size_t text_end, end;
 
-    if (call->pos >= call->text.end && !conn->again) {
-        return stop_more(call);
-    }
-    if (!conn->started && !conn->again
-        && pp_reader_peek(&call->text, call->pos) == 0x16) {
-        return pp_smtp_stop_status(call, PP_PARSE_OPAQUE, PP_SMTP_R_TLS);
-    }
-    if (conn->n_owed >= PP_SMTP_PIPELINE_MAX) {
-        return pp_smtp_stop_status(call, PP_PARSE_WAIT, 0);
-    }
-    if (!pp_smtp_line_end(call, PP_SMTP_LINE_MAX, &text_end, &end)) {
-        return false;
-    }
     pp_smtp_msg_init(call, PP_SMTP_E_COMMAND);
     pp_smtp_command_parse(&call->text, call->pos, text_end, end, cmd);
     if (cmd->kind == PP_SMTP_BDAT && !conn->again
@@ -156,22 +140,98 @@ step_command(struct pp_smtp_call *call)
     return true;
 }
 
+/* 'n' bytes more of the client's are behind us. */
+static void
+hello_passes(struct pp_smtp_conn *conn, size_t n)
+{
+    if (conn->hello) {
+        conn->hello = n < conn->hello ? (uint16_t) (conn->hello - n) : 0;
+        if (!conn->hello) {
+            conn->cut_by_tls |= conn->to != EXPECT_COMMAND;
+            conn->to = EXPECT_GREETING;
+        }
+    }
+}
+
+/* EXPECT_COMMAND, within the record that TLS would begin with.  Of a command
+ * that it has the start of, that passes: a server of TLS answers now, and any
+ * other before it gets the rest. */
+static bool
+step_hello(struct pp_smtp_call *call)
+{
+    struct pp_smtp_conn *conn = call->conn;
+    struct pp_reader whole = call->text;
+    size_t text_end, end, start = call->pos;
+    bool all = call->text.end - start >= conn->hello, found;
+
+    if (all) {
+        call->text.end = start + conn->hello;
+    }
+    found = pp_smtp_line_end(call, PP_SMTP_LINE_MAX, &text_end, &end);
+    found = found && command_found(call, text_end, end);
+    call->text = whole;
+    if (found) {
+        hello_passes(conn, call->pos - start);
+    } else if (all && call->stop.status == PP_PARSE_MORE) {
+        conn->scan = 0;
+        conn->cut_by_tls = true;
+        call->pos = start + conn->hello;
+        hello_passes(conn, conn->hello);
+        return true;
+    }
+    return found;
+}
+
+/* EXPECT_COMMAND. */
+static bool
+step_command(struct pp_smtp_call *call)
+{
+    struct pp_smtp_conn *conn = call->conn;
+    size_t text_end, end;
+
+    if (call->pos >= call->text.end && !conn->again) {
+        return stop_more(call);
+    }
+    if (!conn->started && !conn->again && !conn->like_tls
+        && pp_smtp_is_silent(conn)
+        && pp_reader_peek(&call->text, call->pos) == PP_TLS_HANDSHAKE) {
+        int32_t n = pp_tls_hello(&call->text, call->pos);
+
+        if (!n && !call->view->eof) {
+            return stop_more(call);
+        }
+        conn->like_tls = n > 0;
+        conn->hello = n > 0 ? (uint16_t) n : 0;
+    }
+    if (conn->n_owed >= PP_SMTP_PIPELINE_MAX
+        || (conn->n_owed > 1 && pp_smtp_owes(conn, PP_SMTP_PROXY))) {
+        return pp_smtp_stop_status(call, PP_PARSE_WAIT, 0);
+    }
+    if (conn->hello && !conn->again) {
+        return step_hello(call);
+    }
+    if (!pp_smtp_line_end(call, PP_SMTP_LINE_MAX, &text_end, &end)) {
+        return false;
+    }
+    return command_found(call, text_end, end);
+}
+
 /* EXPECT_LINE_REST. */
 static bool
 step_line_rest(struct pp_smtp_call *call)
 {
+    struct pp_smtp_conn *conn = call->conn;
     struct pp_reader r = call->text;
-    size_t lf;
+    size_t lf, start = call->pos;
 
     pp_reader_skip(&r, call->pos);
     lf = pp_reader_find(&r, '\n');
-    if (lf == SIZE_MAX) {
-        call->pos = call->text.end;
-        return stop_more(call);
+    call->pos = lf == SIZE_MAX ? call->text.end : lf + 1;
+    if (lf != SIZE_MAX) {
+        conn->to = conn->next;
     }
-    call->pos = lf + 1;
-    call->conn->to = call->conn->next;
-    return true;
+    hello_passes(conn, call->pos - start);
+    return lf != SIZE_MAX || stop_more(call);
 }
 
 /* EXPECT_ANSWER. */
@@ -272,6 +332,12 @@ step(struct pp_smtp_call *call)
         return step_command(call);
     case EXPECT_LINE_REST:
         return step_line_rest(call);
+    case EXPECT_GREETING:
+        return (call->pos >= call->text.end ? stop_more(call)
+                : pp_smtp_stop_status(call, PP_PARSE_WAIT, 0));
+    case EXPECT_BROKEN:
+        return pp_smtp_stop_status(call, PP_PARSE_TOO_MUCH,
+                                   PP_SMTP_R_NOT_TLS);
     case EXPECT_ANSWER:
         return step_answer(call);
     case EXPECT_DATA:
@@ -348,6 +414,7 @@ pp_smtp_commit_to(struct pp_smtp_conn *conn, const struct pp_msg *msg,
     switch (m->event) {
     case PP_SMTP_E_COMMAND:
         commit_command(conn, &m->command, what);
+        hello_passes(conn, msg->end - msg->start);
         break;
     case PP_SMTP_E_AUTH:
         if (what == PP_PASSED) {

@@ -11,6 +11,7 @@
 #include <config.h>
 
 #include "pp-smtp.h"
+#include "pp-tls.h"
 
 #include <string.h>
 
@@ -49,6 +50,27 @@ pp_smtp_owes(const struct pp_smtp_conn *conn, enum pp_smtp_kind kind)
         }
     }
     return false;
+}
+
+/* See pp-smtp.h. */
+bool
+pp_smtp_is_silent(const struct pp_smtp_conn *conn)
+{
+    return (conn->n_owed && owed(conn, 0) == PP_SMTP_GREETING
+            && !conn->in_reply && conn->from == EXPECT_REPLY);
+}
+
+/* The server's first byte, 'c', to a client that has begun like TLS. */
+static void
+take_answer(struct pp_smtp_conn *conn, int c)
+{
+    conn->like_tls = false;
+    conn->hello = 0;
+    if (pp_tls_answers(c)) {
+        conn->to = EXPECT_TLS;          /* SMTPS without STARTTLS. */
+    } else if (conn->to == EXPECT_GREETING) {
+        conn->to = conn->cut_by_tls ? EXPECT_BROKEN : EXPECT_COMMAND;
+    }
 }
 
 /* The oldest has its reply. */
@@ -256,6 +278,9 @@ reply_line(struct pp_smtp_conn *conn, const struct pp_reader *text,
         }
         code = code * 10 + (unsigned int) (c - '0');
     }
+    if (conn->n_owed && owed(conn, 0) == PP_SMTP_PROXY && code < 400) {
+        paid(conn);             /* It knows PROXY, and does not reply to it. */
+    }
     if (code == 250 && conn->n_owed && owed(conn, 0) == PP_SMTP_EHLO) {
         conn->offers = conn->in_reply ? conn->offers : 0;
         offer(conn, text, pp_smtp_span(start + 4, end));
@@ -305,6 +330,9 @@ pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
     bool said = false;          /* The greeting's first line. */
     size_t lf, end;
 
+    if (conn->like_tls && view->len && pp_smtp_is_silent(conn)) {
+        take_answer(conn, view->base[0]);
+    }
     if (conn->to >= EXPECT_PLAINTEXT && view->len) {
         return (struct pp_parse) {      /* Not for us any more. */
             .status = PP_PARSE_SKIP, .count = view->len,

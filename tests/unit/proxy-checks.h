@@ -8,6 +8,12 @@
 
 #include "proxy-driver.h"
 
+/* What a client of TLS might begin with: a record of 257 bytes. */
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X32 X16 X16
+#define X64 X32 X32
+#define TLS_HELLO "\026\003\001\001\001\001" X64 X64 X64 X64
+
 /* What both sides send in turn, and the log that it comes to.  A NULL ends it.
  * A "" of the client's is FIN, of the server's nothing. */
 struct vector {

@@ -17,7 +17,7 @@
 #include "suite.h"
 #include "util.h"
 
-static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+static const char hello[] = "\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03";
 static const char edited[] =
     "GET /q?first=1&a%5B__proto__%5D%5Blength%5D=9&last=2 HTTP/1.1\r\n"
     "Host: a\r\n\r\n";
@@ -86,6 +86,13 @@ chat(struct ends *e, int n)
     }
 }
 
+static void
+begin_tls(struct ends *e)
+{
+    tell(e, PP_TO_SERVER, hello, sizeof hello - 1);
+    tell(e, PP_FROM_SERVER, hello, 4);
+}
+
 static size_t
 asked(struct driver *d)
 {
@@ -98,7 +105,7 @@ asked(struct driver *d)
 static uint64_t
 leave(struct ends *e)
 {
-    tell(e, PP_TO_SERVER, hello, sizeof hello - 1);
+    begin_tls(e);
     chat(e, PP_CUT_FRAMES);
     ck_assert_uint_eq(asked(e->d), 1);
     ck_assert(!e->d->asked[0].undo);
@@ -130,7 +137,7 @@ START_TEST(test_leaves)
     struct ends e = connected(d, _i);
     const struct pp_ipc_cut *row = &d->asked[0];
 
-    tell(&e, PP_TO_SERVER, hello, sizeof hello - 1);
+    begin_tls(&e);
     ck_assert_uint_eq(asked(d), 0);
     chat(&e, 4);
     ck_assert_uint_eq(asked(d), 0);
@@ -220,7 +227,7 @@ START_TEST(test_crowded)
     say(&e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
     e.next[PP_FROM_SERVER]++;
     say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
-    tell(&e, PP_TO_SERVER, hello, sizeof hello - 1);
+    begin_tls(&e);
     chat(&e, 2 * PP_CUT_FRAMES);
     ck_assert_uint_eq(asked(d), 0);
     driver_pass_time(d, PP_CLOSED_MS);
@@ -335,7 +342,7 @@ START_TEST(test_asked_for_in_vain)
 
     /* Control does not hear; what was never asked for is not undone. */
     d->deaf = true;
-    tell(&e, PP_TO_SERVER, hello, sizeof hello - 1);
+    begin_tls(&e);
     chat(&e, PP_CUT_FRAMES);
     ck_assert_uint_eq(asked(d), 0);
     ck_assert(pp_pipeline_has_cuts_to_ask(d->pl));

@@ -18,6 +18,8 @@
 #include "suite.h"
 
 /* Each request, with all that is to the server wanted. */
+#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
 static const struct vector vectors[] = {
     /* RFC 9112 2.1, 2.2. */
     { "get", TO_SERVER, "R<" GET ">", { GET } },
@@ -48,9 +50,28 @@ static const struct vector vectors[] = {
     { "ANY_METHOD", TO_SERVER,
       "R<\f(G[ / HTTP/1.1\r\n\r\n>", { "\f(G[ / HTTP/1.1\r\n\r\n" } },
     { "not a token", TO_SERVER, "(not-http)", { "\001\002\003" } },
-    { "TLS", TO_SERVER, "(tls)", { "\026\003\001" } },
-    { "preface", TO_SERVER, "(http2)",
-      { "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" } },
+    { "TLS", TO_SERVER, "262(tls)", { TLS_HELLO "more", "\026\003\003" } },
+    { "TLS that the server refuses", TO_SERVER, "262(tls)",
+      { TLS_HELLO "more", "\025\003\003" } },
+    { "TLS that waits", TO_SERVER, "262", { TLS_HELLO GET } },
+    { "like TLS, but the server is not", TO_SERVER, "262(not-http)",
+      { TLS_HELLO GET, "HTTP/1.1 400 Bad\r\n\r\n" } },
+    { "like TLS, but no record", TO_SERVER, "(not-http)",
+      { "\026\003\001\177" } },
+    { "preface that waits", TO_SERVER, "24", { PREFACE "more" } },
+    { "preface, but the server is not", TO_SERVER, "24(not-http)",
+      { PREFACE GET, "HTTP/1.1 505 No\r\n\r\n" } },
+    { "like the preface, a request", TO_SERVER,
+      "R<PRI * HTTP/2.0\r\n\r\n>R<" GET ">",
+      { "PRI * HTTP/2.0\r\n\r\n" GET } },
+    { "like the preface, in small letters", TO_SERVER,
+      "R<pri * HTTP/2.0\r\n\r\n>(not-http)",
+      { "pri * HTTP/2.0\r\n\r\n\001" } },
+    { "like the preface, with a field", TO_SERVER,
+      "R<PRI * HTTP/2.0\r\nA: b\r\n\r\n>R<" GET ">",
+      { "PRI * HTTP/2.0\r\nA: b\r\n\r\n" GET } },
+    { "the preface later", TO_SERVER, "R<" GET ">R<PRI * HTTP/2.0\r\n\r\n>",
+      { GET "PRI * HTTP/2.0\r\n\r\nSM" } },
 
     /* RFC 9112 6. */
     { "Content-Length", TO_SERVER,
@@ -158,6 +179,14 @@ static const struct vector vectors[] = {
     { "CONNECT waits", TO_SERVER, "R<" CONNECT ">", { CONNECT "tunnel" } },
     { "CONNECT agreed", TO_SERVER, "R<" CONNECT ">(connect)",
       { CONNECT "tunnel", "HTTP/1.1 200 OK\r\n\r\n" } },
+    { "CONNECT answered with content", TO_SERVER, "R<" CONNECT ">R<" GET ">",
+      { CONNECT GET, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" } },
+    { "CONNECT answered with no content", TO_SERVER,
+      "R<" CONNECT ">R<" GET ">",
+      { CONNECT GET, "HTTP/1.1 204 No Content\r\n\r\n" } },
+    { "CONNECT answered with chunks", TO_SERVER, "R<" CONNECT ">R<" GET ">",
+      { CONNECT GET, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "0\r\n\r\n" } },
     { "CONNECT refused", TO_SERVER, "R<" CONNECT ">R<" GET ">",
       { CONNECT GET, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n" } },
     { "upgrade agreed", TO_SERVER, "R<" UPGRADE ">(upgrade)",
@@ -201,6 +230,44 @@ static const struct vector vectors[] = {
       "B<" FORM "Content-Length: 3\r\n\r\na=>",
       { FORM "Content-Length: 3\r\n\r\na=", "", "" } },
 };
+
+/* The preface of HTTP/2 says nothing until the server has its part, of which a
+ * SETTINGS frame is the first. */
+START_TEST(test_http2)
+{
+    static const char frame[] = { 0, 0, 0, 4, 0, 0, 0, 0, 0 };
+    static const struct {
+        bool server_first, settings;
+        const char *log;
+    } cases[] = {
+        { false, true, "24(http2)" },
+        { true, true, "(http2)" },
+        { false, false, "24(not-http)" },
+        { true, false, "(not-http)" },
+    };
+    bool server_first = cases[_i].server_first;
+
+    for (size_t cut = 0; cut < sizeof frame; cut++) {
+        struct test_conn *conn = conn_new(TO_SERVER);
+        char bytes[sizeof frame];
+
+        memcpy(bytes, frame, sizeof frame);
+        bytes[3] = cases[_i].settings ? 4 : 0;
+        if (!server_first) {
+            conn_send(conn, PP_TO_SERVER, PREFACE, sizeof PREFACE - 1);
+        }
+        if (cut && !server_first) {
+            conn_send(conn, PP_FROM_SERVER, bytes, cut);
+        }
+        conn_send(conn, PP_FROM_SERVER, bytes + (server_first ? 0 : cut),
+                  sizeof bytes - (server_first ? 0 : cut));
+        conn_send(conn, PP_TO_SERVER, PREFACE, sizeof PREFACE - 1);
+        log_skip(conn);
+        ck_assert_str_eq(conn->log, cases[_i].log);
+        free(conn);
+    }
+}
+END_TEST
 
 START_TEST(test_vectors)
 {
@@ -381,6 +448,7 @@ http_suite(void)
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_vectors, vectors);
+    tcase_add_loop_test(tc, test_http2, 0, 4);
     LOOP(test_refused, refusals);
     LOOP(test_reply_when, when_vectors);
     tcase_add_test(tc, test_refuse);

@@ -115,7 +115,11 @@ static const struct vector vectors[] = {
     { "a message of 2 GiB", ALL, "(message-too-long)",
       { "30 84 7fffffff 02(01) 42 84 7ffffff6" } },
     { "not LDAP", ALL, "(not-ldap)", { "'GET / HTTP/1.1'" } },
-    { "TLS", ALL, "(tls)", { "160301" } },
+    { "TLS", ALL, "9(tls)", { "160301000401 000000" SEARCH, "1603" } },
+    { "TLS that waits", ALL, "9", { "160301000401 000000" SEARCH } },
+    { "like TLS, but the server is not", ALL, "9(not-ldap)",
+      { "160301000401 000000" SEARCH, BIND_OK } },
+    { "like TLS, but no record", ALL, "(not-ldap)", { "160302" "000005" } },
     { "TLS later", ALL, "U<7>(not-ldap)", { "30(02(03)42()) 160301" } },
 
     /* RFC 4511 4.2.1. */

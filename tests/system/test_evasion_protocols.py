@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""No way around the engine by what looks like another protocol, in which it
+could not look: TLS, HTTP/2, a tunnel.  The server's answer tells whether it is
+one.  Each exploit of a landed patch is shown on a VM whose mode is off, too; and
+servers that do speak TLS are served on protected ports."""
+
+import os
+import ssl
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import pplab                                                # noqa: E402
+import fidelity                                             # noqa: E402
+from fidelity import WAIT                                   # noqa: E402
+
+# What TLS begins with: a record that says how long it is, a ClientHello's.
+RECORD = b"\x16\x03\x01%c%c\x01"
+
+
+def record(payload):
+    n = len(payload) + 1
+    return RECORD % (n >> 8, n & 255) + payload
+
+
+def parts(text, n):
+    """'text' behind the beginning of a record that has the first 'n' bytes of
+    it, and what is behind them."""
+    return record(b"xxx\r\n" + text[:n]), text[n:]
+
+
+class Case(unittest.TestCase):
+    pair = None
+    port = 80
+    exploit = 0                 # Which of the pair's exploits.
+
+    @classmethod
+    def setUpClass(cls):
+        if not cls.pair:
+            raise unittest.SkipTest("no server of its own")
+        cls.lab = pplab.Lab.of(cls)
+        cls.lab.start_daemon()
+        cls.client = cls.lab.add_client()
+        pair = fidelity.load(cls.pair)
+        cls.case = [c for c in pair.cases
+                    if c.kind == fidelity.EXPLOIT][cls.exploit]
+        cls.servers = {}
+        for number, name in enumerate(("off", "ours"), 1):
+            vm = cls.lab.add_server_vm(name, number)
+            cls.servers[vm] = cls.lab.serve(pair, "vulnerable", vm, None,
+                                            cls.port)
+            if name == "off":
+                cls.lab.set_ids(vm, policy=cls.pair, mode="off")
+            else:
+                cls.lab.protect(vm, cls.pair)
+
+    def harmed(self, vm, steps):
+        """Does 'steps' show the flaw?"""
+        case = fidelity.case("", fidelity.EXPLOIT, *steps)
+        case.settled, case.varying = self.case.settled, self.case.varying
+        with self.client.inside():
+            seen = fidelity.run_case((pplab.address(vm), self.port), case,
+                                     self.servers[vm])
+        return self.case.flaw(seen)
+
+    def trick(self, *steps):
+        off, ours = self.servers
+        self.assertTrue(self.harmed(off, steps), "without us: no harm")
+        self.assertFalse(self.harmed(ours, steps))
+
+    def test_exploit(self):
+        "the exploit itself"
+        self.trick(*self.case.steps)
+
+
+class Talk(Case):
+    """Protocols in which the server speaks first, in lines."""
+
+    def behind(self, *first):
+        """The exploit behind 'first', which is sent before the greeting."""
+        self.trick(*first, WAIT, *self.case.steps[1:])
+
+    def test_byte(self):
+        "a first byte that TLS begins with, too"
+        self.behind(b"\x16\r\n")
+
+    def test_record(self):
+        "a record of TLS that is a line"
+        self.behind(record(b"xxx\r\n"))
+
+    def test_record_of_lines(self):
+        "a record of TLS that is lines"
+        self.behind(record(b"xxx\r\nNOOP\r\nNOOP\r\n"))
+
+    def test_record_and_more(self):
+        "a record of TLS that ends within a command"
+        first, rest = parts(b"NOOP\r\n", 3)
+        self.behind(first, rest)
+
+    def test_later(self):
+        "a record of TLS behind the greeting"
+        self.trick(WAIT, record(b"xxx\r\n"), WAIT, *self.case.steps[1:])
+
+    def test_long_record(self):
+        "a record of TLS that is longer than what comes"
+        self.behind(b"\x16\x03\x01\x3f\xff\x01\r\n")
+
+
+class Smtp(Talk):
+    pair = "CVE-2024-27305"
+    port = 25
+
+    def test_proxy(self):
+        "a load balancer's line, which the server does not know"
+        self.behind(b"PROXY TCP4 10.0.0.1 10.0.0.2 1 25\r\n")
+
+    def test_proxy_pipelined(self):
+        "the same, with a command behind it"
+        self.behind(b"PROXY TCP4 10.0.0.1 10.0.0.2 1 25\r\nNOOP\r\n")
+
+
+class Ftp(Talk):
+    pair = "CVE-2020-15152"
+    port = 21
+
+    def test_telnet(self):
+        "a line that ends in what is no end for servers that know Telnet"
+        self.trick(WAIT, b"\xff\xfb\n", WAIT, *self.case.steps[1:])
+
+    def test_telnet_option(self):
+        "the same, within a longer command of Telnet"
+        self.trick(WAIT, b"\xff\n", WAIT, *self.case.steps[1:])
+
+
+class Puma(Case):
+    """Takes any method, and goes on behind it."""
+    pair = "CVE-2024-45614"
+    head = b" HTTP/1.1\r\nHost: a\r\n\r\n"
+
+    def test_connect(self):
+        "CONNECT, which the server takes for a request like any other"
+        self.trick(b"CONNECT /" + self.head, WAIT, *self.case.steps)
+
+    def test_preface(self):
+        "a request that HTTP/2 begins with, with a field"
+        self.trick(b"PRI * HTTP/2.0\r\nHost: a\r\nConnection: keep-alive\r\n"
+                   b"\r\n", WAIT, *self.case.steps)
+
+    def test_upgrade(self):
+        "an upgrade that the server does not take up"
+        self.trick(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n"
+                   b"Upgrade: websocket\r\n\r\n", WAIT, *self.case.steps)
+
+
+class RealTls(unittest.TestCase):
+    """Servers of TLS on ports of protocols that are not: as if the port had
+    been mistaken.  Nobody can look in there, but it works."""
+
+    PORTS = {"smtp": 25, "ftp": 21, "http": 80, "ldap": 389}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = pplab.Lab.of(cls)
+        cls.lab.start_daemon()
+        cls.client = cls.lab.add_client()
+        cls.vm = cls.lab.add_server_vm("tls", 1)
+        cert = os.path.join(cls.lab.dir, "cert.pem")
+        cls.lab.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
+                     "-nodes", "-days", "2", "-subj", "/CN=a", "-keyout", cert,
+                     "-out", cert + ".crt"])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert + ".crt", cert)
+        for port in cls.PORTS.values():
+            with cls.vm.inside():
+                listener = pplab.socket.create_server(
+                    (pplab.address(cls.vm), port), backlog=64)
+            cls.addClassCleanup(listener.close)
+            threading.Thread(target=cls.serve, args=(listener, context),
+                             daemon=True).start()
+        cls.lab.protect(cls.vm, "all")
+
+    @staticmethod
+    def serve(listener, context):
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            try:
+                with context.wrap_socket(sock, server_side=True) as tls:
+                    tls.sendall(tls.recv(100)[::-1])
+            except OSError:
+                pass
+
+    def talk(self, protocol):
+        """Many handshakes, as what is in them is left to chance."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        before = self.counted()
+        for _ in range(40):
+            with self.client.connect(pplab.address(self.vm),
+                                     self.PORTS[protocol]) as sock:
+                sock.settimeout(10)
+                with context.wrap_socket(sock) as tls:
+                    tls.sendall(b"hello")
+                    self.assertEqual(tls.recv(100), b"olleh")
+        self.assertEqual(self.counted(), before + 40)
+
+    def counted(self):
+        """Connections that are not looked at.  What is in a handshake may be
+        bad as another protocol."""
+        return self.lab.counter("proxy_opaque") + self.lab.counter("proxy_bad")
+
+    def test_smtp(self):
+        "on SMTP's port"
+        self.talk("smtp")
+
+    def test_ftp(self):
+        "on FTP's port"
+        self.talk("ftp")
+
+    def test_http(self):
+        "on a port of HTTP"
+        self.talk("http")
+
+    def test_ldap(self):
+        "on LDAP's port"
+        self.talk("ldap")
+
+
+del Case, Talk
+
+
+if __name__ == "__main__":
+    unittest.main()
