@@ -52,19 +52,20 @@ put32(uint8_t *p, uint32_t value)
 }
 
 void
-world_segment(struct world *w, struct world_conn *c, enum pp_dir dir,
-              uint8_t flags, const void *payload, size_t n)
+world_make(struct world_conn *c, enum pp_dir dir, uint8_t flags,
+           const void *payload, size_t n, struct world_frame *frame)
 {
     bool to = dir == PP_TO_SERVER;
-    struct virtio_net_hdr vnet = {
+    uint8_t *p = frame->data;
+
+    frame->vnet = (struct virtio_net_hdr) {
         .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
         .gso_type = n > 1448 ? VIRTIO_NET_HDR_GSO_TCPV4
                              : VIRTIO_NET_HDR_GSO_NONE,
         .gso_size = n > 1448 ? 1448 : 0,
         .csum_start = 38, .csum_offset = 16, .hdr_len = 70,
     };
-    uint8_t *p = w->frame;
-
+    frame->len = 70 + n;
     memcpy(p, to ? server_mac : client_mac, 6);
     memcpy(p + 6, to ? client_mac : server_mac, 6);
     put16(p + 12, 0x8100);
@@ -92,11 +93,10 @@ world_segment(struct world *w, struct world_conn *c, enum pp_dir dir,
         memcpy(p + 70, payload, n);
     }
     c->seq[dir] += (uint32_t) n + !!(flags & (PP_TCP_SYN | PP_TCP_FIN));
-    pp_pipeline_run(w->pl, 0, &vnet, p, 70 + n);
 }
 
 void
-world_answer(struct world *w, struct world_conn *c)
+world_make_answer(struct world_conn *c, struct world_frame *frame)
 {
     static const char response[] =
         "HTTP/1.1 200 OK\r\n"
@@ -108,8 +108,33 @@ world_answer(struct world *w, struct world_conn *c)
         "\r\n"
         "<p>Hello there\r\n";
 
-    world_segment(w, c, PP_FROM_SERVER, PP_TCP_ACK | PP_TCP_PSH, response,
-                  sizeof response - 1);
+    world_make(c, PP_FROM_SERVER, PP_TCP_ACK | PP_TCP_PSH, response,
+               sizeof response - 1, frame);
+}
+
+void
+world_run(struct world *w, const struct world_frame *frame)
+{
+    pp_pipeline_run(w->pl, 0, &frame->vnet, frame->data, frame->len);
+}
+
+void
+world_segment(struct world *w, struct world_conn *c, enum pp_dir dir,
+              uint8_t flags, const void *payload, size_t n)
+{
+    struct world_frame frame = { .data = w->frame };
+
+    world_make(c, dir, flags, payload, n, &frame);
+    world_run(w, &frame);
+}
+
+void
+world_answer(struct world *w, struct world_conn *c)
+{
+    struct world_frame frame = { .data = w->frame };
+
+    world_make_answer(c, &frame);
+    world_run(w, &frame);
 }
 
 void

@@ -21,6 +21,13 @@ struct world_conn {
     uint32_t seq[2];            /* By enum pp_dir. */
 };
 
+/* A frame, ready to go through the pipeline. */
+struct world_frame {
+    struct virtio_net_hdr vnet;
+    uint8_t *data;              /* The caller's: 70 bytes and the payload. */
+    size_t len;
+};
+
 struct world {
     struct pp_pipeline *pl;
     struct pp_counters *counters;
@@ -34,12 +41,22 @@ struct world {
 void world_init(struct world *w, unsigned int n_conns);
 void world_destroy(struct world *);
 
-/* A segment of 'c' through the pipeline, its checksum left to be made, as the
- * switch hands it over; 'n' bytes of payload, at most 65,000. */
+/* Makes a segment of 'c', its checksum left to be made, as the switch hands it
+ * over; 'n' bytes of payload, at most 65,000. */
+void world_make(struct world_conn *c, enum pp_dir dir, uint8_t flags,
+                const void *payload, size_t n, struct world_frame *);
+
+/* A small answer of the server's. */
+void world_make_answer(struct world_conn *, struct world_frame *);
+
+/* A frame through the pipeline. */
+void world_run(struct world *, const struct world_frame *);
+
+/* As world_make() and world_run(). */
 void world_segment(struct world *, struct world_conn *c, enum pp_dir dir,
                    uint8_t flags, const void *payload, size_t n);
 
-/* A small answer of the server's. */
+/* As world_make_answer() and world_run(). */
 void world_answer(struct world *, struct world_conn *);
 
 void world_open(struct world *, struct world_conn *);

@@ -25,6 +25,7 @@ COLUMNS = (
     ("patches", "patches", "%d"),
     ("requests_per_s", "requests/s", "%d"),
     ("gbps", "Gb/s", "%.2f"),
+    ("gbps_alone", "alone Gb/s", "%.2f"),
     ("instructions_per_request", "instr.", "%d"),
     ("first_load_ms", "1st load", "%d"),
     ("load_ms", "load ms", "%d"),
@@ -56,7 +57,7 @@ def instructions(folder, count):
     for rounds in "1", "2":
         row, err = run(folder, count, rounds, "-", prefix=(
             "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-            "--toggle-collect=world_segment"))
+            "--toggle-collect=world_run"))
         total.append(int(re.search(r"Collected : (\d+)", err).group(1)))
     return (total[1] - total[0]) / row["requests"]
 
@@ -71,7 +72,7 @@ def measure(folder, rounds):
             if not turn:
                 rows[count] = dict(row, first_load_ms=row["load_ms"])
             best = rows[count]
-            for key in "requests_per_s", "gbps":
+            for key in "requests_per_s", "gbps", "gbps_alone":
                 best[key] = max(best[key], row[key])
             for key in "swap_ms", "load_ms", "read_ms", "build_ms":
                 best[key] = min(best[key], row[key])
