@@ -41,12 +41,16 @@ copy(struct pp_value *to, const struct pp_value *from)
     }
 }
 
-static struct pp_value
-nothing(uint8_t type)
+static inline void
+nothing(uint8_t type, struct pp_value *value)
 {
-    return (type == PP_TYPE_BOOL ? pp_value_bool(false)
-            : type == PP_TYPE_INT ? pp_value_int(0)
-            : pp_value_bytes(NULL, 0));
+    if (type == PP_TYPE_BOOL) {
+        pp_get_bool(false, value);
+    } else if (type == PP_TYPE_INT) {
+        pp_get_int(0, value);
+    } else {
+        pp_get_bytes(NULL, 0, value);
+    }
 }
 
 /* Goes on with 'n' more units of work.  False if that is too much. */
@@ -66,7 +70,7 @@ got(struct pp_matcher *m, bool ok, uint8_t type, struct pp_value *value)
         m->failed = true;
     }
     if (!ok || value->type != type) {
-        *value = nothing(type);
+        nothing(type, value);
     }
 }
 
@@ -74,7 +78,7 @@ static void
 get_elem(struct pp_matcher *m, uint32_t field, uint32_t elem, uint32_t sub,
          uint8_t type, struct pp_value *value)
 {
-    *value = nothing(type);
+    nothing(type, value);
     got(m, m->msg->proxy->get_elem(m->msg, field, elem, sub, &m->arena,
                                    value), type, value);
 }
@@ -182,7 +186,9 @@ pp_eval_keys(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
         m->failed = true;
         return NULL;
     }
-    *keys = (struct pp_keys) { .gen = m->msg_gen, .n = n, .values = values };
+    keys->gen = m->msg_gen;
+    keys->n = n;
+    keys->values = values;
     return keys;
 }
 
@@ -190,8 +196,9 @@ pp_eval_keys(struct pp_matcher *m, uint32_t field, uint32_t sub, uint32_t n)
 static uint32_t
 list_length(struct pp_matcher *m, uint32_t field)
 {
-    struct pp_value all = pp_value_list(0);
+    struct pp_value all;
 
+    pp_get_list(0, &all);
     if (!m->msg->proxy->get(m->msg, field, &m->arena, &all)
         || all.type != PP_TYPE_LIST) {
         m->failed = true;
@@ -219,7 +226,7 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
 {
     const struct pp_node *nodes = pp_program_nodes(m->program);
     uint8_t type = nodes[node->arg[0]].type;
-    struct pp_value key = pp_eval(m, node->arg[0]);
+    const struct pp_value *key = pp_eval_at(m, node->arg[0]);
     uint32_t count = list_length(m, node->x);
     const struct pp_keys *keys = NULL;
     uint32_t *elems = NULL;
@@ -237,14 +244,14 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
         if (!keys) {
             get_elem(m, node->x, i, node->y, type, &v);
         } else {
-            i = next_key(keys, i, key.s);
+            i = next_key(keys, i, key->s);
             if (i >= count) {
                 break;
             }
-            v = pp_value_bytes(keys->values[i].p, keys->values[i].n);
+            pp_get_bytes(keys->values[i].p, keys->values[i].n, &v);
         }
         if (node->imm & 1 && type == PP_TYPE_BYTES
-            ? !pp_bytes_equal_nocase(v.s, key.s) : !pp_value_equal(&v, &key)) {
+            ? !pp_bytes_equal_nocase(v.s, key->s) : !pp_value_equal(&v, key)) {
             continue;
         }
         if (!elems) {
@@ -256,7 +263,7 @@ select_elems(struct pp_matcher *m, const struct pp_node *node,
         }
         elems[n++] = i;
     }
-    cell->value = pp_value_list(n);
+    pp_get_list(n, &cell->value);
     cell->elems = elems;
 }
 
@@ -293,16 +300,10 @@ split(struct pp_matcher *m, const struct pp_node *node, struct pp_cell *cell)
     cell->pieces = pieces;
 }
 
-const struct pp_cell *
-pp_eval_list(struct pp_matcher *m, uint32_t index)
+static const struct pp_cell *
+make_list(struct pp_matcher *m, const struct pp_node *node,
+          struct pp_cell *cell, uint64_t gen)
 {
-    const struct pp_node *node = pp_program_nodes(m->program) + index;
-    struct pp_cell *cell = &m->cells[index];
-    uint64_t gen = generation(m, node);
-
-    if (cell->gen == gen) {
-        return cell;
-    }
     m->n_evals++;
     cell->elems = NULL;
     cell->pieces = NULL;
@@ -311,15 +312,20 @@ pp_eval_list(struct pp_matcher *m, uint32_t index)
     } else if (node->op == PP_OP_SPLIT) {
         split(m, node, cell);
     } else {
-        cell->value = pp_value_list(0);
-        if (!m->msg->proxy->get(m->msg, node->x, &m->arena, &cell->value)
-            || cell->value.type != PP_TYPE_LIST) {
-            cell->value = pp_value_list(0);
-            m->failed = true;
-        }
+        pp_get_list(list_length(m, node->x), &cell->value);
     }
     cell->gen = gen;
     return cell;
+}
+
+const struct pp_cell *
+pp_eval_list(struct pp_matcher *m, uint32_t index)
+{
+    const struct pp_node *node = pp_program_nodes(m->program) + index;
+    struct pp_cell *cell = &m->cells[index];
+    uint64_t gen = generation(m, node);
+
+    return cell->gen == gen ? cell : make_list(m, node, cell, gen);
 }
 
 void
@@ -431,13 +437,13 @@ call(struct pp_matcher *m, const struct pp_node *node, struct pp_value *value)
         copy(&args[i], pp_eval_at(m, node->arg[i]));
         bytes += args[i].type == PP_TYPE_BYTES ? args[i].s.n : 0;
     }
-    *value = nothing(node->type);
+    nothing(node->type, value);
     if (!work(m, bytes / 64)) {
         return;
     }
     if (!pp_funcs[node->x].run(&m->arena, args, value)) {
         m->failed = true;
-        *value = nothing(node->type);
+        nothing(node->type, value);
     }
 }
 
@@ -589,7 +595,7 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
 
     m->n_evals++;
     if (!work(m, 1)) {
-        *value = nothing(node->type);
+        nothing(node->type, value);
         return;
     }
     switch ((enum pp_op) node->op) {
@@ -605,7 +611,11 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
         date(m, value);
         return;
     case PP_OP_END:
-        *value = m->ends ? end(m->ends, node->x) : nothing(node->type);
+        if (m->ends) {
+            *value = end(m->ends, node->x);
+        } else {
+            nothing(node->type, value);
+        }
         return;
     case PP_OP_STATE:
         i = pp_state_get(m->state, pp_program_states(m->program)[node->x].key);
@@ -617,7 +627,7 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
         return;
 
     case PP_OP_FIELD:
-        *value = nothing(node->type);
+        nothing(node->type, value);
         ok = m->msg->proxy->get(m->msg, node->x, &m->arena, value);
         got(m, ok, node->type, value);
         return;
@@ -627,16 +637,18 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
         if (scope->field == node->x) {
             get_elem(m, node->x, scope->elem, node->y, node->type, value);
         } else {
-            *value = nothing(node->type);
+            nothing(node->type, value);
         }
         return;
 
     case PP_OP_PIECE:
         scope = &m->scope[node->imm];
-        *value = (scope->pieces
-                  ? pp_value_bytes(scope->pieces[scope->elem].p,
-                                   scope->pieces[scope->elem].n)
-                  : nothing(node->type));
+        if (scope->pieces) {
+            pp_get_bytes(scope->pieces[scope->elem].p,
+                         scope->pieces[scope->elem].n, value);
+        } else {
+            nothing(node->type, value);
+        }
         return;
 
     case PP_OP_INDEX:
@@ -649,7 +661,7 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
             get_elem(m, node->x, list->elems ? list->elems[0] : 0, node->y,
                      node->type, value);
         } else {
-            *value = nothing(node->type);
+            nothing(node->type, value);
         }
         return;
 
@@ -735,7 +747,7 @@ work_out(struct pp_matcher *m, const struct pp_node *node,
     case PP_OP_SPLIT:
     case PP_N_OPS:
     default:
-        *value = nothing(node->type);
+        nothing(node->type, value);
     }
 }
 

@@ -250,18 +250,22 @@ has_bit(const uint64_t *words, uint32_t bit)
     return words[bit / 64] >> bit % 64 & 1;
 }
 
-static inline bool
-may_have(const struct match *x, const struct pp_program_lookup *l,
-         uint32_t key)
-{
-    return has_bit(words_of(x, l), key >> (32 - l->bits));
-}
-
 static inline const struct pp_program_slot *
 slots_of(const struct match *x, const struct pp_program_lookup *l)
 {
     return (const struct pp_program_slot *)
            pp_program_at(x->program, x->program->slots) + l->first_slot;
+}
+
+/* Has 's', with the gram of 'slot' at 'at', the bytes next to it, too? */
+static inline bool
+has_more(const struct pp_program_slot *slot, struct pp_bytes s, size_t at)
+{
+    int64_t from = (int64_t) at + slot->more_at;
+
+    return (!slot->more_at
+            || (from >= 0 && (uint64_t) from + PP_SLOT_MORE <= s.n
+                && !memcmp(s.p + from, &slot->more, PP_SLOT_MORE)));
 }
 
 /* Follows the clues with key 'key' that are so for 's'. */
@@ -274,7 +278,7 @@ look_up_bytes(struct match *x, const struct pp_program_lookup *l,
     uint32_t i = key >> (32 - __builtin_ctz(l->n_slots));
 
     for (; slots[i & mask].clue != PP_NONE; i++) {
-        if (slots[i & mask].key == key
+        if (slots[i & mask].key == key && has_more(&slots[i & mask], s, at)
             && is_so(x, &slots[i & mask], s, at)) {
             follow(x, slots[i & mask].clue);
         }
@@ -310,11 +314,18 @@ look_up_number(struct match *x, const struct pp_program_lookup *l,
     }
 }
 
+static inline bool
+has_gram(const uint64_t *words, const uint8_t *p, unsigned int gram,
+         unsigned int shift)
+{
+    return has_bit(words, pp_key_of_gram(p, gram) >> shift);
+}
+
 /* Looks up the grams of 's', of 'gram' bytes each, one a stride.  A function
  * for each length, so that the loop is a tight one. */
 static inline void
 look_up_grams(struct match *x, const struct pp_program_lookup *l,
-              struct pp_bytes s, unsigned int gram)
+              struct pp_bytes s, unsigned int gram, size_t stride)
 {
     unsigned int shift = 32 - l->bits;
     const uint64_t *words;
@@ -330,9 +341,21 @@ look_up_grams(struct match *x, const struct pp_program_lookup *l,
     } else if (l->how == PP_CLUE_TAIL) {
         from = to - MIN(to, l->reach);
     }
-    for (size_t at = from; at <= to; at += l->stride) {
+    for (size_t at = from; at <= to; at += stride) {
         uint32_t key = pp_key_of_gram(s.p + at, gram);
 
+        /* Of nearly all, all four are in no text. */
+        while (at + 3 * stride <= to
+               && !(has_bit(words, key >> shift)
+                    | has_gram(words, s.p + at + stride, gram, shift)
+                    | has_gram(words, s.p + at + 2 * stride, gram, shift)
+                    | has_gram(words, s.p + at + 3 * stride, gram, shift))) {
+            at += 4 * stride;
+            if (at > to) {
+                return;
+            }
+            key = pp_key_of_gram(s.p + at, gram);
+        }
         if (has_bit(words, key >> shift)) {
             look_up_bytes(x, l, key, s, at);
         }
@@ -344,14 +367,31 @@ static void
 look_up_all_grams(struct match *x, const struct pp_program_lookup *l,
                   struct pp_bytes s)
 {
-    if (l->gram == 4) {
-        look_up_grams(x, l, s, 4);
+    if (l->gram == 4 && l->stride == 2) {
+        look_up_grams(x, l, s, 4, 2);
+    } else if (l->gram == 4) {
+        look_up_grams(x, l, s, 4, l->stride);
     } else if (l->gram == 3) {
-        look_up_grams(x, l, s, 3);
+        look_up_grams(x, l, s, 3, l->stride);
     } else if (l->gram == 2) {
-        look_up_grams(x, l, s, 2);
+        look_up_grams(x, l, s, 2, l->stride);
     } else {
-        look_up_grams(x, l, s, 1);
+        look_up_grams(x, l, s, 1, l->stride);
+    }
+}
+
+static void
+look_up_text(struct match *x, const struct pp_program_lookup *l,
+             struct pp_bytes s)
+{
+    if (l->gram) {
+        look_up_all_grams(x, l, s);
+    } else {
+        uint32_t key = pp_hash_key(s);
+
+        if (has_bit(words_of(x, l), key >> (32 - l->bits))) {
+            look_up_bytes(x, l, key, s, 0);
+        }
     }
 }
 
@@ -359,18 +399,11 @@ static void
 look_up(struct match *x, const struct pp_program_lookup *l,
         const struct pp_value *value)
 {
-    uint32_t key;
-
-    if (value->type != PP_TYPE_BYTES) {
+    if (value->type == PP_TYPE_BYTES) {
+        look_up_text(x, l, value->s);
+    } else {
         look_up_number(x, l, value->type == PP_TYPE_INT ? value->i
                        : value->b);
-    } else if (l->gram) {
-        look_up_all_grams(x, l, value->s);
-    } else {
-        key = pp_hash_key(value->s);
-        if (may_have(x, l, key)) {
-            look_up_bytes(x, l, key, value->s, 0);
-        }
     }
 }
 
@@ -381,11 +414,11 @@ look_at_column(struct match *x, const struct pp_program_column *c)
     const struct pp_program_lookup *l
         = (const struct pp_program_lookup *)
           pp_program_at(x->program, x->program->lookups) + c->first_lookup;
-    struct pp_value value = pp_eval(x->m, c->node);
+    const struct pp_value *value = pp_eval_at(x->m, c->node);
 
     x->look = ++x->m->gen;
     for (uint32_t i = 0; i < c->n_lookups; i++) {
-        look_up(x, &l[i], &value);
+        look_up(x, &l[i], value);
     }
 }
 
@@ -406,24 +439,13 @@ look_at_keys(struct match *x, const struct pp_program_column *c,
 
         for (uint32_t at = 0; at < keys->n; at++) {
             struct pp_bytes key = keys->values[at];
-            uint32_t hash = 0;
 
-            if (!l[i].gram) {
-                if (!(shapes[pp_shape_word(key)] >> pp_shape_bit(key) & 1)) {
-                    continue;
-                }
-                hash = pp_hash_key(key);
-                if (!may_have(x, &l[i], hash)) {
-                    continue;
-                }
-            }
-            x->at = at;
-            x->elem = PP_NONE;
-            x->look = ++x->m->gen;
-            if (l[i].gram) {
-                look_up_all_grams(x, &l[i], key);
-            } else {
-                look_up_bytes(x, &l[i], hash, key, 0);
+            if (l[i].gram
+                || shapes[pp_shape_word(key)] >> pp_shape_bit(key) & 1) {
+                x->at = at;
+                x->elem = PP_NONE;
+                x->look = ++x->m->gen;
+                look_up_text(x, &l[i], key);
             }
         }
     }

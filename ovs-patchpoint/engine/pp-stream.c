@@ -580,6 +580,10 @@ pp_stream_view(struct pp_stream *st, enum pp_dir dir, struct pp_view *view)
     struct pp_half *half = &st->conn->half[dir];
     struct pp_bytes bytes;
 
+    if (!half->pending && (st->dir != dir || !st->fresh.n)) {
+        view->len = 0;
+        return false;
+    }
     if (half->pending && st->dir == dir && st->fresh.n) {
         pp_pending_append(st, half, st->fresh);
         st->fresh.n = 0;

@@ -234,11 +234,18 @@ put_grams(struct indexer *x, uint32_t clue, struct pp_text text,
     l->reach = MAX(l->reach, l->how == PP_CLUE_TAIL ? text.n - l->gram - at
                              : last);
     for (uint32_t i = 0; i < l->stride; i++) {
+        const uint8_t *gram = text_of(x, text) + at + i;
+
         slots[i] = (struct pp_program_slot) {
-            .key = pp_key_of_gram(text_of(x, text) + at + i, l->gram),
+            .key = pp_key_of_gram(gram, l->gram),
             .clue = clue,
             .at = at + i,
+            .more_at = (at + i + l->gram + PP_SLOT_MORE <= text.n ? l->gram
+                        : at + i >= PP_SLOT_MORE ? -PP_SLOT_MORE : 0),
         };
+        if (slots[i].more_at) {
+            memcpy(&slots[i].more, gram + slots[i].more_at, PP_SLOT_MORE);
+        }
     }
     return l->stride;
 }
@@ -299,7 +306,7 @@ put_slots(struct pp_builder *b, const struct pp_program_slot *list, size_t n,
     uint64_t *words;
     size_t words_size;
 
-    lookup->bits = (uint8_t) MAX(BITMAP_BITS_MIN, log2_up(16 * n));
+    lookup->bits = (uint8_t) MAX(BITMAP_BITS_MIN, log2_up(64 * n));
     lookup->first_word = b->words.size / sizeof *words;
     words_size = ((size_t) 1 << lookup->bits) / 8;
     words = ofpbuf_put_zeros(&b->words, words_size);

@@ -454,6 +454,20 @@ struct place {
     const struct pp_program_group *group;
 };
 
+/* Does 'slot' tell the right bytes next to the gram in 'text'? */
+static bool
+check_more(const struct pp_program *program, struct pp_text text,
+           const struct pp_program_slot *slot)
+{
+    int64_t from = (int64_t) slot->at + slot->more_at;
+
+    return (!slot->more_at
+            || (from >= 0 && from + PP_SLOT_MORE <= text.n
+                && !memcmp(pp_program_text(program, text.off + (uint32_t) from,
+                                           PP_SLOT_MORE).p, &slot->more,
+                           PP_SLOT_MORE)));
+}
+
 /* Is 'index' a rule that may be tried there?  'here': on the element. */
 static bool
 check_member(const struct checker *ck, const struct place *at, uint32_t index,
@@ -481,6 +495,7 @@ check_clue(const struct checker *ck, const struct place *at,
 
     if (slot->clue >= program->clues.n || !bytes_fit(program, c->text)
         || slot->at > c->text.n || lookup->gram > c->text.n - slot->at
+        || !check_more(program, c->text, slot)
         || (lookup->gram ? c->how < PP_CLUE_HEAD || c->how > PP_CLUE_ANYWHERE
             : c->how != lookup->how)
         || !range_fits(c->first_lead, c->n_leads, program->members)) {

@@ -266,7 +266,14 @@ struct pp_program_slot {
     uint32_t key;
     uint32_t clue;              /* Or PP_NONE: free. */
     uint32_t at;                /* Where in the clue's text the gram is. */
+    int32_t more_at;            /* Where from there PP_SLOT_MORE more bytes of
+                                 * it are, next to the gram; 0: nowhere. */
+    uint32_t more;              /* Those: by them nearly all that has the gram
+                                 * and not the text is told without looking
+                                 * the text up. */
 };
+
+#define PP_SLOT_MORE 4
 
 struct pp_program_clue {
     uint32_t how;               /* enum pp_clue_how */

@@ -73,25 +73,39 @@ pp_value_list(uint32_t count)
     return (struct pp_value) { .type = PP_TYPE_LIST, .count = count };
 }
 
-/* As above, for get() and get_elem() of a proxy: set '*value', return true. */
+/* As above, for get() and get_elem() of a proxy: set '*value', return true.
+ * Member by member: a copy of the whole has to wait for what was written in
+ * parts. */
 static inline bool
 pp_get_bool(bool b, struct pp_value *value)
 {
-    *value = pp_value_bool(b);
+    value->type = PP_TYPE_BOOL;
+    value->b = b;
     return true;
 }
 
 static inline bool
 pp_get_int(int64_t i, struct pp_value *value)
 {
-    *value = pp_value_int(i);
+    value->type = PP_TYPE_INT;
+    value->i = i;
     return true;
 }
 
 static inline bool
 pp_get_bytes(const void *p, size_t n, struct pp_value *value)
 {
-    *value = pp_value_bytes(p, n);
+    value->type = PP_TYPE_BYTES;
+    value->s.p = p;
+    value->s.n = n;
+    return true;
+}
+
+static inline bool
+pp_get_list(uint32_t count, struct pp_value *value)
+{
+    value->type = PP_TYPE_LIST;
+    value->count = count;
     return true;
 }
 

@@ -18,11 +18,10 @@ static bool
 get_span(const struct pp_reader *text, struct pp_span s, struct pp_value *v)
 {
     if (!pp_reader_has(text, s.off, s.len)) {
-        *v = pp_value_bytes(NULL, 0);
+        pp_get_bytes(NULL, 0, v);
         return false;
     }
-    *v = pp_value_bytes(pp_reader_at(text, s.off), s.len);
-    return true;
+    return pp_get_bytes(pp_reader_at(text, s.off), s.len, v);
 }
 
 /* A line ending of 'len' bytes. */
@@ -38,7 +37,7 @@ get_list(const struct pp_msg *msg, enum pp_http_list_id id,
 {
     const struct pp_http_list *list = pp_http_list(msg, id);
 
-    *v = pp_value_list(list ? list->n : 0);
+    pp_get_list(list ? list->n : 0, v);
     return list != NULL;
 }
 
@@ -443,8 +442,7 @@ get_content(const struct pp_msg *msg, unsigned int field,
     case PP_HTTP_F_BODY_PARAMS:
         return get_list(msg, PP_HTTP_L_BODY, v);
     case PP_HTTP_F_TRAILERS:
-        *v = pp_value_list(m->trailers.n);
-        return true;
+        return pp_get_list(m->trailers.n, v);
     case PP_HTTP_F_TRAILERS_LINE_ENDING:
         return get_ending(m->trailers.ending, v);
     case PP_HTTP_F_TRAILERS_TEXT:
@@ -534,8 +532,7 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
         return pp_get_bool(!is_regular_line(text, head)
                            || !are_regular(text, &head->fields), v);
     case PP_HTTP_F_HEADERS:
-        *v = pp_value_list(head->fields.n);
-        return true;
+        return pp_get_list(head->fields.n, v);
     case PP_HTTP_F_HEADERS_LINE_ENDING:
         return get_ending(head->fields.ending, v);
     case PP_HTTP_F_HEADERS_TRUNCATED:
@@ -794,20 +791,18 @@ get_names(const struct pp_reader *text, const struct pp_http_fields *fields,
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct pp_span name = { fields->f[i].line.off,
-                                fields->f[i].name_len };
+        const struct pp_http_field *f = &fields->f[i];
+        size_t len = f->name_len;
         const uint8_t *p;
 
-        if (!pp_reader_has(text, name.off, name.len)) {
+        if (!pp_reader_has(text, f->line.off, len)) {
             return false;
         }
-        p = pp_reader_at(text, name.off);
-        values[i] = (struct pp_bytes) { .p = p, .n = name.len };
-        if (name.len && (p[0] <= ' ' || p[name.len - 1] <= ' ')) {
-            struct pp_span inner = pp_http_name(text, &fields->f[i]);
-
-            values[i].p += inner.off - name.off;
-            values[i].n = inner.len;
+        p = pp_reader_at(text, f->line.off);
+        values[i].p = p;
+        values[i].n = len;
+        if (len && (p[0] <= ' ' || p[len - 1] <= ' ')) {
+            values[i] = pp_http_bytes(text, pp_http_name(text, f));
         }
     }
     return true;

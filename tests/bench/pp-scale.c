@@ -93,7 +93,8 @@ read_requests(const char *path, struct requests *rq)
     for (p = rq->data; p < end; ) {
         size_t length = strtoul(p, &p, 10);
 
-        if (*p != '\n' || length > SEGMENT_MAX || length > (size_t) (end - p) - 1) {
+        if (*p != '\n' || length > SEGMENT_MAX
+            || length > (size_t) (end - p) - 1) {
             give_up("%s: no file of requests", path);
         }
         if (rq->n == allocated) {
