@@ -153,7 +153,7 @@ update(void)
         pp_slots_run(&ctl);
         pp_cuts_check(&ctl);
     }
-    pp_pins_age(&ctl);
+    pp_pins_age();
     pp_snapshot_build_run(&ctl);
     pp_tap_run(&ctl);
     pp_engine_run(&ctl);

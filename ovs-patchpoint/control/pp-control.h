@@ -70,7 +70,7 @@ enum pp_owner_kind {
     PP_OWNER_IFACE,             /* In a struct pp_iface. */
     PP_OWNER_SLOT,              /* In a struct pp_slot. */
     PP_OWNER_REDIRECT,            /* In a struct pp_bridge_redirect. */
-    PP_OWNER_PINS,              /* In a struct pp_bridge. */
+    PP_OWNER_PINS,              /* By pp-pins.c. */
     PP_OWNER_FIXED,             /* In a struct pp_bridge. */
 };
 
@@ -92,6 +92,8 @@ struct pp_iface {
     struct hmap_node id_node;   /* In pp_control's 'servers', while
                                  * 'server_id' is not 0. */
     struct hmap_node mac_node;  /* In the bridge's 'macs', while 'wanted'. */
+    struct hmap_node address_node;      /* In the bridge's 'addresses', while
+                                         * 'has_mac'. */
     struct hmap_node ofport_node;       /* In the bridge's 'ofports', while
                                          * 'ofport' is not 0. */
     struct ovs_list node;       /* In the bridge's 'ifaces'. */
@@ -100,7 +102,6 @@ struct pp_iface {
     struct ovs_list untold_node;        /* of this name in pp_control. */
     struct ovs_list unwritten_node;     /* Or in 'waiting' or 'writing'. */
     struct ovs_list unstored_node;
-    struct ovs_list pinned_node;
 
     /* By pp_discovery_run(). */
     struct pp_bridge *bridge;
@@ -120,7 +121,7 @@ struct pp_iface {
     struct eth_addr mac;        /* The VM's own. */
     int64_t mtu;
 
-    size_t n_pins, n_pins_before;       /* By pp_pins_assign(). */
+    size_t n_pins;              /* By pp_pins_assign(). */
 
     /* By pp_physical_run(). */
     struct pp_iface *behind;    /* The tunnel that it is behind, or NULL. */
@@ -192,7 +193,8 @@ struct pp_bridge {
 
     struct ovs_list ifaces;     /* Of struct pp_iface; taps of ours first. */
     size_t n_taps;
-    struct hmap macs;           /* Of struct pp_iface, with 'wanted'... */
+    struct hmap macs;           /* Of struct pp_iface: with 'wanted'... */
+    struct hmap addresses;      /* ...with 'has_mac'... */
     struct hmap ofports;        /* ...and with a port; those behind a tunnel
                                  * have the tunnel's. */
     struct hmap redirects;      /* Of struct pp_bridge_redirect. */
@@ -209,7 +211,7 @@ struct pp_bridge {
     struct pp_ofconn *ofconn;
 
     struct ovs_list dirty_owners;       /* Of struct pp_owner. */
-    struct pp_owner fixed, pins;
+    struct pp_owner fixed;
 
     char *hindrance;            /* What hinders all, when last looked at. */
     uint64_t status_progress;   /* Of 'ofconn', likewise. */
@@ -245,7 +247,6 @@ struct pp_control {
     uint64_t status_acked;      /* this, or a bridge's progress, is another. */
     struct ovs_list writing;    /* Those whose status is on its way. */
     struct ovs_list unstored;   /* By the PatchPoint database. */
-    struct ovs_list pinned;     /* Those with pins. */
     struct ovs_list tunnels;    /* Those that may lead to a VTEP... */
     bool tunnels_dirty;         /* ...of which one has changed. */
     bool snapshot_dirty;        /* All of the snapshot is to be made anew. */
@@ -294,6 +295,11 @@ pp_bridge_is_used(const struct pp_bridge *br)
 
 #define PP_FOR_EACH_IFACE(IFACE, BRIDGE)                        \
     LIST_FOR_EACH (IFACE, node, &(BRIDGE)->ifaces)
+
+/* Those of 'BRIDGE' whose address, known, has the hash of 'MAC'. */
+#define PP_FOR_EACH_IFACE_LIKE(IFACE, MAC, BRIDGE)              \
+    HMAP_FOR_EACH_WITH_HASH (IFACE, address_node,               \
+                             hash_mac(MAC, 0, 0), &(BRIDGE)->addresses)
 
 /* Those of 'BRIDGE' that are at port 'OFPORT'. */
 #define PP_FOR_EACH_IFACE_AT(IFACE, OFPORT, BRIDGE)             \

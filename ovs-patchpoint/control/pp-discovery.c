@@ -130,7 +130,6 @@ pp_discovery_init(struct pp_control *ctl)
     ctl->next_pending = LLONG_MAX;
     ovs_list_init(&ctl->writing);
     ovs_list_init(&ctl->unstored);
-    ovs_list_init(&ctl->pinned);
     ovs_list_init(&ctl->tunnels);
     ctl->keys_dirty = true;
 }
@@ -229,11 +228,11 @@ bridge_create(struct pp_control *ctl, const char *name)
     br->number = (uint32_t) __builtin_ctzll(~used);
     ovs_list_init(&br->ifaces);
     hmap_init(&br->macs);
+    hmap_init(&br->addresses);
     hmap_init(&br->ofports);
     hmap_init(&br->redirects);
     ovs_list_init(&br->dirty_owners);
     pp_owner_init(&br->fixed, PP_OWNER_FIXED, br);
-    pp_owner_init(&br->pins, PP_OWNER_PINS, br);
     hmap_insert(&ctl->bridges, &br->hmap_node, hash_string(name, 0));
     return br;
 }
@@ -410,6 +409,22 @@ set_ofport(struct pp_iface *iface, uint16_t ofport)
     }
 }
 
+/* 'iface' has 'mac', or NULL: its address is not known. */
+static void
+set_mac(struct pp_iface *iface, const struct eth_addr *mac)
+{
+    struct hmap *addresses = &iface->bridge->addresses;
+
+    if (iface->has_mac) {
+        hmap_remove(addresses, &iface->address_node);
+    }
+    iface->has_mac = mac != NULL;
+    if (mac) {
+        iface->mac = *mac;
+        hmap_insert(addresses, &iface->address_node, hash_mac(*mac, 0, 0));
+    }
+}
+
 /* What is behind 'iface' comes by its port. */
 static void
 read_guests(struct pp_control *ctl, struct pp_iface *iface)
@@ -430,8 +445,10 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
 {
     const struct ovsrec_interface *row = iface->row;
     uint64_t signature = rows_signature(iface);
+    struct eth_addr mac;
     uint16_t before;
     int64_t mtu;
+    bool written;
 
     if (iface->signature == signature) {
         return;
@@ -450,10 +467,10 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     }
     iface->can_send = !iface->is_tap && iface->ofport;
     iface->is_inactive = iface->is_vm && is_inactive(row);
-    iface->has_mac = !iface->is_tap && written_mac(row, &iface->mac);
-    iface->mac_learned = (iface->is_vm && !iface->has_mac
-                          && pp_learn_mac(iface, &iface->mac));
-    iface->has_mac |= iface->mac_learned;
+    written = !iface->is_tap && written_mac(row, &mac);
+    iface->mac_learned = (iface->is_vm && !written
+                          && pp_learn_mac(iface, &mac));
+    set_mac(iface, written || iface->mac_learned ? &mac : NULL);
     mtu = iface->mtu;
     iface->mtu = row->n_mtu && !iface->is_tap ? row->mtu[0] : -1;
     count_mtu(iface->bridge, mtu, iface->mtu);
@@ -503,7 +520,6 @@ iface_create(struct pp_control *ctl, struct pp_bridge *br,
     ovs_list_init(&iface->untold_node);
     ovs_list_init(&iface->unwritten_node);
     ovs_list_init(&iface->unstored_node);
-    ovs_list_init(&iface->pinned_node);
     ovs_list_init(&iface->trunk_node);
     ovs_list_init(&iface->slots);
     pp_owner_init(&iface->owner, PP_OWNER_IFACE, br);
@@ -539,8 +555,8 @@ pp_iface_create_behind(struct pp_control *ctl, struct pp_iface *tunnel,
     iface->row = tunnel->row;
     iface->port = tunnel->port;
     set_ofport(iface, tunnel->ofport);
-    iface->is_vm = iface->has_mac = true;
-    iface->mac = mac;
+    iface->is_vm = true;
+    set_mac(iface, &mac);
     ovs_list_push_back(&tunnel->guests, &iface->guest_node);
     return iface;
 }
@@ -563,6 +579,7 @@ pp_iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
     pp_snapshot_build_forget(ctl, iface);
     pp_owner_destroy(&iface->owner);
     set_tap(iface, false);
+    set_mac(iface, NULL);
     set_ofport(iface, 0);
     hmap_remove(&ctl->ifaces, &iface->uuid_node);
     hmap_remove(&ctl->names, &iface->name_node);
@@ -577,7 +594,6 @@ pp_iface_destroy(struct pp_control *ctl, struct pp_iface *iface)
     if (iface->n_pins) {
         pp_pins_forget(iface);
     }
-    ovs_list_remove(&iface->pinned_node);
     count_mtu(iface->bridge, iface->mtu, -1);
     free(iface->name);
     free(iface);
@@ -852,8 +868,8 @@ pp_discovery_forget(struct pp_control *ctl)
             hmap_remove(&ctl->bridges, &br->hmap_node);
             pp_slots_destroy(br->slots);
             pp_owner_destroy(&br->fixed);
-            pp_owner_destroy(&br->pins);
             hmap_destroy(&br->macs);
+            hmap_destroy(&br->addresses);
             hmap_destroy(&br->ofports);
             hmap_destroy(&br->redirects);
             free(br->hindrance);

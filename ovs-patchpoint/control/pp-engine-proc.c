@@ -69,6 +69,7 @@ VLOG_DEFINE_THIS_MODULE(pp_engine_proc);
 struct update {
     struct ovs_list node;       /* In 'updates'. */
     uint64_t serial;
+    int fd;                     /* That goes with it, or -1. */
     size_t len;
     uint8_t msg[];
 };
@@ -396,12 +397,22 @@ pp_engine_send(struct pp_engine *e, const void *data, size_t len, int fd)
 }
 
 static void
+update_destroy(struct update *u)
+{
+    ovs_list_remove(&u->node);
+    if (u->fd >= 0) {
+        close(u->fd);
+    }
+    free(u);
+}
+
+static void
 drop_updates(struct pp_engine *e)
 {
     struct update *u;
 
-    LIST_FOR_EACH_POP (u, node, &e->updates) {
-        free(u);
+    LIST_FOR_EACH_SAFE (u, node, &e->updates) {
+        update_destroy(u);
     }
 }
 
@@ -419,11 +430,12 @@ pp_engine_set_snapshot(struct pp_engine *e, int fd, uint64_t serial)
 
 void
 pp_engine_update_snapshot(struct pp_engine *e, const void *msg, size_t len,
-                          uint64_t serial)
+                          int fd, uint64_t serial)
 {
     struct update *u = xmalloc(sizeof *u + len);
 
     u->serial = serial;
+    u->fd = fd;
     u->len = len;
     memcpy(u->msg, msg, len);
     ovs_list_push_back(&e->updates, &u->node);
@@ -445,12 +457,11 @@ send_snapshot(struct pp_engine *e)
     }
     if (e->sent_serial >= e->base_serial) {
         LIST_FOR_EACH_SAFE (u, node, &e->updates) {
-            if (pp_engine_send(e, u->msg, u->len, -1)) {
+            if (pp_engine_send(e, u->msg, u->len, u->fd)) {
                 break;
             }
             e->sent_serial = u->serial;
-            ovs_list_remove(&u->node);
-            free(u);
+            update_destroy(u);
         }
     }
 }

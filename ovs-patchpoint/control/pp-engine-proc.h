@@ -43,10 +43,11 @@ void pp_engine_destroy(struct pp_engine *, bool keep);
  * after it. */
 void pp_engine_set_snapshot(struct pp_engine *, int fd, uint64_t serial);
 
-/* Hands over 'len' bytes of a message that changes that; not for an engine
- * that is started later, for which ctl->snapshot_dirty will be set. */
+/* Hands over 'len' bytes of a message that changes that, and with it 'fd', if
+ * that is not -1, which it takes over; not for an engine that is started
+ * later, for which ctl->snapshot_dirty will be set. */
 void pp_engine_update_snapshot(struct pp_engine *, const void *msg,
-                               size_t len, uint64_t serial);
+                               size_t len, int fd, uint64_t serial);
 
 /* Is what was handed over last in force?  Or what has 'serial'? */
 bool pp_engine_in_force(const struct pp_engine *);

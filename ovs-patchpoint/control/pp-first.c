@@ -373,6 +373,12 @@ go_on(struct waiting *w, struct pp_ofconn *oc)
     }
 }
 
+static bool
+may_go_on(const struct pp_iface *iface)
+{
+    return !pp_first_holds(iface) && pp_ofconn_has_iface(iface);
+}
+
 /* Is it known by now whose frame that is, and does the switch have the flows
  * that this takes? */
 static bool
@@ -380,11 +386,17 @@ is_known(const struct pp_bridge *br, const struct waiting *w)
 {
     const struct pp_iface *iface;
 
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (w->for_vm ? iface->policy && eth_addr_equals(iface->mac, w->dst)
-            : iface->ofport == w->ofport) {
-            return (!pp_first_holds(iface)
-                    && pp_ofconn_has_iface(iface));
+    if (w->for_vm) {
+        PP_FOR_EACH_IFACE_LIKE (iface, w->dst, br) {
+            if (iface->policy && eth_addr_equals(iface->mac, w->dst)) {
+                return may_go_on(iface);
+            }
+        }
+    } else {
+        PP_FOR_EACH_IFACE_AT (iface, w->ofport, br) {
+            if (!iface->behind) {
+                return may_go_on(iface);
+            }
         }
     }
     return false;

@@ -444,7 +444,7 @@ pp_flows_put(const struct pp_owner *owner, struct svec *flows)
                                   owner)->redirect, flows);
         break;
     case PP_OWNER_PINS:
-        pp_pins_put_flows(owner->bridge, flows);
+        pp_pins_put_flows(owner, flows);
         break;
     case PP_OWNER_FIXED:
         put_fixed(owner->bridge, flows);

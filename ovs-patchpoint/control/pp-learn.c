@@ -138,9 +138,8 @@ pp_learn_frame(struct pp_control *ctl, struct pp_bridge *br,
     if (!iface) {
         return false;
     }
-    PP_FOR_EACH_IFACE (other, br) {
-        if (other != iface && other->has_mac
-            && eth_addr_equals(other->mac, src)) {
+    PP_FOR_EACH_IFACE_LIKE (other, src, br) {
+        if (other != iface && eth_addr_equals(other->mac, src)) {
             owner = other;
         }
     }

@@ -48,6 +48,7 @@
 #include "pp-learn.h"
 #include "pp-ofsetup.h"
 #include "pp-oftable.h"
+#include "pp-pins.h"
 #include "pp-services-frame.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
@@ -228,7 +229,7 @@ touch_owners(struct pp_bridge *br)
     struct pp_iface *iface;
 
     pp_owner_touch(&br->fixed);
-    pp_owner_touch(&br->pins);
+    pp_pins_touch_owners(br);
     HMAP_FOR_EACH (b, hmap_node, &br->redirects) {
         pp_owner_touch(&b->owner);
     }

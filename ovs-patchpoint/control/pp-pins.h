@@ -12,23 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "engine/pp-ipc.h"
-#include "openvswitch/types.h"
-
 struct pp_bridge;
 struct pp_control;
 struct pp_iface;
+struct pp_owner;
 struct svec;
-
-struct pp_pin {
-    struct pp_ipc_addr client;
-    struct pp_ipc_addr service;
-    struct eth_addr mac;        /* The server's... */
-    char server[PP_NAME_LEN];   /* ...and its interface's name. */
-    uint64_t since;             /* ms, monotonic. */
-    const struct pp_iface *iface;       /* By pp_pins_assign(); NULL: no such
-                                         * interface is there. */
-};
 
 /* Opens the ledger in directory 'rundir', or makes it.  Without one, nothing
  * is pinned, and edited connections end with their engine. */
@@ -42,12 +30,13 @@ int pp_pins_fd(void);
 void pp_pins_run(struct pp_control *);
 void pp_pins_wait(void);
 
-/* After discovery: finds the interface of each pin, and sets 'n_pins' of
- * interfaces and bridges. */
+/* After discovery: finds the interfaces of pins that are new, and those of
+ * interfaces that were touched, and sets 'n_pins' of interfaces and
+ * bridges. */
 void pp_pins_assign(struct pp_control *);
 
-/* After policy: flows of pins that are not young any more are due. */
-void pp_pins_age(struct pp_control *);
+/* After policy: gives pins that are not young any more their flows. */
+void pp_pins_age(void);
 
 /* The interface is going away. */
 void pp_pins_forget(struct pp_iface *);
@@ -55,7 +44,11 @@ void pp_pins_forget(struct pp_iface *);
 /* How many are on some bridge. */
 size_t pp_pins_count(void);
 
-/* Sets 'flows' to those of the pins of 'br', as ovs-ofctl takes them. */
-void pp_pins_put_flows(const struct pp_bridge *br, struct svec *flows);
+/* Adds the flows of 'owner', which are those of connections with the same
+ * addresses and ports, as ovs-ofctl takes them. */
+void pp_pins_put_flows(const struct pp_owner *owner, struct svec *flows);
+
+/* All owners of such flows on 'br' are to be asked anew. */
+void pp_pins_touch_owners(const struct pp_bridge *br);
 
 #endif /* pp-pins.h */

@@ -440,7 +440,6 @@ pp_slots_learn(struct pp_control *ctl, struct pp_bridge *br, uint16_t ofport,
     counts = !is_in_trunks(iface->port, vlan);
     if (counts && iface->n_learned >= learned_max) {
         COVERAGE_INC(slots_refused);
-        iface->bridge->slots->n_refused++;
         return false;
     }
     s = slot_get(br->slots, iface, vlan);

@@ -65,8 +65,6 @@ struct pp_slots {
     size_t n_vlans[4096];       /* Protected interfaces in each VLAN. */
     struct ovs_list trunks;     /* Interfaces that get a slot for each of
                                  * these. */
-    uint64_t n_refused;         /* Frames' VLANs that got none: too many on one
-                                 * port. */
 };
 
 /* Gives ports that were touched, and that frames come in by, their slots, and

@@ -9,9 +9,11 @@
  * in it.  A base and a message each have a serial, which grows by one; the
  * engine says which is in force.
  *
- * The base has the program, which may be large, so it is made anew for a new
- * policy, for other patches or limits, for an engine that has none, and where
- * it is less work than very many rows.
+ * The base has the program, which may be large, so it is made anew for other
+ * patches or limits, for an engine that has none, and where it is less work
+ * than very many rows.  For a new policy there is one without servers and
+ * slots, which stay as they are: what that takes does not grow with the number
+ * of VMs.  Policies keep the places of their services in it.
  *
  * Runs in control's main loop.  Owns rows that are gone until the engine has
  * been told. */
@@ -43,16 +45,20 @@
 VLOG_DEFINE_THIS_MODULE(pp_snapshot_build);
 
 COVERAGE_DEFINE(snapshot_base);
+COVERAGE_DEFINE(snapshot_policies);
 COVERAGE_DEFINE(snapshot_row);
 
-/* More changed interfaces at a time than this make a new base. */
+/* More changed interfaces at a time than this make a new base; fewer places
+ * for services than that do not. */
 #define MAX_UPDATE 256
+#define MIN_PLACES 256
 
 static uint64_t serial;
 static uint64_t n_bases;
 static struct pp_limits limits; /* In the base... */
 static uint32_t cuts_max;       /* ...and this, too. */
 static bool has_base;
+static uint32_t n_services;     /* Places in the base, or after it. */
 static struct pp_ipc_row *gone;
 static size_t n_gone, allocated_gone;
 
@@ -62,18 +68,18 @@ align(struct ofpbuf *b)
     ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
 }
 
-/* Adds the service rows of 'policy' to 'b'.  Its sets of patches, of
+/* Sets the service rows of 'policy' in 'rows'.  Its sets of patches, of
  * 'set_size' bytes each, will stand from 'patchset' on: its own, and then
  * those of services that have one of their own.  Returns where they end. */
 static uint32_t
-put_services(struct ofpbuf *b, const struct pp_policy *policy,
+set_services(struct pp_snap_service *rows, const struct pp_policy *policy,
              uint32_t patchset, uint32_t set_size)
 {
     uint32_t next = patchset + set_size;
 
     for (size_t i = 0; i < policy->n_services; i++) {
         const struct pp_service *s = &policy->services[i];
-        struct pp_snap_service *row = ofpbuf_put_zeros(b, sizeof *row);
+        struct pp_snap_service *row = &rows[policy->snapshot_services + i];
 
         row->port = s->port;
         row->transport = s->transport;
@@ -160,75 +166,49 @@ set_told(struct pp_iface *iface)
     }
 }
 
-/* The services of 'policy' are in the base that is being made. */
+/* Gives the services of policies that have no places yet some behind those
+ * that are taken. */
 static void
-set_base(const struct pp_policy *policy_, uint32_t services)
+place_services(void)
 {
-    struct pp_policy *policy = CONST_CAST(struct pp_policy *, policy_);
+    const struct pp_policy *policy_;
 
-    policy->in_snapshot = n_bases;
-    policy->snapshot_services = services;
+    PP_FOR_EACH_POLICY (policy_) {
+        struct pp_policy *policy = CONST_CAST(struct pp_policy *, policy_);
+
+        if (policy->in_snapshot != n_bases) {
+            policy->in_snapshot = n_bases;
+            policy->snapshot_services = n_services;
+            n_services += (uint32_t) policy->n_services;
+        }
+    }
 }
 
-static struct ofpbuf *
-build(const struct pp_control *ctl)
+/* Adds the services of all policies to 'b', and then their sets of patches.
+ * Places that nobody has any more have one that no server names. */
+static void
+put_policies(struct ofpbuf *b, struct pp_snapshot *snap,
+             const struct pp_control *ctl)
 {
     uint32_t set_size
         = (uint32_t) ROUND_UP(pp_patchset_size(ctl->program), 8);
-    struct ofpbuf *b = ofpbuf_new(65536);
-    struct pp_snapshot snap = {
-        .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
-        .limits = *pp_bounds(),
-        .cuts_max = pp_cuts_max(),
-    };
     const struct pp_policy *policy;
-    struct pp_bridge *br;
-    struct pp_iface *iface;
-    uint32_t n_services = 0, patchset;
+    struct pp_snap_service *rows;
+    uint32_t patchset;
 
-    ofpbuf_put_zeros(b, sizeof snap);
-    align(b);
-
+    snap->services.off = b->size;
+    snap->services.n = n_services;
+    rows = ofpbuf_put_zeros(b, n_services * sizeof *rows);
+    patchset = ROUND_UP(b->size, 8);
+    for (uint32_t i = 0; i < n_services; i++) {
+        rows[i].patchset = patchset;
+    }
     PP_FOR_EACH_POLICY (policy) {
-        set_base(policy, n_services);
-        n_services += (uint32_t) policy->n_services;
-    }
-    snap.services.n = n_services;
-
-    snap.servers.off = b->size;
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        PP_FOR_EACH_IFACE (iface, br) {
-            set_told(iface);
-            if (iface->is_told) {
-                ofpbuf_put(b, &iface->told, sizeof iface->told);
-                snap.servers.n++;
-            }
-        }
+        patchset = set_services(rows, policy, patchset, set_size);
     }
     align(b);
 
-    snap.slots.off = b->size;
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        PP_FOR_EACH_IFACE (iface, br) {
-            const struct pp_slot *s;
-
-            LIST_FOR_EACH (s, node, &iface->slots) {
-                ofpbuf_put(b, &s->told, sizeof s->told);
-                snap.slots.n++;
-            }
-        }
-    }
-    align(b);
-
-    snap.services.off = b->size;
-    patchset = ROUND_UP(snap.services.off + snap.services.n
-                        * (uint32_t) sizeof(struct pp_snap_service), 8);
-    PP_FOR_EACH_POLICY (policy) {
-        patchset = put_services(b, policy, patchset, set_size);
-    }
-    align(b);
-
-    snap.sets.off = b->size;
+    snap->sets.off = b->size;
     PP_FOR_EACH_POLICY (policy) {
         put_set(b, ctl, policy, policy->patches, set_size);
         for (size_t i = 0; i < policy->n_services; i++) {
@@ -238,7 +218,65 @@ build(const struct pp_control *ctl)
             }
         }
     }
-    snap.sets.n = b->size - snap.sets.off;
+    snap->sets.n = b->size - snap->sets.off;
+}
+
+/* Adds all servers and slots. */
+static void
+put_servers(struct ofpbuf *b, struct pp_snapshot *snap,
+            const struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+    struct pp_iface *iface;
+
+    snap->servers.off = b->size;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        PP_FOR_EACH_IFACE (iface, br) {
+            set_told(iface);
+            if (iface->is_told) {
+                ofpbuf_put(b, &iface->told, sizeof iface->told);
+                snap->servers.n++;
+            }
+        }
+    }
+    align(b);
+
+    snap->slots.off = b->size;
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        PP_FOR_EACH_IFACE (iface, br) {
+            const struct pp_slot *s;
+
+            LIST_FOR_EACH (s, node, &iface->slots) {
+                ofpbuf_put(b, &s->told, sizeof s->told);
+                snap->slots.n++;
+            }
+        }
+    }
+    align(b);
+}
+
+/* A snapshot that comes after what has the serial 'after'; 0: it has servers
+ * and slots, too. */
+static struct ofpbuf *
+build(const struct pp_control *ctl, uint64_t after)
+{
+    struct ofpbuf *b = ofpbuf_new(65536);
+    struct pp_snapshot snap = {
+        .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
+        .serial = ++serial,
+        .after = after,
+        .limits = *pp_bounds(),
+        .cuts_max = pp_cuts_max(),
+    };
+
+    ofpbuf_put_zeros(b, sizeof snap);
+    align(b);
+    snap.servers.off = snap.slots.off = b->size;
+    place_services();
+    if (!after) {
+        put_servers(b, &snap, ctl);
+    }
+    put_policies(b, &snap, ctl);
 
     snap.program.off = b->size;
     snap.program.n = (uint32_t) ctl->program_size;
@@ -316,11 +354,11 @@ send_base(struct pp_control *ctl)
 
     COVERAGE_INC(snapshot_base);
     n_bases++;
+    n_services = 0;
     limits = *pp_bounds();
     cuts_max = pp_cuts_max();
     n_gone = 0;
-    b = build(ctl);
-    ((struct pp_snapshot *) b->data)->serial = ++serial;
+    b = build(ctl, 0);
     fd = pp_snapshot_seal(b);
     if (fd >= 0) {
         VLOG_DBG("snapshot %"PRIu64": %"PRIu32" bytes", serial, b->size);
@@ -328,6 +366,26 @@ send_base(struct pp_control *ctl)
     }
     has_base = fd >= 0;
     ctl->snapshot_dirty = false;
+    ofpbuf_delete(b);
+}
+
+/* The base has policies now that it had not. */
+static void
+send_policies(struct pp_control *ctl)
+{
+    struct ofpbuf *b = build(ctl, serial);
+    struct pp_ipc_snapshot msg = {
+        .hdr = { PP_IPC_SNAPSHOT, sizeof msg }, .serial = serial,
+    };
+    int fd = pp_snapshot_seal(b);
+
+    COVERAGE_INC(snapshot_policies);
+    if (fd >= 0) {
+        VLOG_DBG("policies %"PRIu64": %"PRIu32" bytes", serial, b->size);
+        pp_engine_update_snapshot(ctl->engine, &msg, sizeof msg, fd, serial);
+    } else {
+        has_base = false;
+    }
     ofpbuf_delete(b);
 }
 
@@ -349,7 +407,7 @@ rows_flush(struct pp_control *ctl, struct ofpbuf *b)
         msg->hdr = (struct pp_ipc_hdr) { PP_IPC_ROWS, b->size };
         msg->after = serial;
         msg->serial = ++serial;
-        pp_engine_update_snapshot(ctl->engine, msg, b->size, serial);
+        pp_engine_update_snapshot(ctl->engine, msg, b->size, -1, serial);
     }
     rows_start(b);
 }
@@ -415,20 +473,39 @@ send_rows(struct pp_control *ctl)
     ofpbuf_uninit(&b);
 }
 
-/* Is a new base needed? */
+/* Is a new base needed for what all depends on? */
 static bool
-needs_base(const struct pp_control *ctl)
+is_base_other(const struct pp_control *ctl)
 {
-    const struct pp_iface *iface;
-    size_t n = n_gone;
+    return (!has_base || ctl->snapshot_dirty || cuts_max != pp_cuts_max()
+            || memcmp(&limits, pp_bounds(), sizeof limits));
+}
 
-    if (!has_base || ctl->snapshot_dirty || cuts_max != pp_cuts_max()
-        || memcmp(&limits, pp_bounds(), sizeof limits)) {
+/* Is one less work than rows are, or are its places for services such that
+ * most were those of policies that are gone? */
+static bool
+is_base_due(const struct pp_control *ctl)
+{
+    const struct pp_policy *policy;
+    uint32_t used = 0;
+
+    if (n_gone + ovs_list_size(&ctl->untold) > MAX_UPDATE) {
         return true;
     }
+    PP_FOR_EACH_POLICY (policy) {
+        used += (uint32_t) policy->n_services;
+    }
+    return n_services > MIN_PLACES && n_services / 2 > used;
+}
+
+/* Has an interface a policy that the base does not have? */
+static bool
+is_policy_new(const struct pp_control *ctl)
+{
+    const struct pp_iface *iface;
+
     LIST_FOR_EACH (iface, untold_node, &ctl->untold) {
-        if (++n > MAX_UPDATE
-            || (iface->policy && iface->policy->in_snapshot != n_bases)) {
+        if (iface->policy && iface->policy->in_snapshot != n_bases) {
             return true;
         }
     }
@@ -456,17 +533,18 @@ pp_snapshot_build_run(struct pp_control *ctl)
     if (!serial && !any_server(ctl)) {
         return;                 /* Nothing to protect yet. */
     }
-    if (needs_base(ctl)) {
-        bool others = (!has_base || ctl->snapshot_dirty
-                       || cuts_max != pp_cuts_max()
-                       || memcmp(&limits, pp_bounds(), sizeof limits));
-
+    if (is_base_other(ctl)) {
         send_base(ctl);
-        if (others) {
-            ctl->base_serial = serial;
-        }
+        ctl->base_serial = serial;
+    } else if (is_base_due(ctl)) {
+        send_base(ctl);
     } else {
-        send_rows(ctl);
+        if (is_policy_new(ctl)) {
+            send_policies(ctl);
+        }
+        if (has_base) {
+            send_rows(ctl);
+        }
     }
     LIST_FOR_EACH_SAFE (iface, untold_node, &ctl->untold) {
         ovs_list_remove(&iface->untold_node);

@@ -237,6 +237,7 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     struct pp_control *ctl = ctl_;
     const struct pp_policy *policy;
     const struct pp_bridge *br;
+    const struct pp_iface *iface;
     struct ds ds = DS_EMPTY_INITIALIZER;
 
     ds_put_cstr(&ds, "engine: ");
@@ -281,10 +282,17 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
             ds_put_char(&ds, '\n');
         }
         if (br->slots) {
-            if (br->slots->n_refused) {
-                ds_put_format(&ds, "  %"PRIu64" VLANs were refused a slot: "
-                              "too many on one port\n",
-                              br->slots->n_refused);
+            if (br->slots->full) {
+                ds_put_cstr(&ds, "  no slot is left\n");
+            }
+            PP_FOR_EACH_IFACE (iface, br) {
+                if (iface->is_capped) {
+                    ds_put_format(&ds, "  port %s: %"PRIuSIZE" VLANs have a "
+                                  "slot that nobody announced, and no more "
+                                  "get one (--max-learned-vlans); what comes "
+                                  "in others is dropped\n", iface->name,
+                                  iface->n_learned);
+                }
             }
             HMAP_FOR_EACH (s, hmap_node, &br->slots->slots) {
                 ds_put_format(&ds, "  slot %u: port %s (%u)", s->vid,

@@ -304,11 +304,11 @@ map_snapshot(struct engine *e, int fd)
         return "the snapshot cannot be mapped";
     }
     error = pp_snapshot_check(data, (size_t) size);
+    error = error ? error : pp_pipeline_set_snapshot(e->pipeline, data);
     if (error) {
         munmap(data, (size_t) size);
         return error;
     }
-    pp_pipeline_set_snapshot(e->pipeline, data);
     pp_pipeline_reserve(e->pipeline);
     if (e->snapshot) {
         munmap(e->snapshot, e->snapshot_size);

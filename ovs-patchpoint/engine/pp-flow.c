@@ -39,7 +39,9 @@ pp_flow_init(struct pp_flow *flow, uint32_t basis)
 void
 pp_flow_set_snapshot(struct pp_flow *flow, const struct pp_snapshot *snap)
 {
-    pp_servers_set(&flow->who, snap);
+    if (!snap || !snap->after) {
+        pp_servers_set(&flow->who, snap);
+    }
     flow->snapshot = snap;
     flow->serial = snap ? snap->serial : 0;
 }

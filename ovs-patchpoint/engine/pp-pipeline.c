@@ -183,16 +183,24 @@ pp_pipeline_reserve(struct pp_pipeline *pl)
     hmap_reserve(&pl->flow.conns, pl->stream.limits.conns);
 }
 
-void
+const char *
 pp_pipeline_set_snapshot(struct pp_pipeline *pl,
                          const struct pp_snapshot *snapshot)
 {
+    const struct pp_snapshot *is = pl->flow.snapshot;
+
+    if (snapshot && snapshot->after
+        && (!is || snapshot->after != pl->flow.serial
+            || snapshot->services.n < is->services.n)) {
+        return "the snapshot does not come after the one in force";
+    }
     pp_flow_set_snapshot(&pl->flow, snapshot);
     pp_inspector_forget_program(pl->inspector);
     if (snapshot) {
         pp_pipeline_set_limits(pl, &snapshot->limits);
     }
     pl->counters->engine_snapshots++;
+    return NULL;
 }
 
 static const char *

@@ -59,9 +59,10 @@ void pp_pipeline_set_event_values(struct pp_pipeline *, unsigned int n);
 void pp_pipeline_reserve(struct pp_pipeline *);
 
 /* Puts a snapshot in force, with its limits, that passed pp_snapshot_check().
- * It must stay where it is until another one is in force. */
-void pp_pipeline_set_snapshot(struct pp_pipeline *,
-                              const struct pp_snapshot *);
+ * It must stay where it is until another one is in force.  Returns NULL, or
+ * why it cannot come after what is in force; then nothing has changed. */
+const char *pp_pipeline_set_snapshot(struct pp_pipeline *,
+                                     const struct pp_snapshot *);
 
 /* Servers and slots are others than in the snapshot in force.  Returns NULL,
  * or what is wrong with a row; then nothing has changed. */

@@ -91,6 +91,8 @@ pp_snapshot_check(const void *data, size_t size)
         return "the snapshot's size is wrong";
     } else if (!limits_are_good(&snap->limits)) {
         return "a limit is out of range";
+    } else if (snap->after && (snap->servers.n || snap->slots.n)) {
+        return "servers or slots are there that are to stay as they are";
     } else if (snap->cuts_max > PP_CUTS_MAX) {
         return "too many connections would be cut through";
     } else if (!part_is_good(snap->servers, sizeof(struct pp_snap_server),

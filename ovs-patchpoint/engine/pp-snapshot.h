@@ -19,7 +19,7 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 5
+#define PP_SNAPSHOT_VERSION 6
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
@@ -43,6 +43,11 @@ struct pp_snapshot {
     uint32_t magic;
     uint32_t version;
     uint64_t serial;            /* Grows by one a snapshot. */
+    uint64_t after;             /* 0: all is here.  Else servers and slots are
+                                 * not, and stay as they are with what has
+                                 * this serial, of which all services are
+                                 * here at the same indexes, maybe with more
+                                 * behind them. */
     uint64_t size;              /* Bytes in all. */
     struct pp_limits limits;
     struct pp_snap_part servers;    /* struct pp_snap_server. */

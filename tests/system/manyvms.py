@@ -255,6 +255,17 @@ class ManyVms(pplab.Lab):
              "mutations": [["external_ids", "delete", ["set", names]],
                            ["external_ids", "insert", ["map", items]]]}))
 
+    def set_ids_of(self, vm, **keys):
+        """Policy's keys of one of them, in place of those that it has."""
+        items = [["patchpoint-" + key, value] for key, value in keys.items()]
+        names = ["patchpoint-" + key for key in ("policy", "mode", "fail",
+                                                 "ports")]
+        return self.db.answer(self.db.transact(
+            {"op": "mutate", "table": "Interface",
+             "where": [["name", "==", vm.name]],
+             "mutations": [["external_ids", "delete", ["set", names]],
+                           ["external_ids", "insert", ["map", items]]]}))
+
     # What it costs.
 
     def n_flows(self):

@@ -356,6 +356,9 @@ class Greedy(Vlans):
             "table=202" in flow and "actions=drop" in flow
             for flow in self.lab.flows(self.lab.bridge)))
         self.assertEqual(self.learned(), 16)
+        self.assertRegex(self.lab.daemon("pipeline/show"),
+                         r"port \S+: 16 VLANs .*; what comes in others is "
+                         "dropped")
         self.tenants[1].send_exploit(4601)
         self.assertFalse(self.tenants[1].seen())
 

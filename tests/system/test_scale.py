@@ -12,7 +12,9 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import manyvms                                              # noqa: E402
+import fidelity                                             # noqa: E402
 from manyvms import FIXED_FLOWS                             # noqa: E402
+from test_failure import PROTOTYPE, TAINT                   # noqa: E402
 
 FEW, MANY = 20, 200
 
@@ -20,9 +22,10 @@ CTL = os.path.join(manyvms.pplab.BUILD,
                    "ovs-patchpoint/tool/ovs-patchpointctl")
 
 # Interfaces looked at by each part, flows put in words, rows for the engine,
-# and whole snapshots.
+# whole snapshots and those of policies alone, and corrected connections.
 COUNTS = ("discovery_iface", "policy_iface", "slots_iface",
-          "flows_worked_out", "snapshot_row", "snapshot_base")
+          "flows_worked_out", "snapshot_row", "snapshot_base",
+          "snapshot_policies", "pin_assigned")
 
 
 class ManyVms(unittest.TestCase):
@@ -72,6 +75,42 @@ class ManyVms(unittest.TestCase):
         self.assertIn(work["snapshot_row"], range(4, 9), work)
         self.assertEqual(work["snapshot_base"], 0, work)
 
+    def test_11_new_policy(self):
+        "one VM gets a policy of its own: the engine is not told of the others"
+        self.lab.grow(MANY)
+        vm = self.lab.many["v1"]
+
+        def change():
+            self.lab.vsctl("set", "Interface", vm.name, "external_ids:"
+                           "patchpoint-policy=CVE-2014-3744,CVE-2022-24999")
+            manyvms.wait_for("it has two patches", lambda: any(
+                line.startswith(vm.name + " ") and " patches=2 " in line
+                and line.endswith("status=protected") for line in
+                self.lab.daemon("server/list").splitlines()))
+        work = self.work_of(change)
+        self.lab.vsctl("remove", "Interface", vm.name, "external_ids",
+                       "patchpoint-policy")
+        self.assertEqual((work["snapshot_base"], work["snapshot_policies"]),
+                         (0, 1), work)
+        self.assertIn(work["snapshot_row"], range(1, 3), work)
+        self.assertIn(work["policy_iface"], range(1, 4), work)
+
+    def test_12_policies(self):
+        "the places of policies that are gone are taken again"
+        vm = self.lab.many["v1"]
+        before = self.lab.work("snapshot_base")["snapshot_base"]
+
+        def change(n):
+            # A policy of four services.
+            self.lab.set_ids_of(vm, policy="all", ports="http:%d,%d,%d,%d"
+                                % tuple(range(n, n + 4)))
+            return self.lab.work("snapshot_base")["snapshot_base"] > before
+        ports = iter(range(1000, 60000, 10))
+        manyvms.wait_for("there is a new base", lambda: change(next(ports)),
+                         30)
+        self.lab.set_ids_of(vm)
+        self.lab.wait_status("protected")
+
     def test_2_all(self):
         "a policy that changes for all is worked out for all, once"
         self.lab.grow(MANY)
@@ -86,7 +125,8 @@ class ManyVms(unittest.TestCase):
             self.lab.set_all(policy="all", mode="enforce")
         work = self.work_of(change)
         self.assertGreaterEqual(work["policy_iface"], MANY)
-        self.assertGreaterEqual(work["snapshot_base"], 1)
+        self.assertEqual(work["snapshot_base"] + work["snapshot_policies"],
+                         2, work)
 
     def test_3_flows(self):
         "four flows a VM, four a (policy, port), and some that do not grow"
@@ -190,6 +230,68 @@ class ManyVms(unittest.TestCase):
                 for vm in (refused, other)), 20)
         finally:
             self.lab.vsctl("clear", "Bridge", self.lab.bridge, "flow_tables")
+
+
+class Pins(unittest.TestCase):
+    """Corrected connections, which have flows of their own."""
+
+    CONNECTIONS = 30
+
+    @classmethod
+    def setUpClass(cls):
+        cls.lab = lab = manyvms.ManyVms.of(cls)
+        lab.open()
+        lab.start_daemon()
+        lab.set_all(policy="all")
+        cls.vm = lab.add_server_vm("a", 1, plug=False)
+        manyvms.pphost.PrivateOvs.plug(lab, cls.vm)
+        cls.client = lab.add_client()
+        lab.serve(fidelity.load(PROTOTYPE), "vulnerable", cls.vm)
+        lab.wait_status("protected")
+        lab.grow(FEW)
+
+    def n_pinned(self):
+        return len([flow for flow in self.lab.flows(self.lab.bridge)
+                    if "priority=50," in flow])
+
+    def correct(self):
+        s = self.client.connect(manyvms.pplab.address(self.vm), 80)
+        self.addCleanup(s.close)
+        s.sendall(TAINT)
+        self.assertIn(b"HTTP/1.1 200", s.recv(65536))
+        return s
+
+    def test_pins(self):
+        "one more, and one VM more: the others' flows are left alone"
+        kept = [self.correct() for _ in range(self.CONNECTIONS)]
+        manyvms.wait_for("they have flows", lambda: self.n_pinned()
+                         == 2 * self.CONNECTIONS)
+        before = self.lab.work("flows_worked_out", "pin_assigned")
+        vm, = self.lab.plug()
+        self.lab.wait_status("protected")
+        after = self.lab.work("flows_worked_out", "pin_assigned")
+        self.assertEqual(after["pin_assigned"], before["pin_assigned"])
+        self.assertIn(after["flows_worked_out"] - before["flows_worked_out"],
+                      range(4, 13))
+
+        kept.append(self.correct())
+        manyvms.wait_for("it has flows", lambda: self.n_pinned()
+                         == 2 * self.CONNECTIONS + 2)
+        more = self.lab.work("flows_worked_out", "pin_assigned")
+        self.assertEqual(more["flows_worked_out"]
+                         - after["flows_worked_out"], 2)
+        self.assertEqual(more["pin_assigned"] - after["pin_assigned"], 1)
+
+        # They stay with their connections when the policy goes.
+        self.lab.set_all(policy="none")
+        self.lab.wait_status("uninspected")
+        for s in kept:
+            s.sendall(TAINT)
+            self.assertIn(b"HTTP/1.1 200", s.recv(65536))
+        self.assertEqual(self.n_pinned(), 2 * len(kept))
+        for s in kept:
+            s.close()
+        manyvms.wait_for("they are gone", lambda: not self.n_pinned(), 20)
 
 
 class Inventory(unittest.TestCase):

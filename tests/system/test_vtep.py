@@ -183,6 +183,22 @@ is protected"
         self.assertEqual(self.site.status(self.site.other), "")
         self.site.withdraw(self.site.other)
 
+    def test_no_host(self):
+        "rows that are no single host's are passed over, and harm no other"
+        rows = "unknown-dst", "01:00:5e:00:00:01", "00:00:00:00:00:00"
+        for mac in rows:
+            self.site.ctl("add-ucast-local", NETWORK, mac, "192.0.2.2")
+            self.addCleanup(self.site.ctl, "del-ucast-local", NETWORK, mac)
+        # One that is a host's, behind them.
+        self.site.announce(self.site.other, "192.0.2.77")
+        self.addCleanup(self.site.withdraw, self.site.other)
+        wait_for("vtep/list has it", lambda: self.site.other.mac
+                 in self.lab.daemon("vtep/list"))
+        for mac in rows:
+            self.assertNotIn(mac, self.lab.daemon("vtep/list"))
+            self.assertNotIn(mac, self.lab.daemon("server/list"))
+        self.assertFalse(self.harmed())
+
     def test_tunnel(self):
         "it follows the tunnel: its key, and the port itself"
         self.lab.vsctl("set", "Interface", self.site.tunnel,

@@ -440,6 +440,45 @@ START_TEST(test_same_address)
 }
 END_TEST
 
+/* A snapshot with other policies alone: servers and slots stay, if it is for
+ * what is in force. */
+START_TEST(test_policies_alone)
+{
+    static const char request[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n"
+                                  "\r\n";
+    const uint32_t n = (uint32_t) strlen(request);
+    struct driver *d = make_limit_driver(20);
+    struct driver *other = make_limit_driver(10);
+    struct pp_snapshot *alone = other->snap;
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, request, n);
+    alone->serial = d->snap->serial + 1;
+    alone->after = d->snap->serial;
+    ck_assert_str_eq(pp_snapshot_check(alone, alone->size),
+                     "servers or slots are there that are to stay as they "
+                     "are");
+    alone->servers.n = 0;
+    ck_assert_ptr_null(pp_snapshot_check(alone, alone->size));
+
+    alone->after = d->snap->serial + 7;
+    ck_assert_ptr_nonnull(pp_pipeline_set_snapshot(d->pl, alone));
+    send_tcp(d, 1001 + n, request, n);
+    ck_assert_uint_eq(d->counters->match_hits, 0);
+
+    alone->after = d->snap->serial;
+    alone->services.n = 0;
+    ck_assert_ptr_nonnull(pp_pipeline_set_snapshot(d->pl, alone));
+    alone->services.n = 1;
+    ck_assert_ptr_null(pp_pipeline_set_snapshot(d->pl, alone));
+    send_tcp(d, 1001 + 2 * n, request, n);
+    ck_assert_uint_eq(d->counters->proxy_messages, 3);
+    ck_assert_uint_eq(d->counters->match_hits, 1);
+    driver_destroy(d);
+    driver_destroy(other);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -458,6 +497,7 @@ main(void)
     tcase_add_test(tcase, test_two_syns);
     tcase_add_test(tcase, test_one_sided);
     tcase_add_test(tcase, test_same_address);
+    tcase_add_test(tcase, test_policies_alone);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
