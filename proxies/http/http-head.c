@@ -280,14 +280,33 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
 
 /* The request line. */
 
-/* White space in a request line (RFC 9112 3). */
+/* White space of a request line in Python alone, of what str.split() has: NEL
+ * and the no-break space, as Latin-1 has them. */
 static bool
-is_line_space(int c)
+is_other_space(int c)
 {
-    return (c <= ' '
-            && (c == ' '
+    return PP_HTTP_PYTHON_SPACE && (c == 0x85 || c == 0xa0);
+}
+
+/* Is the byte at 'i' white space in a request line (RFC 9112 3)?  One of the
+ * others is if it is not the last byte of a UTF-8 character. */
+static bool
+is_line_space(struct pp_bytes b, size_t i)
+{
+    int c = b.p[i];
+
+    if (c <= ' ') {
+        return (c == ' '
                 || (PP_HTTP_ANY_SPACE_IN_LINE
-                    && (c == '\t' || c == '\v' || c == '\f' || c == '\r'))));
+                    && (c == '\t' || c == '\v' || c == '\f' || c == '\r'))
+                || (PP_HTTP_PYTHON_SPACE && c >= 0x1c));
+    } else if (!is_other_space(c)) {
+        return false;
+    }
+    while (i && is_other_space(b.p[i - 1])) {
+        i--;
+    }
+    return !i || b.p[i - 1] < 0x80;
 }
 
 /* True for a byte that a request line can start with: any that is seen, since
@@ -296,47 +315,34 @@ is_line_space(int c)
 bool
 pp_http_starts_request(int c)
 {
-    return c > ' ' ? c < 0x7f
-                     && (PP_HTTP_ANY_METHOD
-                         || !strchr("\"(),/:;<=>?@[\\]{}", c))
-                   : is_line_space(c) && c != '\r';
+    const uint8_t byte = (uint8_t) c;
+
+    return c > ' ' && c < 0x7f
+           ? PP_HTTP_ANY_METHOD || !strchr("\"(),/:;<=>?@[\\]{}", c)
+           : c >= 0x80 ? PP_HTTP_ANY_METHOD || is_other_space(c)
+           : c != '\r' && is_line_space((struct pp_bytes) { &byte, 1 }, 0);
 }
 
-/* The run from 'pos' on, before 'end', that is white space, or is not. */
-static struct pp_span
-line_run(const struct pp_reader *text, uint32_t pos, uint32_t end, bool space)
-{
-    struct pp_bytes b = pp_http_bytes(text, pp_http_span(pos, end));
-    uint32_t n = 0;
+/* Words of the line 'b' of a request are between white space. */
 
-    if (!space) {
-        while (n < b.n && b.p[n] > ' ') {
-            n++;
-        }
+/* The end of the run from 'i' on that is white space, or is not. */
+static uint32_t
+line_run(struct pp_bytes b, uint32_t i, bool space)
+{
+    while (i < b.n && is_line_space(b, i) == space) {
+        i++;
     }
-    while (n < b.n && is_line_space(b.p[n]) == space) {
-        n++;
-    }
-    return (struct pp_span) { .off = pos, .len = n };
+    return i;
 }
 
-/* Like line_run(), but the run that ends at 'end' and is behind 'start'. */
-static struct pp_span
-line_run_back(const struct pp_reader *text, uint32_t start, uint32_t end,
-              bool space)
+/* The start of the run that ends at 'end' and is behind 'start'. */
+static uint32_t
+line_run_back(struct pp_bytes b, uint32_t start, uint32_t end, bool space)
 {
-    struct pp_bytes b = pp_http_bytes(text, pp_http_span(start, end));
-    uint32_t n = 0;
-
-    if (!space) {
-        while (n < b.n && b.p[b.n - 1 - n] > ' ') {
-            n++;
-        }
+    while (end > start && is_line_space(b, end - 1) == space) {
+        end--;
     }
-    while (n < b.n && is_line_space(b.p[b.n - 1 - n]) == space) {
-        n++;
-    }
-    return pp_http_span(end - n, end);
+    return end;
 }
 
 /* Length of the "scheme://" that 'target' starts with, or 0. */
@@ -400,6 +406,17 @@ target_split(const struct pp_reader *text, struct pp_http_head *head)
     head->query = pp_http_span(mark < end ? mark + 1 : end, end);
 }
 
+static bool
+has_other_space(struct pp_bytes b)
+{
+    size_t i = 0;
+
+    while (i < b.n && !is_other_space(b.p[i])) {
+        i++;
+    }
+    return i < b.n;
+}
+
 /* Splits a line as nearly all are: words with one space between them, and none
  * around.  False: it is of another kind. */
 static bool
@@ -434,14 +451,16 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
         head->version = (struct pp_span) { off + last, n - last };
         head->version_separator = (struct pp_span) { off + last - 1, 1 };
         n = last - 1;
-    } else if (PP_HTTP_NO_VERSION) {
+    } else if (PP_HTTP_NO_VERSION && !has_other_space(b)) {
         head->version = head->version_separator
             = (struct pp_span) { off + n, 0 };
     } else {
         return false;
     }
     head->target = (struct pp_span) { off + first + 1, n - first - 1 };
-    return true;
+    return !(is_other_space(b.p[0]) || is_other_space(b.p[first - 1])
+             || is_other_space(b.p[first + 1]) || is_other_space(b.p[n - 1])
+             || is_other_space(b.p[b.n - 1]));
 }
 
 /* Splits the request line: the first word is the method, the last one, where
@@ -451,31 +470,33 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
 static bool
 line_split(const struct pp_reader *text, struct pp_http_head *head)
 {
-    uint32_t start = head->line.off, end = pp_http_span_end(head->line);
-    struct pp_span word;
+    struct pp_bytes b = pp_http_bytes(text, head->line);
+    uint32_t off = head->line.off;
+    uint32_t start = line_run(b, 0, true);
+    uint32_t end = line_run_back(b, start, (uint32_t) b.n, true);
+    uint32_t word = line_run(b, start, false);
 
-    start = pp_http_span_end(line_run(text, start, end, true));
-    end = line_run_back(text, start, end, true).off;
-    head->method = line_run(text, start, end, false);
-    head->method_separator
-        = line_run(text, pp_http_span_end(head->method), end, true);
-    start = pp_http_span_end(head->method_separator);
+    head->method = pp_http_span(off + start, off + word);
+    start = line_run(b, word, true);
+    start = start < end ? start : end;
+    head->method_separator = pp_http_span(off + word, off + start);
     head->one_word = start >= end;
     if (!head->method.len) {
         return false;
     }
 
-    word = line_run_back(text, start, end, false);
-    if (word.off > start && pp_http_starts(text, word, "http/")) {
-        head->version = word;
-        head->version_separator = line_run_back(text, start, word.off, true);
-        end = head->version_separator.off;
+    word = line_run_back(b, start, end, false);
+    head->version = pp_http_span(off + word, off + end);
+    if (word > start && pp_http_starts(text, head->version, "http/")) {
+        end = line_run_back(b, start, word, true);
+        head->version_separator = pp_http_span(off + end, off + word);
     } else if (PP_HTTP_NO_VERSION) {
-        head->version = head->version_separator = pp_http_span(end, end);
+        head->version = head->version_separator
+            = pp_http_span(off + end, off + end);
     } else {
         return false;
     }
-    head->target = pp_http_span(start, end);
+    head->target = pp_http_span(off + start, off + end);
     return true;
 }
 

@@ -64,6 +64,7 @@ enum pp_http_leniency {
     PP_HTTP_SPACE_BEFORE_COLON = true,  /* "Content-Length : 5" counts. */
     PP_HTTP_ANY_SPACE_IN_LINE = true,   /* TAB, VT, FF, CR in the request
                                          * line (RFC 9112 3). */
+    PP_HTTP_PYTHON_SPACE = true,        /* Or what Python takes for it. */
     PP_HTTP_ANY_METHOD = true,          /* "(GET[": any character is one
                                          * of a method's. */
     PP_HTTP_NO_VERSION = true,          /* "GET /" with a head behind it. */

