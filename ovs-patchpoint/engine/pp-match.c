@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "engine/pp-eval.h"
+#include "patch/pp-bytes.h"
 #include "patch/pp-func.h"
 #include "util.h"
 
@@ -42,6 +43,9 @@ pp_matcher_bind(struct pp_matcher *m, const struct pp_program *program)
     size_t n_marks, n_queue;
 
     m->program = program;
+    for (int i = 0; i < PP_MEMOS; i++) {
+        m->memos[i].n = 0;
+    }
     m->last_proxy = NULL;
     m->proxy = PP_NONE;
     if (program->nodes.n > m->n_cells) {
@@ -77,6 +81,7 @@ struct match {
     uint32_t *open;             /* Of a group's rules, those that may hold. */
     uint32_t n_rules, n_groups;
     uint64_t look;              /* Which value is being looked up. */
+    uint64_t n_so;              /* Clues that were so. */
 
     /* The list that is being gone through. */
     const struct pp_program_group *group;
@@ -280,6 +285,7 @@ look_up_bytes(struct match *x, const struct pp_program_lookup *l,
     for (; slots[i & mask].clue != PP_NONE; i++) {
         if (slots[i & mask].key == key && has_more(&slots[i & mask], s, at)
             && is_so(x, &slots[i & mask], s, at)) {
+            x->n_so++;
             follow(x, slots[i & mask].clue);
         }
     }
@@ -380,11 +386,48 @@ look_up_all_grams(struct match *x, const struct pp_program_lookup *l,
     }
 }
 
+/* Where a value that table 'index' is looked up in has its memo, if any. */
+static struct pp_memo *
+memo_of(struct match *x, uint32_t index, struct pp_bytes s)
+{
+    uint64_t hash = s.n ^ index;
+
+    hash = pp_hash_mix(hash, pp_load_key(s.p + s.n / 2, 8));
+    hash = pp_hash_mix(hash, pp_load_key(s.p + s.n - 8, 8));
+    return &x->m->memos[(hash >> 32) % PP_MEMOS];
+}
+
+/* Looks up the grams of 's', a long value, unless it is known that none leads
+ * anywhere. */
+static void
+look_up_long(struct match *x, const struct pp_program_lookup *l,
+             struct pp_bytes s)
+{
+    const struct pp_program_lookup *lookups
+        = pp_program_at(x->program, x->program->lookups);
+    uint32_t index = (uint32_t) (l - lookups);
+    struct pp_memo *memo = memo_of(x, index, s);
+    uint64_t n_so = x->n_so;
+
+    if (memo->lookup == index && memo->n == s.n
+        && !memcmp(memo->bytes, s.p, s.n)) {
+        return;
+    }
+    look_up_all_grams(x, l, s);
+    if (x->n_so == n_so) {
+        memo->lookup = index;
+        memo->n = (uint32_t) s.n;
+        memcpy(memo->bytes, s.p, s.n);
+    }
+}
+
 static void
 look_up_text(struct match *x, const struct pp_program_lookup *l,
              struct pp_bytes s)
 {
-    if (l->gram) {
+    if (l->gram && s.n >= PP_MEMO_MIN && s.n <= PP_MEMO_MAX) {
+        look_up_long(x, l, s);
+    } else if (l->gram) {
         look_up_all_grams(x, l, s);
     } else {
         uint32_t key = pp_hash_key(s);

@@ -70,6 +70,19 @@ struct pp_keys {
 
 #define PP_KEYS_MAX 128         /* Fields beyond do without. */
 
+/* A value that was looked through for grams, and in which there was no text
+ * that a patch looks for.  Clients send the same User-Agent again and again:
+ * to compare it with what it was costs less. */
+#define PP_MEMO_MIN 64          /* Shorter ones are looked through. */
+#define PP_MEMO_MAX 240         /* So are longer ones. */
+#define PP_MEMOS 64
+
+struct pp_memo {
+    uint32_t lookup;            /* Index in the program. */
+    uint32_t n;                 /* 0: none. */
+    uint8_t bytes[PP_MEMO_MAX];
+};
+
 /* Scratch of one thread.  Everything in it belongs to the last message that
  * was matched and is stale after the next pp_match() or parse(). */
 struct pp_matcher {
@@ -90,6 +103,7 @@ struct pp_matcher {
     uint32_t *queue;            /* Rules, then groups, that clues led to;
                                  * then rules that a group tries. */
     size_t n_queue;
+    struct pp_memo memos[PP_MEMOS];     /* For 'program'. */
     uint8_t *memory;            /* Of 'arena'. */
     struct pp_arena arena;
     uint64_t gen;               /* Last generation given out. */

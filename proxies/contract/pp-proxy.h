@@ -27,8 +27,10 @@
  * form whose body a patch looks at) returns its units with 'hold': they are
  * matched, but the bytes stay, the next view starts at the same byte, and the
  * proxy finds the next unit behind the last one (it keeps that position in
- * its connection state).  The first unit without 'hold' lets everything go.
- * Offsets (spans, edits, 'start', 'end') always count from the view's start.
+ * its connection state).  The first parse() after the commit() of such a unit
+ * comes at once, and with the same view.  The first unit without 'hold' lets
+ * everything go.  Offsets (spans, edits, 'start', 'end') always count from the
+ * view's start.
  *
  * To-server bytes are held until decided and may be corrected.  From-server
  * bytes are only observed: they are never held or edited for what they say,

@@ -25,6 +25,7 @@ struct to_call {
     const struct pp_view *view;
     struct pp_reader text;      /* All of it. */
     uint32_t wants;
+    bool head_known;            /* That of a held message, in the scratch. */
     uint64_t pos;               /* What is before it is skipped. */
     struct pp_parse stop;       /* What stops it, where a step says so. */
 };
@@ -534,16 +535,20 @@ step_trailers(struct to_call *call)
 /* Content that is held. */
 
 /* Reads the head of the held message again, which stands at the text's start:
- * a correction may have changed it. */
+ * a correction may have changed it.  But not between the commit() of a unit
+ * that is held and the parse() that follows. */
 static bool
 held_head(struct to_call *call, enum pp_http_event event)
 {
     struct pp_http_msg *msg = &call->scratch->msg;
+    bool known = (call->head_known && msg->text.base == call->text.base
+                  && msg->text.end == call->text.end);
 
     pp_http_msg_init(call->scratch, call->view, event);
     msg->held = true;
-    return pp_http_head_parse(&call->text, 0, false, &msg->head)
-           == PP_HTTP_FOUND;
+    return (known
+            || (pp_http_head_parse(&call->text, 0, false, &msg->head)
+                == PP_HTTP_FOUND));
 }
 
 /* All of it is there: its last unit, which lets it go. */
@@ -707,9 +712,11 @@ pp_http_parse_to(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
         .view = view,
         .text = pp_reader_init(view->base, view->len),
         .wants = wants,
+        .head_known = scratch->held_by == conn,
     };
     bool swallow = conn->swallow;
 
+    scratch->held_by = NULL;
     if (conn->opaque) {
         stop_status(&call, PP_PARSE_OPAQUE, conn->opaque_reason);
         return call.stop;
@@ -743,6 +750,7 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
         conn->swallow = true;
         expect_content(conn, &head->framing);
     } else if (msg->hold) {
+        msg->scratch->held_by = conn;
         conn->held = head->fields.end;
         conn->held_chunks = 0;
         conn->end_due = false;

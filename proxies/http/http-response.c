@@ -399,6 +399,7 @@ pp_http_parse_from(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
         .wants = wants,
     };
 
+    scratch->held_by = NULL;
     conn->replied |= view->len > 0;
     while (step(&call)) {
         continue;

@@ -253,6 +253,10 @@ struct pp_http_msg {
 
 struct pp_http_scratch {
     struct pp_http_msg msg;
+
+    /* The connection whose request's head in 'msg' was just committed with
+     * 'hold', and is read by the parse() that follows at once, or NULL. */
+    const struct pp_http_conn *held_by;
     struct pp_http_field fields[PP_HTTP_FIELDS_MAX];
     struct pp_http_field trailers[PP_HTTP_FIELDS_MAX];
     struct pp_http_item query[PP_HTTP_PARAMS_MAX];

@@ -518,6 +518,57 @@ START_TEST(test_looked_up)
 }
 END_TEST
 
+/* Long values are remembered that led nowhere: those that came before, and
+ * such as differ from them in one place, are told apart. */
+START_TEST(test_long)
+{
+    static char conditions[][40] = {
+        "argument contains '/needle-1'", "argument contains 'needle-2/'",
+        "argument starts_with '/needle-3'", "argument ends_with 'needle-4/'",
+        "pairs['agent'].value contains 'needle'",
+    };
+    char *list[ARRAY_SIZE(conditions)];
+    uint64_t n_hits = 0, n_lines = 0;
+    struct pp_pool *pool;
+    struct engine e;
+
+    for (size_t i = 0; i < ARRAY_SIZE(list); i++) {
+        list[i] = conditions[i];
+    }
+    pool = make_pool((const char *const *) list, ARRAY_SIZE(list));
+    engine_init(&e, pool);
+    seed = 11;
+    for (size_t n = 56; n < 260; n += 3) {
+        for (int round = 0; round < 40; round++) {
+            char value[260], needle[12];
+            struct pp_hits hits;
+            struct pp_msg msg;
+            size_t at;
+            char *line;
+
+            memset(value, 'a' + round % 3, n);
+            value[n] = '\0';
+            if (round >= 12) {
+                snprintf(needle, sizeof needle, "/needle-%d/",
+                         1 + (int) pick(4));
+                at = pick((uint32_t) (n - strlen(needle) + 1));
+                at = round % 4 ? at : round % 8 ? 0 : n - strlen(needle);
+                memcpy(value + at, needle, strlen(needle));
+            }
+            line = xasprintf("GET %s agent=%s\n", value,
+                             round % 5 ? value : "x");
+            engine_match(&e, line, &msg, &hits);
+            n_hits += check_hits(&e, &msg, &hits, line, list);
+            n_lines++;
+            free(line);
+        }
+    }
+    ck_assert_uint_gt(n_hits, n_lines / 2);
+    engine_destroy(&e);
+    pp_pool_unref(pool);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -530,6 +581,7 @@ main(void)
     tcase_add_test(tc, test_gates);
     tcase_add_test(tc, test_random);
     tcase_add_test(tc, test_looked_up);
+    tcase_add_test(tc, test_long);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
