@@ -270,6 +270,8 @@ pp_ftp_parse_to(struct pp_ftp_conn *conn, struct pp_ftp_scratch *scratch,
         return step_pipelined(&call);
     case EXPECT_GREETING:
         return stop(call.text.end ? PP_PARSE_WAIT : PP_PARSE_MORE, 0);
+    case EXPECT_FOREIGN:
+        return stop(PP_PARSE_BAD, PP_FTP_R_NOT_FTP);
     case EXPECT_NOTHING:
         return stop(PP_PARSE_TOO_MUCH, conn->cut_by_tls ? PP_FTP_R_NOT_TLS
                                        : PP_FTP_R_TELNET_NEWLINE);

@@ -235,6 +235,16 @@ take_answer(struct pp_ftp_conn *conn, int c)
     }
 }
 
+/* Does 'r' begin like a reply: with a digit (RFC 959 4.2), or a Telnet command
+ * before it? */
+static bool
+is_reply(const struct pp_reader *r)
+{
+    int first = pp_reader_peek(r, 0);
+
+    return pp_ftp_is_digit(first) || first == 255;
+}
+
 /* parse() of the server's bytes; see pp-proxy.h. */
 struct pp_parse
 pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
@@ -261,6 +271,12 @@ pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
             return (struct pp_parse) { .status = PP_PARSE_MORE };
         }
         lf = lf == SIZE_MAX ? view->len : lf;
+        if (!is_reply(&r)) {
+            conn->to = EXPECT_FOREIGN;
+            return (struct pp_parse) {
+                .status = PP_PARSE_BAD, .reason = PP_FTP_R_NOT_FTP,
+            };
+        }
         said = lf >= 4 && !memcmp(view->base, "220", 3);
         if (said) {
             banner = (struct pp_span) { .off = 4, .len = (uint32_t) lf - 4 };

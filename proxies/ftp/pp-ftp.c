@@ -25,6 +25,7 @@ static const struct pp_event events[] = {
 };
 
 static const char *const reasons[] = {
+    [PP_FTP_R_NOT_FTP] = "not-ftp",
     [PP_FTP_R_TELNET_NEWLINE] = "telnet-newline",
     [PP_FTP_R_NOT_TLS] = "not-tls",
     [PP_FTP_R_TLS] = "tls",

@@ -56,6 +56,7 @@ enum pp_ftp_leniency {
 
 /* Indexes into the proxy's 'reasons'. */
 enum pp_ftp_reason {
+    PP_FTP_R_NOT_FTP,           /* The greeting is no reply. */
     PP_FTP_R_TELNET_NEWLINE,    /* A LF within a Telnet command. */
     PP_FTP_R_NOT_TLS,           /* A part of a command that passed as what it
                                  * looked like. */
@@ -155,6 +156,7 @@ enum pp_ftp_to {
                                  * before it could know that. */
     EXPECT_GREETING,            /* Nothing, before the server has answered
                                  * what looks like TLS. */
+    EXPECT_FOREIGN,             /* The server speaks something else. */
     EXPECT_NOTHING,             /* Bad for good. */
     EXPECT_OPAQUE,              /* TLS, or what AUTH made of it. */
 };

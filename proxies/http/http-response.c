@@ -196,6 +196,23 @@ is_settings(const struct pp_reader *text, size_t pos)
             && pp_reader_peek(text, pos + 3) == 4);
 }
 
+/* The server says what nobody asked for: the beginning of HTTP/2, a response
+ * such as a 408, or, as the first of both, what no server of HTTP does. */
+static void
+unasked(struct from_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    bool first = !conn->started && conn->to == EXPECT_REQUEST;
+
+    conn->settings = first && is_settings(&call->text, call->pos);
+    if (first && !conn->settings
+        && pp_reader_peek(&call->text, call->pos) != 'H') {
+        conn->to = EXPECT_NOTHING;
+        conn->to_reason = PP_HTTP_R_NOT_HTTP;
+    }
+    expect_close(conn);
+}
+
 /* EXPECT_RESPONSE. */
 static bool
 step_response(struct from_call *call)
@@ -208,9 +225,7 @@ step_response(struct from_call *call)
         return stop_status(call, PP_PARSE_MORE);
     }
     if (!conn->unanswered) {
-        conn->settings = (!conn->started
-                          && is_settings(&call->text, call->pos));
-        expect_close(conn);     /* Unasked for, such as a 408. */
+        unasked(call);
         return true;
     }
     conn->begun = true;

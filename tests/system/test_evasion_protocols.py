@@ -5,6 +5,7 @@ one.  Each exploit of a landed patch is shown on a VM whose mode is off, too; an
 servers that do speak TLS are served on protected ports."""
 
 import os
+import socket
 import ssl
 import sys
 import threading
@@ -188,9 +189,9 @@ class Werkzeug(Line):
     pair = "CVE-2023-23934"
 
 
-class RealTls(unittest.TestCase):
-    """Servers of TLS on ports of protocols that are not: as if the port had
-    been mistaken.  Nobody can look in there, but it works."""
+class Others(unittest.TestCase):
+    """Servers of other protocols on ports that are protected: as if the port
+    had been mistaken.  Nobody can look in there, but it works."""
 
     PORTS = {"smtp": 25, "ftp": 21, "http": 80, "ldap": 389}
 
@@ -204,29 +205,42 @@ class RealTls(unittest.TestCase):
         cls.lab.run(["openssl", "req", "-x509", "-newkey", "rsa:2048",
                      "-nodes", "-days", "2", "-subj", "/CN=a", "-keyout", cert,
                      "-out", cert + ".crt"])
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(cert + ".crt", cert)
+        cls.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        cls.context.load_cert_chain(cert + ".crt", cert)
+        cls.greeting = b""
         for port in cls.PORTS.values():
             with cls.vm.inside():
-                listener = pplab.socket.create_server(
+                listener = socket.create_server(
                     (pplab.address(cls.vm), port), backlog=64)
             cls.addClassCleanup(listener.close)
-            threading.Thread(target=cls.serve, args=(listener, context),
+            threading.Thread(target=cls.serve, args=(listener,),
                              daemon=True).start()
         cls.lab.protect(cls.vm, "all")
 
-    @staticmethod
-    def serve(listener, context):
+    @classmethod
+    def serve(cls, listener):
         while True:
             try:
                 sock, _ = listener.accept()
             except OSError:
                 return
-            try:
-                with context.wrap_socket(sock, server_side=True) as tls:
-                    tls.sendall(tls.recv(100)[::-1])
-            except OSError:
-                pass
+            with sock:
+                try:
+                    cls.talk_back(sock)
+                except OSError:
+                    pass
+
+    @classmethod
+    def talk_back(cls, sock):
+        if cls.greeting:
+            sock.sendall(cls.greeting)
+        else:
+            sock = cls.context.wrap_socket(sock, server_side=True)
+        while True:
+            data = sock.recv(100)
+            if not data:
+                break
+            sock.sendall(data[::-1])
 
     def talk(self, protocol):
         """Many handshakes, as what is in them is left to chance."""
@@ -248,20 +262,33 @@ class RealTls(unittest.TestCase):
         bad as another protocol."""
         return self.lab.counter("proxy_opaque") + self.lab.counter("proxy_bad")
 
+    def test_greeting(self):
+        "a protocol in which the server speaks first, and no line ends"
+        self.addCleanup(setattr, type(self), "greeting", b"")
+        type(self).greeting = b"SSH-2.0-x\r\n"
+        for protocol, port in self.PORTS.items():
+            with self.subTest(protocol), self.client.connect(
+                    pplab.address(self.vm), port) as sock:
+                sock.settimeout(10)
+                self.assertEqual(sock.recv(100), self.greeting)
+                for said in b"SSH-2.0-y\r\n", b"GET x", b"\0\0\1binary":
+                    sock.sendall(said)
+                    self.assertEqual(sock.recv(100), said[::-1])
+
     def test_smtp(self):
-        "on SMTP's port"
+        "TLS on SMTP's port"
         self.talk("smtp")
 
     def test_ftp(self):
-        "on FTP's port"
+        "TLS on FTP's port"
         self.talk("ftp")
 
     def test_http(self):
-        "on a port of HTTP"
+        "TLS on a port of HTTP"
         self.talk("http")
 
     def test_ldap(self):
-        "on LDAP's port"
+        "TLS on LDAP's port"
         self.talk("ldap")
 
 

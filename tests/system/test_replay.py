@@ -222,8 +222,8 @@ class Replay(unittest.TestCase):
         capture_ng(self.path("in.pcap"), [
             *conversation(self.GOOD, self.ANSWER, client=1001),
             *conversation(self.EVIL, b"", client=1002),
-            *conversation(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-                          b"", client=1003),
+            *conversation(b"\x16\x03\x01\x00\x06\x01\x00\x00\x02\x03\x03",
+                          b"\x15\x03\x03\x00\x02\x02\x28", client=1003),
             *conversation(b"\x16\x03\x01", b"", client=1004, server=443),
             *conversation(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n"
                           b"Content-Length: 2\r\n\r\nab", b"", client=1005)])
