@@ -39,6 +39,8 @@ ovs_patchpoint_control_libpp_control_a_SOURCES = \
 	ovs-patchpoint/control/pp-facts.h \
 	ovs-patchpoint/control/pp-flows.c \
 	ovs-patchpoint/control/pp-flows.h \
+	ovs-patchpoint/control/pp-frames.c \
+	ovs-patchpoint/control/pp-frames.h \
 	ovs-patchpoint/control/pp-handover.c \
 	ovs-patchpoint/control/pp-handover.h \
 	ovs-patchpoint/control/pp-first.c \

@@ -44,12 +44,10 @@
 #include "pp-datapath.h"
 #include "pp-engine-proc.h"
 #include "pp-flows.h"
-#include "pp-first.h"
-#include "pp-learn.h"
+#include "pp-frames.h"
 #include "pp-ofsetup.h"
 #include "pp-oftable.h"
 #include "pp-pins.h"
-#include "pp-services-frame.h"
 #include "pp-slots.h"
 #include "pp-tap.h"
 #include "socket-util.h"
@@ -134,6 +132,7 @@ struct pp_ofconn {
     long long int next_check;
     long long int next_try;     /* Not before, after an error. */
     char *error;
+    bool one_by_one;            /* Something was refused: no bundles. */
 };
 
 static void
@@ -260,6 +259,7 @@ start(struct pp_ofconn *oc, struct pp_bridge *br)
     oc->known = false;
     oc->n_lost = 0;
     oc->alarm_since = 0;
+    oc->one_by_one = false;
     set_error(oc, NULL);
     pp_ofsetup_send(oc->rconn, oc->protocol);
     pp_cuts_connected(br);
@@ -345,7 +345,7 @@ send_difference(struct pp_ofconn *oc)
 {
     const struct pp_oftable_out out = {
         .protocol = oc->protocol,
-        .bundle = oc->error ? 0 : BUNDLE_ID,
+        .bundle = oc->one_by_one ? 0 : BUNDLE_ID,
         .send = send_change,
         .aux = oc,
     };
@@ -475,50 +475,6 @@ handle_monitor(struct pp_ofconn *oc, struct pp_bridge *br,
     ofpbuf_uninit(&ofpacts);
 }
 
-/* Returns true when that changes what is known of the bridge. */
-static bool
-handle_packet_in(struct pp_control *ctl, struct pp_ofconn *oc,
-                 struct pp_bridge *br, const struct ofp_header *oh)
-{
-    struct ofputil_packet_in pin;
-    const struct eth_header *eth;
-    const ovs_be16 *tci;
-    uint16_t in_port;
-    int vlan;
-
-    if (ofputil_decode_packet_in(oh, false, NULL, NULL, &pin, NULL, NULL,
-                                 NULL)) {
-        return false;
-    }
-    in_port = ofp_to_u16(pin.flow_metadata.flow.in_port.ofp_port);
-    if (pin.packet_len < sizeof *eth + 4) {
-        return false;
-    }
-    eth = pin.packet;
-    if (pin.userdata_len && (pin.userdata[0] == PP_FRAME_LISTENS
-                             || pin.userdata[0] == PP_FRAME_SPEAKS)) {
-        pp_services_frame(ctl, br, in_port, &pin);
-        return false;
-    }
-    if (pin.userdata_len && pin.userdata[0] == PP_FRAME_TO_LEARN) {
-        return pp_learn_frame(ctl, br, in_port, eth->eth_src);
-    } else if (pin.userdata_len && (pin.userdata[0] == PP_FRAME_TO_WAIT
-                                    || pin.userdata[0] == PP_FRAME_TO_VM)) {
-        pp_first_frame(br, oh);
-        return false;
-    }
-    if (eth->eth_type != htons(ETH_TYPE_VLAN)
-        && eth->eth_type != htons(ETH_TYPE_VLAN_8021AD)) {
-        vlan = PP_UNTAGGED;
-    } else {
-        tci = (const ovs_be16 *) (eth + 1);
-        vlan = vlan_tci_to_vid(*tci);
-    }
-    VLOG_DBG("bridge %s: frame without a slot, port %u, VLAN %d",
-             oc->bridge, in_port, vlan);
-    return pp_slots_learn(ctl, br, in_port, vlan);
-}
-
 static void
 handle_flow_removed(struct pp_bridge *br, const struct ofp_header *oh)
 {
@@ -543,6 +499,16 @@ handle_error(struct pp_ofconn *oc, struct pp_bridge *br,
         return;
     }
     ofperr = ofperr_decode_msg(oh, &payload);
+    if (ofperr == OFPERR_OFPBFC_TIMEOUT) {
+        /* The switch has dropped what it had of the bundle, and takes what
+         * comes after that for one of its own. */
+        set_error(oc, xstrdup("a part of the flows was late, and the switch "
+                              "has dropped the rest; they are sent again"));
+        raise_alarm(oc);
+        ofpbuf_uninit(&payload);
+        return;
+    }
+    oc->one_by_one = true;
     if (ofperr != OFPERR_OFPBFC_MSG_FAILED || !oc->error) {
         /* Else it is a bundle, and which of its messages was told before. */
         s = ofp_to_string(payload.data, payload.size, NULL, NULL, 1);
@@ -569,6 +535,7 @@ confirm(struct pp_ofconn *oc)
     }
     oc->n_lost = 0;
     oc->alarm_since = 0;
+    oc->one_by_one = false;
     set_error(oc, NULL);
 }
 
@@ -681,7 +648,7 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
     } else if (type == OFPTYPE_FLOW_REMOVED) {
         handle_flow_removed(br, oh);
     } else if (type == OFPTYPE_PACKET_IN) {
-        ctl->dirty |= handle_packet_in(ctl, oc, br, oh);
+        ctl->dirty |= pp_frames_handle(ctl, br, oh);
     } else if (type == OFPTYPE_ERROR) {
         handle_error(oc, br, oh);
         ctl->dirty = true;

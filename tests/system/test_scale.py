@@ -174,6 +174,69 @@ class ManyVms(unittest.TestCase):
         manyvms.wait_for("all are there", lambda: self.lab.flows(
             self.lab.bridge) == flows, 20)
 
+    def half_a_bundle(self, seconds):
+        """Other flows for all are sent while the switch is stopped, and more
+        than it has room for; what is left of them so late that it does not
+        wait for that."""
+        lab = self.lab
+        log = os.path.join(lab.dir, "ovs-patchpointd.log")
+        sent = r"pp_ofconn.*\d flows added, [1-9]\d+ changed"
+        begin = os.path.getsize(log)
+
+        def logged():
+            with open(log) as f:
+                f.seek(begin)
+                return f.read()
+        lab.vswitchd.send_signal(signal.SIGSTOP)
+        try:
+            lab.set_all(fail="closed")
+            manyvms.wait_for("flows are sent",
+                             lambda: re.search(sent, logged()))
+            lab.control.send_signal(signal.SIGSTOP)
+        finally:
+            lab.vswitchd.send_signal(signal.SIGCONT)
+        try:
+            time.sleep(seconds)
+        finally:
+            lab.control.send_signal(signal.SIGCONT)
+        # The database has what was so before.
+        manyvms.wait_for("all are protected", lambda: "pending"
+                         not in lab.daemon("server/list"), 30)
+        return logged()
+
+    def test_41_late(self):
+        "flows that a switch dropped since others were late are put back"
+        self.lab.grow(MANY)
+        self.lab.vsctl("set", "Open_vSwitch", ".",
+                       "other_config:bundle-idle-timeout=1")
+        self.lab.daemon("vlog/set", "pp_ofconn:file:dbg")
+        late = "a part of the flows was late"
+        # It has to have stopped waiting.
+        for seconds in 2.5, 5, 10:
+            self.lab.set_all(policy="all", fail="open")
+            self.lab.wait_status("protected")
+            n = self.lab.n_flows()
+            log = self.half_a_bundle(seconds)
+            if late in log:
+                break
+        else:
+            self.fail("no flow was late")
+        # They are there when the status says so: it is closed, which takes
+        # more of them.
+        self.assertGreater(self.lab.n_flows(), n)
+        m = re.search(r"settled, (\d+) flows", self.lab.daemon(
+            "pipeline/show"))
+        self.assertEqual(self.lab.n_flows(), int(m[1]))
+
+        self.lab.vsctl("remove", "Open_vSwitch", ".", "external_ids",
+                       "patchpoint-fail")
+        self.lab.vsctl("remove", "Open_vSwitch", ".", "other_config",
+                       "bundle-idle-timeout")
+        self.lab.daemon("vlog/set", "pp_ofconn:file:info")
+        manyvms.wait_for("nothing is closed any more", lambda: not any(
+            "hard_timeout" in f or "pause" in f
+            for f in self.lab.flows(self.lab.bridge)), 20)
+
     def test_5_none(self):
         "the flows of all go with one message"
         self.lab.grow(MANY)
