@@ -61,10 +61,8 @@ stop_status(struct to_call *call, enum pp_parse_status status,
 static enum pp_parse_status
 status_of(enum pp_http_reason reason)
 {
-    return (reason == PP_HTTP_R_HEAD_TOO_LONG
-            || reason == PP_HTTP_R_CHUNK_LINE_TOO_LONG
-            || reason == PP_HTTP_R_TRAILERS_TOO_LONG
-            ? PP_PARSE_TOO_MUCH : PP_PARSE_BAD);
+    return (reason == PP_HTTP_R_NOT_HTTP || reason == PP_HTTP_R_REQUEST_LINE
+            ? PP_PARSE_BAD : PP_PARSE_TOO_MUCH);
 }
 
 /* The bytes cannot be followed.  Where they are the rest of something that
@@ -472,9 +470,6 @@ step_chunk(struct to_call *call)
         pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_CHUNK);
         return stop_message(call, chunk->start, chunk->end, false);
     }
-    if (chunk->size < 0) {
-        return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
-    }
     call->pos = chunk->end;
     expect_chunk_data(conn, chunk);
     return true;
@@ -633,7 +628,7 @@ step_held_chunk(struct to_call *call)
         return stop_message(call, chunk->start, chunk->end, true);
     }
     if (chunk->size < 0) {
-        return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
+        return held_release(call);
     }
     held_expect(conn, chunk);
     return true;
@@ -663,6 +658,28 @@ step_held_trailers(struct to_call *call)
     return true;
 }
 
+/* EXPECT_NOTHING.  Where it is not known how long a request is, what is behind
+ * waits for the server's word: it refuses such a request, as it must (RFC 9112
+ * 6.3), and closes; one that goes on has read something into it. */
+static bool
+step_nothing(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    enum pp_http_reason reason = conn->to_reason;
+
+    if (reason == PP_HTTP_R_LENGTH_CONFLICT
+        || reason == PP_HTTP_R_CHUNK_SIZE) {
+        if (conn->from == EXPECT_SERVER_CLOSE) {
+            expect(conn, EXPECT_CLOSE);
+            return true;
+        } else if (conn->unanswered) {
+            return (call->pos >= call->text.end ? stop_more(call, 0)
+                    : stop_status(call, PP_PARSE_WAIT, 0));
+        }
+    }
+    return stop_status(call, status_of(reason), reason);
+}
+
 /* Takes one step.  False: something stops it, 'call->stop'. */
 static bool
 step(struct to_call *call)
@@ -682,8 +699,7 @@ step(struct to_call *call)
     case EXPECT_OTHER:
         return step_other(call);
     case EXPECT_NOTHING:
-        return stop_status(call, status_of(call->conn->to_reason),
-                           call->conn->to_reason);
+        return step_nothing(call);
     case EXPECT_CLOSE:
         call->stop = (struct pp_parse) {
             .status = PP_PARSE_SKIP, .count = PP_FOREVER, .swallow = true,

@@ -98,11 +98,16 @@ static const struct vector vectors[] = {
     { "what differs as case does, and is no letter", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent\rLength: 5\r\n\r\n>R<" GET ">",
       { "POST / HTTP/1.1\r\nContent\rLength: 5\r\n\r\n" GET } },
-    { "Content-Length, two values", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n>"
-      "(content-length-conflict)",
-      { "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"
-        "hello" } },
+#define CONFLICT \
+    "POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"
+    { "Content-Length, two values: waits", TO_SERVER, "R<" CONFLICT ">",
+      { CONFLICT "hello" } },
+    { "Content-Length, two values: served", TO_SERVER,
+      "R<" CONFLICT ">(content-length-conflict)", { CONFLICT "hello", OK } },
+    { "Content-Length, two values: refused", TO_SERVER, "R<" CONFLICT ">5!",
+      { CONFLICT "hello", "HTTP/1.0 400 No\r\n\r\n" } },
+    { "Content-Length, two values behind a request", TO_SERVER,
+      "R<" GET ">R<" CONFLICT ">", { GET CONFLICT "hello", OK } },
     { "SPACE_BEFORE_COLON", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length \t: 5\r\n\r\n>5R<" GET ">",
       { "POST / HTTP/1.1\r\nContent-Length \t: 5\r\n\r\nhello" GET } },
@@ -168,17 +173,19 @@ static const struct vector vectors[] = {
       { CHUNKED "0x2\r\nhi\r\n0_2\r\nhi\r\n 2 \r\nhi\r\n2 x\nhi\r\n"
         "\n\t\n+2\r\nhi\r\n-0\n\n" GET } },
     { "chunk size below 0", TO_SERVER, "R<" CHUNKED ">C<-2\r\n>(chunk-size)",
-      { CHUNKED "-2\r\n" } },
+      { CHUNKED "-2\r\nab", OK } },
     { "LOOSE_CHUNK_END", TO_SERVER,
       "R<" CHUNKED ">C<2\r\n>2C<\n2\r\n>2C<xx0\r\n>T<\r\n>R<" GET ">",
       { CHUNKED "2\r\nhi\n2\r\nhixx0\r\n\r\n" GET } },
     { "no chunk size", TO_SERVER, "R<" CHUNKED ">C<;x\r\n>(chunk-size)",
-      { CHUNKED ";x\r\n" } },
-    { "no chunk size, nothing wanted", 0, "47(chunk-size)",
-      { CHUNKED ";x\r\n" } },
+      { CHUNKED ";x\r\nab", OK } },
+    { "no chunk size: waits", TO_SERVER, "R<" CHUNKED ">C<;x\r\n>",
+      { CHUNKED ";x\r\nab" } },
+    { "no chunk size, nothing wanted", 0, "51(chunk-size)",
+      { CHUNKED ";x\r\nab", OK } },
     { "chunk size of 64 bits", TO_SERVER,
       "R<" CHUNKED ">C<8000000000000000\r\n>(chunk-size)",
-      { CHUNKED "8000000000000000\r\n" } },
+      { CHUNKED "8000000000000000\r\nab", OK } },
 
     /* RFC 9110 9.3.6, 7.8. */
 #define CONNECT "CONNECT a:1 HTTP/1.1\r\n\r\n"
