@@ -406,15 +406,12 @@ target_split(const struct pp_reader *text, struct pp_http_head *head)
     head->query = pp_http_span(mark < end ? mark + 1 : end, end);
 }
 
+/* Part of a word whatever is around it: neither white space nor a byte that
+ * may be some. */
 static bool
-has_other_space(struct pp_bytes b)
+is_plain(uint8_t c)
 {
-    size_t i = 0;
-
-    while (i < b.n && !is_other_space(b.p[i])) {
-        i++;
-    }
-    return i < b.n;
+    return c > ' ' && c < 0x80;
 }
 
 /* Splits a line as nearly all are: words with one space between them, and none
@@ -426,15 +423,15 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
     uint32_t off = head->line.off, n = (uint32_t) b.n, first = 0, last = n;
 
     /* The first word, and a space that is not the last byte. */
-    while (first < n && b.p[first] > ' ') {
+    while (first < n && is_plain(b.p[first])) {
         first++;
     }
     if (!first || n < 2 || first >= n - 1 || b.p[first] != ' '
-        || b.p[first + 1] <= ' ') {
+        || !is_plain(b.p[first + 1])) {
         return false;
     }
     /* The last word, which ends the line and starts behind that space. */
-    while (b.p[last - 1] > ' ') {
+    while (is_plain(b.p[last - 1])) {
         last--;
     }
     if (last == n || b.p[last - 1] != ' ') {
@@ -445,22 +442,20 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
     head->one_word = false;
     if (last > first + 1 && n - last >= 5
         && pp_http_same_word(b.p + last, "http/", 5)) {
-        if (b.p[last - 2] <= ' ') {
+        if (!is_plain(b.p[last - 2])) {
             return false;
         }
         head->version = (struct pp_span) { off + last, n - last };
         head->version_separator = (struct pp_span) { off + last - 1, 1 };
         n = last - 1;
-    } else if (PP_HTTP_NO_VERSION && !has_other_space(b)) {
+    } else if (PP_HTTP_NO_VERSION) {
         head->version = head->version_separator
             = (struct pp_span) { off + n, 0 };
     } else {
         return false;
     }
     head->target = (struct pp_span) { off + first + 1, n - first - 1 };
-    return !(is_other_space(b.p[0]) || is_other_space(b.p[first - 1])
-             || is_other_space(b.p[first + 1]) || is_other_space(b.p[n - 1])
-             || is_other_space(b.p[b.n - 1]));
+    return true;
 }
 
 /* Splits the request line: the first word is the method, the last one, where

@@ -148,10 +148,21 @@ END_TEST
 
 /* Heads, a byte at a time. */
 
+/* Is the byte at 'i' of a line white space?  NEL and the no-break space of
+ * Latin-1 are if they end no UTF-8 character. */
 static bool
-is_white(uint8_t c)
+is_white(const uint8_t *p, size_t i)
 {
-    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n');
+    uint8_t c = p[i];
+
+    if (c == 0x85 || c == 0xa0) {
+        while (i && (p[i - 1] == 0x85 || p[i - 1] == 0xa0)) {
+            i--;
+        }
+        return !i || p[i - 1] < 0x80;
+    }
+    return (c == ' ' || (c >= '\t' && c <= '\r' && c != '\n')
+            || (c >= 0x1c && c <= 0x1f));
 }
 
 static bool
@@ -177,28 +188,28 @@ split_slowly(const uint8_t *p, size_t n, size_t at[6])
 {
     size_t i = 0, end = n, word;
 
-    while (i < end && is_white(p[i])) {
+    while (i < end && is_white(p, i)) {
         i++;
     }
-    while (end > i && is_white(p[end - 1])) {
+    while (end > i && is_white(p, end - 1)) {
         end--;
     }
     at[0] = i;                          /* The method... */
-    while (i < end && !is_white(p[i])) {
+    while (i < end && !is_white(p, i)) {
         i++;
     }
     at[1] = i;                          /* ...and its end. */
-    while (i < end && is_white(p[i])) {
+    while (i < end && is_white(p, i)) {
         i++;
     }
     at[2] = i;                          /* The target... */
-    for (word = end; word > i && !is_white(p[word - 1]); word--) {
+    for (word = end; word > i && !is_white(p, word - 1); word--) {
         continue;
     }
     at[3] = at[4] = at[5] = end;        /* ...and its end; the version... */
     if (word > i && end - word >= 5 && is_word(p + word, 5, "http/")) {
         at[4] = word;
-        while (word > i && is_white(p[word - 1])) {
+        while (word > i && is_white(p, word - 1)) {
             word--;
         }
         at[3] = word;
@@ -336,6 +347,8 @@ START_TEST(test_lines)
     static const char *const parts[] = {
         "GET", "HTTP/1.1", "http/", "HTTP", "/", " ", " ", " ", "  ", "\t",
         "\v", "\r", "\x01", "\x80", "a", "/x?y=z", ":", "CONNECT",
+        "\xa0", "\x85", "\xc3\xa0", "\x1c", "\x1f", " ", " ", "GET /",
+        " HTTP/1.1", "GET ",
     };
     static struct pp_http_field list[TEXT_MAX];
     uint8_t data[TEXT_MAX];
