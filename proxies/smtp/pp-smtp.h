@@ -167,8 +167,7 @@ enum pp_smtp_to {
     EXPECT_LINE_REST,           /* Of a command too long to be held. */
     EXPECT_GREETING,            /* Nothing, before the server has answered
                                  * what looks like TLS. */
-    EXPECT_BROKEN,              /* Bad: it does not speak TLS, but has got a
-                                 * part of a command as such. */
+    EXPECT_BROKEN,              /* Bad, and no byte more: 'from_reason'. */
     EXPECT_ANSWER,              /* Nothing, before the reply to DATA (RFC 5321
                                  * 4.1.1.4), AUTH (RFC 4954 4), STARTTLS (RFC
                                  * 3207 4) or TURN: what comes behind depends

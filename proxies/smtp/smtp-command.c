@@ -327,7 +327,9 @@ step_plaintext(struct pp_smtp_call *call)
 static bool
 step(struct pp_smtp_call *call)
 {
-    switch ((enum pp_smtp_to) call->conn->to) {
+    const struct pp_smtp_conn *conn = call->conn;
+
+    switch ((enum pp_smtp_to) conn->to) {
     case EXPECT_COMMAND:
         return step_command(call);
     case EXPECT_LINE_REST:
@@ -337,7 +339,7 @@ step(struct pp_smtp_call *call)
                 : pp_smtp_stop_status(call, PP_PARSE_WAIT, 0));
     case EXPECT_BROKEN:
         return pp_smtp_stop_status(call, PP_PARSE_TOO_MUCH,
-                                   PP_SMTP_R_NOT_TLS);
+                                   conn->from_reason);
     case EXPECT_ANSWER:
         return step_answer(call);
     case EXPECT_DATA:

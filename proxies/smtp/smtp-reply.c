@@ -70,6 +70,7 @@ take_answer(struct pp_smtp_conn *conn, int c)
         conn->to = EXPECT_TLS;          /* SMTPS without STARTTLS. */
     } else if (conn->to == EXPECT_GREETING) {
         conn->to = conn->cut_by_tls ? EXPECT_BROKEN : EXPECT_COMMAND;
+        conn->from_reason = PP_SMTP_R_NOT_TLS;
     }
 }
 
@@ -212,6 +213,13 @@ unexpected(struct pp_smtp_conn *conn, unsigned int code)
             paid(conn);
         }
         go_on(conn, EXPECT_COMMAND);
+    } else if (conn->to == EXPECT_COMMAND && code != 354) {
+        /* To something that is a command for the server alone.  What is one
+         * for us is one for it, too. */
+    } else if (conn->to == EXPECT_COMMAND) {
+        /* And now it takes a message, whose lines are none. */
+        conn->to = EXPECT_BROKEN;
+        conn->from_reason = PP_SMTP_R_UNEXPECTED_REPLY;
     } else if (code != 421) {
         bad(conn, (conn->to == EXPECT_DATA && conn->data.dotted
                    ? PP_SMTP_R_DATA_END : PP_SMTP_R_UNEXPECTED_REPLY));
