@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import evasion                                              # noqa: E402
+import pphost                                               # noqa: E402
 import pplab                                                # noqa: E402
 import rawtcp                                               # noqa: E402
 from evasion import DECOY, EXPLOIT, HARMLESS, answered      # noqa: E402
@@ -298,8 +299,10 @@ def _fragments6(stage):
             rawtcp.fragment_header(offset, end != len(data), 9)]))
 
 
-@trick("IPv6 fragments behind a destination options header", version=6)
+@trick("IPv6 fragments behind a destination options header", version=6,
+       harm=lambda cls: None if pphost.DATAPATH == "system" else True)
 def _fragments6_headers(stage):
+    # Through the datapath of Linux 6.1 they do not get to the server.
     peer = stage.opened()
     data = peer.segment(EXPLOIT, ACK | PSH)
     for offset, end in (72, len(data)), (0, 40), (40, 72):
