@@ -139,6 +139,24 @@ put_behind(const struct pp_iface *iface, struct svec *flows)
     }
 }
 
+/* Table 203: back from the engine. */
+static void
+put_slot_back(const struct pp_slot *s, struct svec *flows)
+{
+    if (s->vlan == PP_UNTAGGED) {
+        put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+            "actions=pop_vlan,load:%#x->NXM_OF_IN_PORT[],"SET_GUARD
+            ",resubmit(,0)",
+            PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid, s->ofport);
+    } else {
+        put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
+            "actions=load:%#x->NXM_OF_VLAN_TCI[0..11],"
+            "load:%#x->NXM_OF_IN_PORT[],"SET_GUARD",resubmit(,0)",
+            PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
+            s->vlan, s->ofport);
+    }
+}
+
 /* Tables 200 and 203: there and back. */
 static void
 put_slot(const struct pp_slot *s, struct svec *flows)
@@ -167,19 +185,6 @@ put_slot(const struct pp_slot *s, struct svec *flows)
             s->vid, PP_TABLE_POLICY);
     }
     ds_destroy(&from);
-
-    if (s->vlan == PP_UNTAGGED) {
-        put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
-            "actions=pop_vlan,load:%#x->NXM_OF_IN_PORT[],"SET_GUARD
-            ",resubmit(,0)",
-            PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid, s->ofport);
-    } else {
-        put(flows, PP_FLOW"table=%d,priority=10,vlan_tci=%#x/0x1fff "
-            "actions=load:%#x->NXM_OF_VLAN_TCI[0..11],"
-            "load:%#x->NXM_OF_IN_PORT[],"SET_GUARD",resubmit(,0)",
-            PP_COOKIE, PP_TABLE_RETURN, 0x1000 | s->vid,
-            s->vlan, s->ofport);
-    }
 }
 
 bool
@@ -298,7 +303,17 @@ put_tagged(uint32_t regs, struct svec *flows)
     }
 }
 
-/* What there is once on a bridge. */
+/* What there is once on a bridge, so that frames come back from the engine. */
+static void
+put_back(const struct pp_bridge *br, struct svec *flows)
+{
+    put(flows, PP_FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
+        PP_COOKIE, PRIO_RETURN, br->tap->ofport, PP_TABLE_RETURN);
+    put(flows, PP_FLOW"table=%d,priority=0 actions=drop",
+        PP_COOKIE, PP_TABLE_RETURN);
+}
+
+/* What else there is once on a bridge. */
 static void
 put_fixed(const struct pp_bridge *br, struct svec *flows)
 {
@@ -306,12 +321,8 @@ put_fixed(const struct pp_bridge *br, struct svec *flows)
                      | (br->n_udp ? PP_REG_UDP : 0));
     uint16_t pp = br->tap->ofport;
 
-    put(flows, PP_FLOW"table=0,priority=%d,in_port=%u actions=resubmit(,%d)",
-        PP_COOKIE, PRIO_RETURN, pp, PP_TABLE_RETURN);
     put(flows, PP_FLOW"table=%d,priority=0 actions=resubmit(,%d)",
         PP_COOKIE, PP_TABLE_INGRESS, PP_TABLE_POLICY);
-    put(flows, PP_FLOW"table=%d,priority=0 actions=drop",
-        PP_COOKIE, PP_TABLE_RETURN);
     put_fragments(regs, flows);
     put_tagged(regs, flows);
     put(flows, PP_FLOW"table=%d,priority=0 actions=resubmit(,%d)",
@@ -404,11 +415,12 @@ pp_flows_speaks(uint16_t ofport, const struct pp_ipc_addr *service, bool more)
     return ds_steal_cstr(&ds);
 }
 
-bool
-pp_flows_wanted(const struct pp_bridge *br)
+enum pp_flows_extent
+pp_flows_extent(const struct pp_bridge *br)
 {
-    return (pp_bridge_is_used(br) && br->tap && br->tap->ofport
-            && !br->tap->removing && br->slots);
+    return (!br->row || !br->tap || !br->tap->ofport || br->tap->removing
+            || !br->slots ? PP_FLOWS_NONE
+            : pp_bridge_is_used(br) ? PP_FLOWS_ALL : PP_FLOWS_BACK);
 }
 
 void
@@ -429,8 +441,8 @@ pp_flows_put_groups(const struct pp_bridge *br, struct svec *groups)
         PP_GROUP_CLOSED, pp, PP_TABLE_OUT);
 }
 
-void
-pp_flows_put(const struct pp_owner *owner, struct svec *flows)
+static void
+put_all(const struct pp_owner *owner, struct svec *flows)
 {
     switch (owner->kind) {
     case PP_OWNER_IFACE:
@@ -453,5 +465,22 @@ pp_flows_put(const struct pp_owner *owner, struct svec *flows)
         break;
     default:
         OVS_NOT_REACHED();
+    }
+}
+
+void
+pp_flows_put(const struct pp_owner *owner, enum pp_flows_extent extent,
+             struct svec *flows)
+{
+    if (extent == PP_FLOWS_NONE) {
+        return;
+    }
+    if (owner->kind == PP_OWNER_FIXED) {
+        put_back(owner->bridge, flows);
+    } else if (owner->kind == PP_OWNER_SLOT) {
+        put_slot_back(CONTAINER_OF(owner, struct pp_slot, owner), flows);
+    }
+    if (extent == PP_FLOWS_ALL) {
+        put_all(owner, flows);
     }
 }

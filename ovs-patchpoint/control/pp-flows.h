@@ -136,17 +136,26 @@ char *pp_flows_listens(uint16_t ofport, const struct pp_ipc_addr *service);
 char *pp_flows_speaks(uint16_t ofport, const struct pp_ipc_addr *service,
                       bool more);
 
-/* Should there be any on 'br'? */
-bool pp_flows_wanted(const struct pp_bridge *br);
+/* Which flows there should be on a bridge. */
+enum pp_flows_extent {
+    PP_FLOWS_NONE,
+    PP_FLOWS_BACK,              /* Those by which frames come back. */
+    PP_FLOWS_ALL,
+};
+
+/* How many of them should be, or may be, on 'br': PP_FLOWS_BACK if nothing is
+ * to go to the engine any more, but what has may come back. */
+enum pp_flows_extent pp_flows_extent(const struct pp_bridge *br);
 
 /* If 'f', as the switch has it, brings frames of a slot back: which slot, and
  * the port's number and 'vlan' (struct pp_slot) that it stands for. */
 bool pp_flows_read_slot(const struct pp_oflow *f, uint16_t *vid,
                         uint16_t *ofport, int *vlan);
 
-/* While they should, writes the flows of 'owner', or the groups of 'br', as
- * ovs-ofctl takes them. */
-void pp_flows_put(const struct pp_owner *owner, struct svec *flows);
+/* Writes the flows of 'owner' of which there should be so many, or the groups
+ * of 'br', as ovs-ofctl takes them. */
+void pp_flows_put(const struct pp_owner *owner, enum pp_flows_extent,
+                  struct svec *flows);
 void pp_flows_put_groups(const struct pp_bridge *br, struct svec *groups);
 
 #endif /* pp-flows.h */

@@ -91,7 +91,7 @@ struct pp_ofconn {
 
     /* What should be there, and what is. */
     struct pp_oftable table;
-    bool wanted;                /* The former is not nothing. */
+    enum pp_flows_extent extent;        /* Of the former. */
     bool may_send;              /* The engine is ready for it. */
     bool known;                 /* The latter is what this switch said. */
     bool adopted;               /* It was once, and slots are as it had them
@@ -274,7 +274,7 @@ put_owner(struct pp_ofconn *oc, struct pp_owner *owner)
     const char *s;
     size_t i;
 
-    pp_flows_put(owner, &flows);
+    pp_flows_put(owner, oc->extent, &flows);
     SVEC_FOR_EACH (i, s, &flows) {
         char *error = pp_oftable_want(&oc->table, owner, s, oc->protocol);
 
@@ -289,21 +289,40 @@ put_owner(struct pp_ofconn *oc, struct pp_owner *owner)
     svec_destroy(&flows);
 }
 
+/* What there should be now.  When nothing is to go to the engine any more, the
+ * way back stays until the datapath leads nothing there. */
+static enum pp_flows_extent
+next_extent(const struct pp_ofconn *oc, const struct pp_bridge *br)
+{
+    enum pp_flows_extent extent = pp_flows_extent(br);
+    bool over = oc->confirmed && !pp_oftable_differs(&oc->table);
+
+    return (extent == PP_FLOWS_BACK
+            && (oc->extent == PP_FLOWS_NONE
+                || (oc->extent == PP_FLOWS_BACK && over))
+            ? PP_FLOWS_NONE : extent);
+}
+
 /* Works out anew what should be there, for the owners of whom something has
  * changed. */
 static void
 update_wanted(struct pp_ofconn *oc, struct pp_bridge *br)
 {
-    bool wanted = pp_flows_wanted(br);
+    enum pp_flows_extent extent = next_extent(oc, br);
+    uint16_t tap_port = extent == PP_FLOWS_NONE ? 0 : br->tap->ofport;
     struct pp_owner *owner;
 
     if (oc->state == CONNECTING) {
         return;                 /* No protocol is agreed on. */
     }
-    if (wanted != oc->wanted || (wanted && br->tap->ofport != oc->tap_port)
+    if (extent != oc->extent || tap_port != oc->tap_port
         || oc->table.conflict) {
-        oc->wanted = wanted;
-        oc->tap_port = wanted ? br->tap->ofport : 0;
+        oc->extent = extent;
+        oc->tap_port = tap_port;
+        /* Where flows of each VM are, but for those that stay. */
+        pp_oftable_clear(&oc->table, 0, extent == PP_FLOWS_BACK);
+        pp_oftable_clear(&oc->table, PP_TABLE_INGRESS,
+                         extent == PP_FLOWS_BACK);
         oc->table.conflict = false;
         oc->regroup = true;
         touch_owners(br);
@@ -311,7 +330,7 @@ update_wanted(struct pp_ofconn *oc, struct pp_bridge *br)
     if (oc->regroup) {
         struct svec groups = SVEC_EMPTY_INITIALIZER;
 
-        if (wanted) {
+        if (extent == PP_FLOWS_ALL) {
             pp_flows_put_groups(br, &groups);
         }
         pp_oftable_want_groups(&oc->table, &groups, oc->protocol);
@@ -324,9 +343,7 @@ update_wanted(struct pp_ofconn *oc, struct pp_bridge *br)
     LIST_FOR_EACH_POP (owner, dirty_node, &br->dirty_owners) {
         ovs_list_init(&owner->dirty_node);
         owner->dirty = false;
-        if (wanted) {
-            put_owner(oc, owner);
-        }
+        put_owner(oc, owner);
     }
 }
 
@@ -353,7 +370,7 @@ send_difference(struct pp_ofconn *oc)
                                                   &out);
     ovs_be32 xid;
 
-    if (!oc->wanted) {
+    if (oc->extent != PP_FLOWS_ALL) {
         pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
     }
     xid = send_msg(oc, ofputil_encode_barrier_request(of_version(oc)));
@@ -896,7 +913,7 @@ pp_ofconn_delete_flow(struct pp_ofconn *oc, const char *flow)
 void
 pp_ofconn_delete_flows(struct pp_ofconn *oc, uint64_t cookie, uint64_t mask)
 {
-    send_msg(oc, pp_oftable_encode_delete(htonll(cookie), htonll(mask),
+    send_msg(oc, pp_oftable_encode_delete(0xff, htonll(cookie), htonll(mask),
                                           oc->protocol));
 }
 

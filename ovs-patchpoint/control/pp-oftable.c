@@ -561,11 +561,11 @@ flow_encode(const struct pp_oflow *f, enum ofp_flow_mod_command command,
 }
 
 struct ofpbuf *
-pp_oftable_encode_delete(ovs_be64 cookie, ovs_be64 mask,
+pp_oftable_encode_delete(uint8_t table, ovs_be64 cookie, ovs_be64 mask,
                          enum ofputil_protocol protocol)
 {
     struct ofputil_flow_mod fm = {
-        .table_id = 0xff,
+        .table_id = table,
         .cookie = cookie,
         .cookie_mask = mask,
         .new_cookie = OVS_BE64_MAX,
@@ -722,6 +722,38 @@ delete_groups(struct pp_oftable *t, const struct pp_oftable_out *out)
     }
 }
 
+void
+pp_oftable_clear(struct pp_oftable *t, uint8_t table, bool clear)
+{
+    bitmap_set(t->clear, table, clear);
+}
+
+/* Empties the tables that are to be: what is wanted there is added anew. */
+static void
+clear_tables(struct pp_oftable *t, const struct pp_oftable_out *out)
+{
+    ovs_be64 cookie = OVS_BE64_MAX;
+    struct pp_oflow *f;
+    size_t table;
+
+    if (bitmap_is_all_zeros(t->clear, 256)) {
+        return;
+    }
+    HMAP_FOR_EACH (f, hmap_node, &t->flows) {
+        if (f->have.exists && bitmap_is_set(t->clear, f->table)) {
+            cookie = f->have.cookie;
+            acts_clear(&f->have);
+            t->n_have--;
+            flow_changed(f);
+        }
+    }
+    BITMAP_FOR_EACH_1 (table, 256, t->clear) {
+        emit(out, pp_oftable_encode_delete((uint8_t) table, cookie,
+                                           OVS_BE64_MAX, out->protocol));
+    }
+    memset(t->clear, 0, sizeof t->clear);
+}
+
 struct pp_oftable_sent
 pp_oftable_send(struct pp_oftable *t, uint64_t seq,
                 const struct pp_oftable_out *out)
@@ -731,8 +763,9 @@ pp_oftable_send(struct pp_oftable *t, uint64_t seq,
     struct pp_oflow **todo;
     size_t n;
 
-    todo = sorted_todo(t, &n);
     bundle_control(out, OFPBCT_OPEN_REQUEST);
+    clear_tables(t, out);
+    todo = sorted_todo(t, &n);
     if (t->groups_differ) {
         add_groups(t, out);
     }
@@ -761,7 +794,7 @@ pp_oftable_send(struct pp_oftable *t, uint64_t seq,
                 } else if (!sent.n_deleted) {
                     /* None is to stay. */
                     emit(out, pp_oftable_encode_delete(
-                        f->have.cookie, OVS_BE64_MAX, out->protocol));
+                        0xff, f->have.cookie, OVS_BE64_MAX, out->protocol));
                 }
                 sent.n_deleted++;
                 t->n_have--;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bitmap.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/match.h"
@@ -56,6 +57,7 @@ struct pp_oftable {
     struct ovs_list todo;       /* Those that differ. */
     size_t n_want, n_have;
     bool conflict;              /* Two owners want the same match. */
+    unsigned long clear[BITMAP_N_LONGS(256)];   /* Tables to be emptied. */
     struct hmap want_groups, have_groups;       /* Of struct pp_ogroup. */
     bool groups_differ;
 };
@@ -133,8 +135,12 @@ struct pp_oftable_sent {
 struct pp_oftable_sent pp_oftable_send(struct pp_oftable *, uint64_t seq,
                                        const struct pp_oftable_out *);
 
-/* The message that deletes flows with a cookie like this from all tables. */
-struct ofpbuf *pp_oftable_encode_delete(ovs_be64 cookie, ovs_be64 mask,
-                                        enum ofputil_protocol);
+/* Do the next messages empty 'table' first?  For when most of it goes. */
+void pp_oftable_clear(struct pp_oftable *, uint8_t table, bool clear);
+
+/* The message that deletes flows with a cookie like this from 'table', 255:
+ * from all. */
+struct ofpbuf *pp_oftable_encode_delete(uint8_t table, ovs_be64 cookie,
+                                        ovs_be64 mask, enum ofputil_protocol);
 
 #endif /* pp-oftable.h */

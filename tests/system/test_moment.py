@@ -3,6 +3,7 @@
 somebody is talking gets its policy, in a switch whose cache is full, so that
 its revalidators take their time."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -109,6 +110,52 @@ class Moment(unittest.TestCase):
         self.assertNotIn(CANNOT, self.lab.log())
         wait_for("it has followed", lambda: "datapath: follows"
                  in self.lab.daemon("pipeline/show"))
+
+    @contextlib.contextmanager
+    def paused(self):
+        """The datapath goes on as before, whatever the flows are.  It is waited
+        for for ten seconds at most."""
+        self.lab.appctl("revalidator/pause")
+        try:
+            yield
+        finally:
+            self.lab.appctl("revalidator/resume")
+
+    def ask(self, request=plugs.EXPLOIT):
+        return pplab.talk(self.client, pplab.address(self.vm), request).bytes
+
+    def flows(self, table):
+        return [flow for flow in self.lab.flows(self.lab.bridge)
+                if "506f69" in flow and "table=%d," % table in flow]
+
+    def status_now(self):
+        return self.lab.daemon("server/list").split(self.vm.ifname, 1)[
+            1].split("status=", 1)[1].split("\n")[0]
+
+    def test_1_paused(self):
+        "it is not protected as long as the datapath does not follow"
+        self.assertIn(plugs.SECRET, self.ask())
+        with self.paused():
+            self.lab.set_ids(self.vm, policy=TRAVERSAL)
+            wait_for("the flows are there", lambda: self.flows(201), 5)
+            # What is in the cache does its harm on new connections, too.
+            self.assertIn(plugs.SECRET, self.ask())
+            self.assertTrue(self.status_now().startswith("pending"))
+        self.lab.wait_status(self.vm.ifname, "protected")
+        self.assertNotIn(plugs.SECRET, self.ask())
+
+    def test_1_way_back(self):
+        "frames come back as long as the datapath leads any to the engine"
+        self.lab.protect(self.vm, TRAVERSAL)
+        self.assertNotIn(plugs.SECRET, self.ask())
+        with self.paused():
+            self.lab.clear_ids(self.vm, "policy")
+            wait_for("nothing leads there", lambda: not self.flows(201), 5)
+            self.assertGreater(len(self.flows(203)), 2)
+            self.assertIn(b"200 OK", self.ask(pplab.get(b"/index.html")))
+        wait_for("all are gone", lambda: "506f69" not in "".join(
+            self.lab.flows(self.lab.bridge)), 20)
+        self.assertIn(plugs.SECRET, self.ask())
 
     def test_z_harm(self):
         "if ovs-vswitchd cannot be asked, some work, and the log tells"

@@ -211,11 +211,12 @@ class ManyVms(unittest.TestCase):
                        "other_config:bundle-idle-timeout=1")
         self.lab.daemon("vlog/set", "pp_ofconn:file:dbg")
         late = "a part of the flows was late"
+        n = self.lab.n_flows()
         # It has to have stopped waiting.
         for seconds in 2.5, 5, 10:
             self.lab.set_all(policy="all", fail="open")
-            self.lab.wait_status("protected")
-            n = self.lab.n_flows()
+            manyvms.wait_for("it is open",
+                             lambda: self.lab.n_flows() == n, 20)
             log = self.half_a_bundle(seconds)
             if late in log:
                 break
