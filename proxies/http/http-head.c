@@ -312,8 +312,8 @@ is_line_space(struct pp_bytes b, size_t i)
 /* True for a byte that a request line can start with: any that is seen, since
  * gunicorn took most of them for a method's (CVE-2024-1135), or white space,
  * which lenient servers ignore. */
-bool
-pp_http_starts_request(int c)
+static bool
+starts_request(int c)
 {
     const uint8_t byte = (uint8_t) c;
 
@@ -321,6 +321,38 @@ pp_http_starts_request(int c)
            ? PP_HTTP_ANY_METHOD || !strchr("\"(),/:;<=>?@[\\]{}", c)
            : c >= 0x80 ? PP_HTTP_ANY_METHOD || is_other_space(c)
            : c != '\r' && is_line_space((struct pp_bytes) { &byte, 1 }, 0);
+}
+
+/* With a 'first' byte that lenient servers alone would take, is it rather
+ * another protocol, in bytes?  That must not be held for a line's end. */
+static bool
+is_binary(const struct pp_reader *text, int first)
+{
+    struct pp_reader line = *text;
+    size_t lf;
+
+    if (first >= '\t' && first < 0x7f && !(first >= 0x1c && first < ' ')) {
+        return false;
+    }
+    lf = pp_reader_find(text, '\n');
+    line.end = lf < line.end ? lf : line.end;
+    if (pp_reader_find(&line, '\0') != SIZE_MAX) {
+        return true;
+    }
+    while (lf != SIZE_MAX && pp_reader_left(&line)
+           && pp_reader_peek(&line, 0) != '/') {
+        pp_reader_skip(&line, 1);
+    }
+    return lf != SIZE_MAX && !pp_reader_left(&line);
+}
+
+/* True when a request line may start at the start of 'text'. */
+bool
+pp_http_starts_request(const struct pp_reader *text)
+{
+    int first = pp_reader_peek(text, 0);
+
+    return starts_request(first) && !is_binary(text, first);
 }
 
 /* Words of the line 'b' of a request are between white space. */

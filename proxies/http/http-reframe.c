@@ -382,7 +382,7 @@ head_holds(const struct pp_msg *msg, const struct pp_edits *edits,
     bool eof = msg->view.eof;
     struct pp_http_head head = { .fields.f = m->scratch->edited_fields };
 
-    if (!pp_http_starts_request(pp_reader_peek(text, 0))
+    if (!pp_http_starts_request(text)
         || pp_http_head_parse(text, 0, m->head.fields.truncated, &head)
            != PP_HTTP_FOUND
         || head.fields.end != edited_head_end(m, edits)

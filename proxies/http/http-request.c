@@ -333,29 +333,6 @@ head_found(struct to_call *call)
     return true;
 }
 
-/* With a 'first' byte that lenient servers alone would take, is it rather
- * another protocol, in bytes?  That must not be held for a line's end. */
-static bool
-is_binary(const struct pp_reader *text, int first)
-{
-    struct pp_reader line = *text;
-    size_t lf;
-
-    if (first >= '\t' && first < 0x7f && !(first >= 0x1c && first < ' ')) {
-        return false;
-    }
-    lf = pp_reader_find(text, '\n');
-    line.end = lf < line.end ? lf : line.end;
-    if (pp_reader_find(&line, '\0') != SIZE_MAX) {
-        return true;
-    }
-    while (lf != SIZE_MAX && pp_reader_left(&line)
-           && pp_reader_peek(&line, 0) != '/') {
-        pp_reader_skip(&line, 1);
-    }
-    return lf != SIZE_MAX && !pp_reader_left(&line);
-}
-
 /* EXPECT_REQUEST. */
 static bool
 step_request(struct to_call *call)
@@ -389,7 +366,7 @@ step_request(struct to_call *call)
             return stop_more(call, PP_HTTP_PREFACE - n);
         }
     }
-    if (!pp_http_starts_request(first) || is_binary(&call->text, first)) {
+    if (!pp_http_starts_request(&call->text)) {
         return stop_bad(call, PP_HTTP_R_NOT_HTTP);
     }
     pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_REQUEST);

@@ -507,7 +507,7 @@ struct pp_span pp_http_raw_value(const struct pp_http_field *);
 struct pp_span pp_http_first_value(const struct pp_reader *,
                                    const struct pp_http_fields *,
                                    enum pp_http_id);
-bool pp_http_starts_request(int c);
+bool pp_http_starts_request(const struct pp_reader *);
 bool pp_http_line_end(const struct pp_reader *, size_t pos, size_t *end,
                       uint8_t *ending);
 enum pp_http_found pp_http_fields_parse(const struct pp_reader *, size_t pos,
