@@ -337,7 +337,10 @@ step(struct run *run, enum pp_dir dir)
         side->start += parse.hold ? 0 : parse.end;
         break;
     case PP_PARSE_SKIP:
-        ASSERT(parse.count > 0 && !parse.swallow);
+        /* All units pass; only what is behind a request that the server closed
+         * over is swallowed, and that is all. */
+        ASSERT(parse.count > 0
+               && (!parse.swallow || parse.count == PP_FOREVER));
         side->skip = parse.count;
         take_skip(run, side, dir);
         break;
