@@ -112,6 +112,10 @@ struct pp_half {
     uint8_t dir;                /* enum pp_dir. */
 };
 
+/* Handshakes of earlier connections with the same addresses and ports that are
+ * remembered. */
+#define PP_FORMERS 6
+
 /* What a half is besides its lists: plain bytes. */
 #define PP_HALF_PLAIN offsetof(struct pp_half, edits)
 
@@ -147,8 +151,11 @@ struct pp_conn {
     uint32_t pending_isn;       /* Of a SYN that may start the key anew... */
     uint32_t pending_tsval;     /* ...and what it announced. */
     uint32_t other_isn;
-    uint32_t former_isn[2];     /* With 'has_former', by enum pp_dir: of the
-                                 * connection before. */
+    uint32_t former_isn;        /* With 'has_former': the client's, of the
+                                 * connection before... */
+    uint32_t formers[PP_FORMERS];       /* ...and the server's, of that one and
+                                 * of those before it, whose handshake may
+                                 * still end, 'n_formers'. */
     uint32_t stray_seq;         /* With 'has_stray', the server's last that did
                                  * not fit: it may have come before a SYN of
                                  * its... */
@@ -172,7 +179,8 @@ struct pp_conn {
     bool other_ts;              /* ...and announced this. */
     bool other_sack_ok;
     bool has_former;
-    bool crowded;               /* There were more handshakes before. */
+    uint8_t n_formers;
+    bool crowded;               /* There were more than that. */
     bool has_stray;
     int8_t other_wscale;
     uint16_t other_mss;

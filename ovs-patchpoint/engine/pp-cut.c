@@ -185,14 +185,16 @@ count_frame(struct pp_cut *cut, struct pp_conn *conn, enum pp_dir dir)
     }
 }
 
-/* Does 'pkt' end the handshake of 'conn', which is over long since? */
+/* Does 'pkt' end the handshake of 'conn', which is over long since, or one
+ * before it? */
 static bool
 ends_handshake(const struct pp_cut *cut, const struct pp_conn *conn,
                enum pp_dir dir, const struct pp_packet *pkt)
 {
     return (dir == PP_TO_SERVER && !(pkt->flags & PP_TCP_RST)
-            && pkt->ack == conn->half[PP_FROM_SERVER].isn + 1
-            && pp_stream_is_young(cut->stream, conn));
+            && ((pkt->ack == conn->half[PP_FROM_SERVER].isn + 1
+                 && pp_stream_is_young(cut->stream, conn))
+                || pp_stream_ends_former(cut->stream, conn, pkt)));
 }
 
 bool
@@ -257,7 +259,7 @@ static bool
 is_known(const struct pp_cut *cut, const struct pp_conn *conn)
 {
     return (!pp_stream_is_young(cut->stream, conn)
-            || (!conn->has_former && !conn->crowded
+            || (!conn->crowded
                 && conn->half[PP_FROM_SERVER].acked));
 }
 

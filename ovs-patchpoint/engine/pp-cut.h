@@ -16,8 +16,8 @@
  * has neither flag nor place that a switch could tell from the middle of a
  * connection.  So until its handshake is too old for that (pp-limits.h),
  * a loose connection's frames to the server still pass here, and what ends its
- * handshake again is dropped; and a connection that could be taken for another
- * handshake than its own becomes loose only then.
+ * handshake again, or one before it, is dropped; and a connection before which
+ * there were too many to be remembered becomes loose only then.
  *
  * A loose connection that is in use is *cut through*: control, asked for it,
  * puts exact flows into the switch, which lead its frames past the engine: one

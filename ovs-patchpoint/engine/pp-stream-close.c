@@ -60,6 +60,17 @@ take_pending(struct pp_conn *conn)
     conn->pending_syn = false;
 }
 
+/* A handshake with the server's number 'isn' may still end. */
+static void
+add_former(struct pp_conn *conn, uint32_t isn)
+{
+    memmove(conn->formers + 1, conn->formers,
+            sizeof conn->formers - sizeof *conn->formers);
+    conn->formers[0] = isn;
+    conn->crowded |= conn->n_formers >= PP_FORMERS;
+    conn->n_formers += conn->n_formers < PP_FORMERS;
+}
+
 /* Forgets what was, for a connection that starts anew with the same key. */
 static void
 start_anew(struct pp_stream *st, struct pp_conn *conn)
@@ -69,11 +80,15 @@ start_anew(struct pp_stream *st, struct pp_conn *conn)
     struct pp_half old = *to;
 
     st->counters->flow_reused++;
-    conn->crowded = (pp_stream_is_young(st, conn)
-                     && (conn->crowded || conn->has_former));
     conn->has_former = old.has_isn && conn->half[PP_FROM_SERVER].has_isn;
-    conn->former_isn[PP_TO_SERVER] = old.isn;
-    conn->former_isn[PP_FROM_SERVER] = conn->half[PP_FROM_SERVER].isn;
+    conn->former_isn = old.isn;
+    if (!pp_stream_is_young(st, conn)) {
+        conn->n_formers = 0;
+        conn->crowded = false;
+    }
+    if (conn->has_former) {
+        add_former(conn, conn->half[PP_FROM_SERVER].isn);
+    }
     pp_stream_conn_destroy(st, conn);
     memset(conn->half, 0, sizeof conn->half);
     conn->hold_ack_at = conn->rto_at = conn->close_at = conn->ask_at = 0;
@@ -155,7 +170,7 @@ take_other_syn(struct pp_conn *conn, const struct pp_packet *pkt)
         return false;
     }
     conn->met = conn->over = false;
-    conn->crowded = conn->other_syn = true;
+    conn->other_syn = true;
     conn->other_isn = from->isn;
     conn->other_ts = conn->has_ts;
     conn->other_wscale = from->wscale;
@@ -171,8 +186,8 @@ static bool
 is_former(const struct pp_conn *conn, const struct pp_packet *pkt)
 {
     return (conn->has_former
-            && pkt->ack == conn->former_isn[PP_TO_SERVER] + 1
-            && pkt->seq == conn->former_isn[PP_FROM_SERVER]);
+            && pkt->ack == conn->former_isn + 1
+            && pkt->seq == conn->formers[0]);
 }
 
 /* A SYN.  Until the server answers, any number of them may come, and its
@@ -263,6 +278,7 @@ pp_stream_meet(struct pp_conn *conn, const struct pp_packet *pkt)
         return;
     }
     if (conn->other_syn && pkt->ack == conn->other_isn + 1) {
+        add_former(conn, from->isn);
         from->isn = conn->other_isn;
         from->wscale = conn->other_wscale;
         from->mss = conn->other_mss;
@@ -270,6 +286,8 @@ pp_stream_meet(struct pp_conn *conn, const struct pp_packet *pkt)
         conn->has_ts = conn->other_ts;
     } else if (pp_before_start(out) || out > from->sent) {
         return;
+    } else if (conn->other_syn) {
+        add_former(conn, conn->other_isn);
     }
     conn->met = true;
     conn->other_syn = false;
@@ -342,22 +360,31 @@ pp_stream_opens(struct pp_stream *st, struct pp_conn *conn, enum pp_dir dir,
 }
 
 bool
+pp_stream_ends_former(const struct pp_stream *st, const struct pp_conn *conn,
+                      const struct pp_packet *pkt)
+{
+    if (conn->n_formers && pp_stream_is_young(st, conn)
+        && pkt->flags & PP_TCP_ACK) {
+        for (int i = 0; i < conn->n_formers; i++) {
+            if (pkt->ack == conn->formers[i] + 1
+                && conn->formers[i] != conn->half[PP_FROM_SERVER].isn) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool
 pp_stream_may_reach(struct pp_stream *st, struct pp_conn *conn,
                     const struct pp_packet *pkt)
 {
-    const struct pp_half *from = &conn->half[PP_FROM_SERVER];
-    uint32_t former = conn->former_isn[PP_FROM_SERVER];
-    bool young = pp_stream_is_young(st, conn);
-
-    if (young && conn->has_former && former != from->isn
-        && pkt->flags & PP_TCP_ACK && pkt->ack == former + 1) {
-        /* The end of the handshake before, though it may look like the middle
-         * of this connection: both are in the client's hand. */
+    if (pp_stream_ends_former(st, conn, pkt)) {
         st->counters->stream_over++;
         return false;
     }
     if (pp_packet_seg_len(pkt)
-        && (conn->over || (young && conn->crowded
+        && (conn->over || (conn->crowded && pp_stream_is_young(st, conn)
                            && pp_stream_has_ended(conn, PP_FROM_SERVER)))) {
         /* The server is asked what it has to say instead. */
         st->counters->stream_over++;

@@ -133,6 +133,12 @@ pp_stream_is_young(const struct pp_stream *st, const struct pp_conn *conn)
     return st->now - conn->answered < st->limits.handshake * 1000;
 }
 
+/* True if 'pkt', a client's, could be the end of a handshake that came before
+ * that of 'conn'.  It may look like the middle of it: both are in the client's
+ * hand. */
+bool pp_stream_ends_former(const struct pp_stream *, const struct pp_conn *,
+                           const struct pp_packet *);
+
 /* True if what may follow from one more decision about to-server bytes stays
  * within the connection's bounds.  If not, it has to wait until an end has
  * acknowledged something. */

@@ -211,7 +211,7 @@ START_TEST(test_former_handshake)
         driver_tcp(d, 1, TO, 1000 + n, 0, SYN, NULL);
         driver_tcp(d, 1, FROM, 5000 + n, 1001 + n, SYN | ACK, NULL);
     }
-    for (uint32_t i = 1; i <= 3 && how == OTHERS; i++) {
+    for (uint32_t i = 1; i <= PP_FORMERS && how == OTHERS; i++) {
         driver_tcp(d, 1, TO, 70000 * i, 0, SYN, NULL);
         driver_tcp(d, 1, FROM, 70000 * i, 70000 * i + 1, SYN | ACK, NULL);
     }

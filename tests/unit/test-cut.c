@@ -214,26 +214,39 @@ START_TEST(test_ends_when_old)
 }
 END_TEST
 
-/* One of which the end of another handshake could be a part stays whole. */
+/* A connection behind '_i' others with the same addresses and ports. */
 START_TEST(test_crowded)
 {
     struct driver *d = make_driver();
     struct ends e = connected(d, false);
+    struct ends former = e;
 
-    syn(&e, 900000);
-    e = (struct ends) {
-        .d = d, .next = { 900001, 777000 }, .seen = { 900001, 777001 },
-    };
-    say(&e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
-    e.next[PP_FROM_SERVER]++;
-    say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+    for (int i = 0; i < _i; i++) {
+        uint32_t isn = 900000 + 1000 * (uint32_t) i;
+
+        former = e;
+        syn(&e, isn);
+        e = (struct ends) {
+            .d = d, .next = { isn + 1, 777000 + isn },
+            .seen = { isn + 1, 777001 + isn },
+        };
+        say(&e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
+        e.next[PP_FROM_SERVER]++;
+        say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+    }
     begin_tls(&e);
     chat(&e, 2 * PP_CUT_FRAMES);
-    ck_assert_uint_eq(asked(d), 0);
-    driver_pass_time(d, PP_CLOSED_MS);
-    chat(&e, 2 * PP_CUT_FRAMES);
-    ck_assert_uint_eq(asked(d), 1);
-    ck_assert(d->asked[0].both);
+    ck_assert_uint_eq(asked(d), _i <= PP_FORMERS);
+    driver_forget(d);
+    former.next[PP_TO_SERVER] = e.next[PP_TO_SERVER];
+    say(&former, PP_TO_SERVER, PP_TCP_ACK, edited, sizeof edited - 1);
+    ck_assert_uint_eq(d->n_out, 0);
+    if (_i > PP_FORMERS) {
+        driver_pass_time(d, PP_CLOSED_MS);
+        chat(&e, 2 * PP_CUT_FRAMES);
+        ck_assert_uint_eq(asked(d), 1);
+        ck_assert(d->asked[0].both);
+    }
     driver_destroy(d);
 }
 END_TEST
@@ -460,7 +473,7 @@ main(void)
     tcase_add_loop_test(tc, test_leaves, 0, 2);
     tcase_add_loop_test(tc, test_young, 0, 2);
     tcase_add_test(tc, test_ends_when_old);
-    tcase_add_test(tc, test_crowded);
+    tcase_add_loop_test(tc, test_crowded, 1, PP_FORMERS + 2);
     tcase_add_test(tc, test_not_in_step);
     tcase_add_test(tc, test_edited);
     tcase_add_test(tc, test_reused);
