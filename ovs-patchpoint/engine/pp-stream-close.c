@@ -383,12 +383,19 @@ pp_stream_may_reach(struct pp_stream *st, struct pp_conn *conn,
         st->counters->stream_over++;
         return false;
     }
-    if (pp_packet_seg_len(pkt)
-        && (conn->over || (conn->crowded && pp_stream_is_young(st, conn)
-                           && pp_stream_has_ended(conn, PP_FROM_SERVER)))) {
+    if (conn->over && pp_packet_seg_len(pkt)) {
         /* The server is asked what it has to say instead. */
         st->counters->stream_over++;
         pp_stream_probe(st, conn, PP_TO_SERVER);
+        return false;
+    }
+    if (pkt->payload_len && conn->crowded && conn->n_formers
+        && pp_stream_is_young(st, conn)
+        && pp_stream_has_ended(conn, PP_FROM_SERVER)) {
+        /* A server that has closed, and forgets the connection before its
+         * client has closed, too, would reset it as a rule. */
+        st->counters->stream_over++;
+        pp_stream_answer_rst(st, conn, PP_TO_SERVER, pkt);
         return false;
     }
     return true;
