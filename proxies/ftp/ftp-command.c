@@ -156,6 +156,7 @@ step_command(struct to_call *call)
 {
     struct pp_ftp_conn *conn = call->conn;
     struct pp_ftp_msg *msg = &call->scratch->msg;
+    bool eof = call->view->eof;
     uint32_t end;
 
     if (!call->text.end) {
@@ -177,8 +178,9 @@ step_command(struct to_call *call)
     }
     if (conn->hello && conn->hello < call->text.end) {
         call->text.end = conn->hello;
+        eof = false;            /* Not here. */
     }
-    if (pp_ftp_line_find(&call->text, call->view->eof, &conn->scan, &end)
+    if (pp_ftp_line_find(&call->text, eof, &conn->scan, &end)
         != PP_FTP_FOUND) {
         return (call->text.end == conn->hello ? hello_ends(call)
                 : stop(PP_PARSE_MORE, 0));
@@ -187,7 +189,7 @@ step_command(struct to_call *call)
     msg->scratch = call->scratch;
     msg->event = PP_FTP_E_COMMAND;
     msg->end = end;
-    msg->eof = call->view->eof;
+    msg->eof = eof;
     if (pp_ftp_line_parse(&call->text, end, call->scratch->plain, &msg->line)
         != PP_FTP_FOUND) {
         if (conn->hello) {

@@ -160,16 +160,21 @@ static bool
 step_hello(struct pp_smtp_call *call)
 {
     struct pp_smtp_conn *conn = call->conn;
+    const struct pp_view *view = call->view;
+    struct pp_view record = *view;
     struct pp_reader whole = call->text;
     size_t text_end, end, start = call->pos;
     bool all = call->text.end - start >= conn->hello, found;
 
     if (all) {
         call->text.end = start + conn->hello;
+        record.eof = view->eof && call->text.end == whole.end;
+        call->view = &record;
     }
     found = pp_smtp_line_end(call, PP_SMTP_LINE_MAX, &text_end, &end);
     found = found && command_found(call, text_end, end);
     call->text = whole;
+    call->view = view;
     if (found) {
         hello_passes(conn, call->pos - start);
     } else if (all && call->stop.status == PP_PARSE_MORE) {
