@@ -225,6 +225,10 @@ step_response(struct from_call *call)
         return stop_status(call, PP_PARSE_MORE);
     }
     if (!conn->unanswered) {
+        if (!conn->started && !pp_reader_peek(&call->text, call->pos)
+            && call->text.end - call->pos < 4 && !call->view->eof) {
+            return stop_status(call, PP_PARSE_MORE);    /* SETTINGS? */
+        }
         unasked(call);
         return true;
     }
