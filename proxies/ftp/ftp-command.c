@@ -138,13 +138,17 @@ hello_passes(struct pp_ftp_conn *conn, uint64_t n)
     }
 }
 
-/* A command that the record which TLS would begin with has the start of: a
- * server of TLS answers now, and any other before it gets the rest. */
+/* A command of which only the start is here.  Where that ends the record which
+ * TLS would begin with, it passes: a server of TLS answers now, and any other
+ * before it gets the rest. */
 static struct pp_parse
 hello_ends(struct to_call *call)
 {
     struct pp_ftp_conn *conn = call->conn;
 
+    if (call->text.end != conn->hello) {
+        return stop(PP_PARSE_MORE, 0);
+    }
     conn->scan = 0;
     conn->cut_by_tls = true;
     return skip(conn->hello, false);
@@ -182,8 +186,7 @@ step_command(struct to_call *call)
     }
     if (pp_ftp_line_find(&call->text, eof, &conn->scan, &end)
         != PP_FTP_FOUND) {
-        return (call->text.end == conn->hello ? hello_ends(call)
-                : stop(PP_PARSE_MORE, 0));
+        return hello_ends(call);
     }
     msg->text = call->text;
     msg->scratch = call->scratch;
@@ -193,8 +196,7 @@ step_command(struct to_call *call)
     if (pp_ftp_line_parse(&call->text, end, call->scratch->plain, &msg->line)
         != PP_FTP_FOUND) {
         if (conn->hello) {
-            return (call->text.end == conn->hello ? hello_ends(call)
-                    : stop(PP_PARSE_MORE, 0));
+            return hello_ends(call);
         }
         conn->to = EXPECT_NOTHING;
         return stop(PP_PARSE_TOO_MUCH, PP_FTP_R_TELNET_NEWLINE);

@@ -258,9 +258,9 @@ expect_other(struct to_call *call, uint32_t n, enum pp_http_reason reason)
     return true;
 }
 
-/* EXPECT_OTHER. */
+/* What there is behind what passes waits for the server's word. */
 static bool
-step_other(struct to_call *call)
+stop_wait(struct to_call *call)
 {
     return (call->pos >= call->text.end ? stop_more(call, 0)
             : stop_status(call, PP_PARSE_WAIT, 0));
@@ -650,8 +650,7 @@ step_nothing(struct to_call *call)
             expect(conn, EXPECT_CLOSE);
             return true;
         } else if (conn->unanswered) {
-            return (call->pos >= call->text.end ? stop_more(call, 0)
-                    : stop_status(call, PP_PARSE_WAIT, 0));
+            return stop_wait(call);
         }
     }
     return stop_status(call, status_of(reason), reason);
@@ -674,7 +673,7 @@ step(struct to_call *call)
     case EXPECT_TRAILERS:
         return step_trailers(call);
     case EXPECT_OTHER:
-        return step_other(call);
+        return stop_wait(call);
     case EXPECT_NOTHING:
         return step_nothing(call);
     case EXPECT_CLOSE:

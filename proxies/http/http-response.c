@@ -196,6 +196,14 @@ is_settings(const struct pp_reader *text, size_t pos)
             && pp_reader_peek(text, pos + 3) == 4);
 }
 
+/* The server does not speak HTTP: nor does its client. */
+static void
+to_foreign(struct pp_http_conn *conn)
+{
+    conn->to = EXPECT_NOTHING;
+    conn->to_reason = PP_HTTP_R_NOT_HTTP;
+}
+
 /* The server says what nobody asked for: the beginning of HTTP/2, a response
  * such as a 408, or, as the first of both, what no server of HTTP does. */
 static void
@@ -207,8 +215,7 @@ unasked(struct from_call *call)
     conn->settings = first && is_settings(&call->text, call->pos);
     if (first && !conn->settings
         && pp_reader_peek(&call->text, call->pos) != 'H') {
-        conn->to = EXPECT_NOTHING;
-        conn->to_reason = PP_HTTP_R_NOT_HTTP;
+        to_foreign(conn);
     }
     expect_close(conn);
 }
@@ -345,8 +352,7 @@ step_other(struct from_call *call)
                : is_settings(&call->text, call->pos)) {
         conn->opaque = true;
     } else {
-        conn->to = EXPECT_NOTHING;
-        conn->to_reason = PP_HTTP_R_NOT_HTTP;
+        to_foreign(conn);
         expect_close(conn);
     }
     return true;

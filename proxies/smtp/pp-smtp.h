@@ -89,7 +89,7 @@ enum pp_smtp_kind {
     PP_SMTP_STARTTLS,           /* RFC 3207 4. */
     PP_SMTP_TURN,               /* Also ATRN (RFC 2645 5.2.1). */
     PP_SMTP_PROXY,              /* A load balancer's line before all others;
-                                 * it has no reply. */
+                                 * a server that knows it does not reply. */
 };
 
 /* How a line ends. */

@@ -93,6 +93,14 @@ def _later(stage):
     peer.say(b"xyz" + EXPLOIT)
 
 
+def end_again(peer):
+    """The end of the connection's handshake once more, and the exploit."""
+    start = peer.peer_isn + 1 & 0xffffffff
+    peer.send(b"", flags=ACK, seq=peer.isn + 1, ack=start)
+    peer.pump(0.1)
+    peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
+
+
 @trick("a handshake that ends again, after a RST, and the exploit in place of "
        "a request")
 def _again(stage):
@@ -101,31 +109,17 @@ def _again(stage):
     answered(peer)
     peer.send(b"", flags=RST | ACK)
     peer.pump(0.1)
-    start = peer.peer_isn + 1 & 0xffffffff
-    peer.send(b"", flags=ACK, seq=peer.isn + 1, ack=start)
-    peer.pump(0.1)
-    peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
-
-
-def end_again(stage, opening):
-    """A connection that begins with 'opening', which nobody will look at, is
-    over; then the end of its handshake once more, and the exploit."""
-    peer = stage.opened()
-    peer.say(opening)
-    peer.pump(1, lambda: peer.fin or peer.reset)
-    peer.send(b"", flags=RST | ACK)
-    peer.pump(0.1)
-    start = peer.peer_isn + 1 & 0xffffffff
-    peer.send(b"", flags=ACK, seq=peer.isn + 1, ack=start)
-    peer.pump(0.1)
-    peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
-    return peer
+    end_again(peer)
 
 
 @trick("a handshake that ends again, behind what looked like TLS")
 def _behind_tls(stage):
-    end_again(stage, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-              + bytes(501))
+    peer = stage.opened()
+    peer.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(501))
+    peer.pump(1, lambda: peer.fin or peer.reset)
+    peer.send(b"", flags=RST | ACK)
+    peer.pump(0.1)
+    end_again(peer)
 
 
 @trick("a handshake that ends again when the server has closed and forgotten "
@@ -137,10 +131,7 @@ def _behind_close(stage):
     peer.pump(5, lambda: peer.fin)
     # FIN-WAIT-2 is over.
     peer.pump(FIN_TIMEOUT + 1)
-    start = peer.peer_isn + 1 & 0xffffffff
-    peer.send(b"", flags=ACK, seq=peer.isn + 1, ack=start)
-    peer.pump(0.1)
-    peer.send(EXPLOIT, seq=peer.isn + 1, ack=start)
+    end_again(peer)
 
 
 @trick("a handshake from before that ends within a body, behind a RST")

@@ -122,6 +122,19 @@ syn(struct ends *e, uint32_t seq)
     free(f);
 }
 
+/* The server answers the SYN with number 'isn', and the handshake ends. */
+static void
+open_anew(struct ends *e, uint32_t isn)
+{
+    *e = (struct ends) {
+        .d = e->d, .ipv6 = e->ipv6, .next = { isn + 1, 777000 + isn },
+        .seen = { isn + 1, 777001 + isn },
+    };
+    say(e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
+    e->next[PP_FROM_SERVER]++;
+    say(e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+}
+
 /* Is control asked, and about nothing else, to undo 'id'? */
 static void
 ck_undo(struct driver *d, uint64_t id)
@@ -226,13 +239,7 @@ START_TEST(test_crowded)
 
         former = e;
         syn(&e, isn);
-        e = (struct ends) {
-            .d = d, .next = { isn + 1, 777000 + isn },
-            .seen = { isn + 1, 777001 + isn },
-        };
-        say(&e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
-        e.next[PP_FROM_SERVER]++;
-        say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+        open_anew(&e, isn);
     }
     begin_tls(&e);
     chat(&e, 2 * PP_CUT_FRAMES);
@@ -336,12 +343,7 @@ START_TEST(test_reused)
     ck_assert_uint_eq(d->n_out, 1);
 
     /* What follows is inspected. */
-    e = (struct ends) {
-        .d = d, .next = { 900001, 777000 }, .seen = { 900001, 777001 },
-    };
-    say(&e, PP_FROM_SERVER, PP_TCP_SYN | PP_TCP_ACK, NULL, 0);
-    e.next[PP_FROM_SERVER]++;
-    say(&e, PP_TO_SERVER, PP_TCP_ACK, NULL, 0);
+    open_anew(&e, 900000);
     say(&e, PP_TO_SERVER, PP_TCP_ACK, edited, sizeof edited - 1);
     ck_assert_uint_eq(d->counters->correct_edits, 1);
     driver_destroy(d);
