@@ -103,12 +103,13 @@ expect_lost(struct pp_ldap_conn *conn)
     conn->bound = false;
 }
 
-/* Reads the result code of 'prefix', if it is a last response.  False: more
- * bytes are needed. */
+/* Reads the result code of 'prefix', if it is a last response and has it
+ * within its own bytes.  False: more bytes are needed. */
 static bool
 read_code(struct from_call *call, const struct pp_ldap_prefix *prefix)
 {
     struct pp_reader r = call->text;
+    uint64_t end = pp_ber_end(&prefix->outer);
     struct pp_ber e;
     struct pp_span s;
     enum pp_ber_result result;
@@ -118,6 +119,7 @@ read_code(struct from_call *call, const struct pp_ldap_prefix *prefix)
         return true;
     }
     r.pos = 0;
+    r.end = r.end < end ? r.end : (size_t) end;
     pp_reader_skip(&r, prefix->op.content);
     result = pp_ber_header(&r, &e);
     s = (struct pp_span) { .off = e.content, .len = (uint32_t) e.len };
@@ -128,7 +130,7 @@ read_code(struct from_call *call, const struct pp_ldap_prefix *prefix)
     }
     return result == PP_BER_BAD || (result == PP_BER_FOUND
                                     && e.len > RESULT_MAX)
-           || pp_ber_end(&prefix->outer) <= call->text.end;
+           || end <= call->text.end;
 }
 
 /* True if the content of 'e' is 'word', which is in lower case; case

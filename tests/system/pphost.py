@@ -42,7 +42,7 @@ class Failed(Exception):
 
 def run(argv, check=True, timeout=30, text=True, **kwargs):
     """Runs a command to its end; returns its CompletedProcess."""
-    env = kwargs.pop("env", None) or dict(os.environ)
+    env = dict(kwargs.pop("env", None) or os.environ)
     env["PATH"] = SBIN + ":" + env.get("PATH", "")
     p = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        text=text, timeout=timeout, env=env, **kwargs)

@@ -153,6 +153,8 @@ static const struct vector vectors[] = {
     { "SASL in steps", ALL, "B<26>B<26>(sasl-layer)",
       { SASL("digest-md5"), "30(02(01) 61(0a(0e) 04() 04() 87('x')))",
         SASL("digest-md5"), BIND_OK, "00000010 3005" } },
+    { "a response's code is within it", ALL, "B<26>(not-ldap)",
+      { SASL("DIGEST-MD5"), "30(02(01) 61()) 0a(00)", "00000010 3005" } },
     { "a mechanism without layers", ALL, "B<21>(not-ldap)",
       { SASL("PLAIN"), BIND_OK, "00000010 3005" } },
     { "a SASL layer, the server first", ALL, "B<26>(sasl-layer)",
