@@ -422,6 +422,37 @@ class PrivateOvs:
         self.end(self.control, sig)
         self.control = None
 
+    def state(self, most=12):
+        """What to look at where a test has failed, 'most' lines of each: TCP
+        in the VMs, what the switch has learned, its datapath flows, the
+        connections in the engine, the ends of the logs."""
+        def answer(argv):
+            try:
+                p = self.run(argv, check=False, timeout=10)
+                return p.stdout + p.stderr
+            except (OSError, subprocess.SubprocessError) as e:
+                return str(e)
+
+        appctl = ["ovs-appctl", "-T", "5", "-t"]
+        parts = [("ss in " + vm.netns, answer(vm.argv(["ss", "-Htanoi"])))
+                 for vm in self.vms[:4]]
+        parts += [("fdb/show " + bridge, answer(
+            appctl + ["ovs-vswitchd", "fdb/show", bridge]))
+            for bridge in self.bridges[:2]]
+        parts += [
+            ("dpctl/dump-flows", answer(
+                appctl + ["ovs-vswitchd", "dpctl/dump-flows"])),
+            ("conn/list", answer(appctl + ["ovs-patchpointd", "conn/list"])),
+        ]
+        lines = []
+        for title, text in parts:
+            lines += [title + ":"] + ["  " + line[:300] for line
+                                      in text.splitlines()[:most]]
+        for name in "ovs-patchpointd.log", "ovs-vswitchd.log":
+            lines += [name + ":"] + ["  " + line[:300] for line
+                                     in self.log(name).splitlines()[-most:]]
+        return "\n".join(lines)
+
     def log(self, name="ovs-patchpointd.log"):
         try:
             with open(os.path.join(self.dir, name)) as f:

@@ -22,7 +22,7 @@ import unittest
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from pphost import interrupt_on                             # noqa: E402
+from pphost import PrivateOvs, interrupt_on                 # noqa: E402
 
 
 def load(name):
@@ -51,14 +51,14 @@ class Result(unittest.TestResult):
         self.out = out
         self.began = {}
 
-    def tell(self, test, outcome, why=""):
+    def tell(self, test, outcome, why="", state=""):
         # A fixture's failure comes as a stand-in for the whole class.
         name = getattr(test, "_testMethodName", str(test))
         doc = getattr(test, "_testMethodDoc", None)
         began = self.began.get(test, time.monotonic())
         print(json.dumps({
             "test": name, "title": (doc or name).split("\n")[0],
-            "outcome": outcome, "why": why,
+            "outcome": outcome, "why": why, "state": state,
             "seconds": round(time.monotonic() - began, 2)}),
             file=self.out, flush=True)
 
@@ -70,7 +70,10 @@ class Result(unittest.TestResult):
         self.tell(test, "passed")
 
     def addError(self, test, err):
-        self.tell(test, "failed", self._exc_info_to_string(err, test))
+        # Nothing is cleaned up yet.
+        lab = getattr(test, "lab", None)
+        self.tell(test, "failed", self._exc_info_to_string(err, test),
+                  lab.state() if isinstance(lab, PrivateOvs) else "")
 
     addFailure = addError
 
@@ -188,6 +191,8 @@ class Runner:
             print("  %s: %s" % (r["class"], r["title"]))
             for line in r["why"].strip().split("\n")[-12:]:
                 print("    " + line)
+            for line in r.get("state", "").splitlines():
+                print("    | " + line)
 
     def run(self, names, jobs):
         todo = list(names)
