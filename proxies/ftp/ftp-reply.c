@@ -259,12 +259,13 @@ pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
     if (conn->like_tls && pp_ftp_is_silent(conn)) {
         take_answer(conn, view->base[0]);
     }
+    conn->heard = true;
     if (conn->to == EXPECT_OPAQUE) {
         return (struct pp_parse) {
             .status = PP_PARSE_OPAQUE, .reason = conn->opaque_reason,
         };
     }
-    if (pp_ftp_is_silent(conn)) {
+    if (pp_ftp_is_unmet(conn)) {
         size_t lf = pp_reader_find(&r, '\n');
 
         if (lf == SIZE_MAX && view->len < PP_FTP_GREETING_MAX && !view->eof) {

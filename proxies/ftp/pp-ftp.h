@@ -196,6 +196,7 @@ struct pp_ftp_conn {
 
     /* From the server.  Where in a line it is is all that is kept of it. */
     uint8_t column;             /* Bytes of this line, up to 4. */
+    bool heard;                 /* A byte came from the server. */
     bool in_reply;              /* Lines of a reply of several have come. */
     uint16_t code;              /* With 'in_reply': its code. */
     uint16_t line_code;         /* Of this line, as far as it has come. */
@@ -222,12 +223,19 @@ struct pp_ftp_conn {
     struct pp_ends ends;
 };
 
+/* Is the server's first line not there yet? */
+static inline bool
+pp_ftp_is_unmet(const struct pp_ftp_conn *conn)
+{
+    return (conn->n_due && conn->due[0] == PP_FTP_V_GREETING && !conn->column
+            && !conn->in_reply);
+}
+
 /* Has the server not said a byte yet? */
 static inline bool
 pp_ftp_is_silent(const struct pp_ftp_conn *conn)
 {
-    return (conn->n_due && conn->due[0] == PP_FTP_V_GREETING && !conn->column
-            && !conn->in_reply);
+    return pp_ftp_is_unmet(conn) && !conn->heard;
 }
 
 static inline struct pp_span

@@ -57,7 +57,8 @@ bool
 pp_smtp_is_silent(const struct pp_smtp_conn *conn)
 {
     return (conn->n_owed && owed(conn, 0) == PP_SMTP_GREETING
-            && !conn->in_reply && conn->from == EXPECT_REPLY);
+            && !conn->in_reply && conn->from == EXPECT_REPLY
+            && !conn->from_scan);
 }
 
 /* The server's first byte, 'c', to a client that has begun like TLS. */
