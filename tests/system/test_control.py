@@ -200,9 +200,19 @@ class Case(unittest.TestCase):
 
     def seen(self, *args, **kwargs):
         """Does a trip go through the engine?"""
-        before = self.counter("packet_in_frames")
+        before = self.frames()
         self.trip(*args, **kwargs)
-        return self.counter("packet_in_frames") > before
+        return self.frames() > before
+
+    def frames(self):
+        """What the engine has got, once the last connection's end is there."""
+        counts = []
+
+        def settled():
+            counts.append(self.counter("packet_in_frames"))
+            return len(counts) > 1 and counts[-1] == counts[-2]
+        wait_for("no more frames come", settled, every=0.1)
+        return counts[-1]
 
 
 class Redirect(Case):
