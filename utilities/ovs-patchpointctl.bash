@@ -18,10 +18,10 @@ _ovs_patchpointctl () {
     local cur prev i n=0 db="" command="" first=""
     local own="init show sync policy-add policy-set policy-del policy-list"
     local any="list find get set add remove clear create destroy wait-until"
-    local keys="patches= mode= fail= ports= parameters= priority= bridge= vlan="
+    local keys="patches= mode= fail= opaque= ports= parameters= priority="
 
     own+=" server-list service-list patch-list host-del"
-    keys+=" iface-id= vm-id= name= product= host="
+    keys+=" bridge= vlan= iface-id= vm-id= name= product= host="
     COMPREPLY=()
     cur=${COMP_WORDS[COMP_CWORD]}
     prev=${COMP_WORDS[COMP_CWORD-1]}
@@ -77,6 +77,10 @@ _ovs_patchpointctl () {
             ;;
         fail)
             _ovs_patchpointctl_words open closed
+            return
+            ;;
+        opaque)
+            _ovs_patchpointctl_words pass refuse
             return
             ;;
     esac

@@ -56,6 +56,7 @@ struct pp_vetted;
 #define PP_KEY_POLICY "patchpoint-policy"
 #define PP_KEY_MODE "patchpoint-mode"
 #define PP_KEY_FAIL "patchpoint-fail"
+#define PP_KEY_OPAQUE "patchpoint-opaque"
 #define PP_KEY_PORTS "patchpoint-ports"
 #define PP_KEY_LIMITS "patchpoint-limits"
 #define PP_KEY_PARAMETERS "patchpoint-parameters"

@@ -131,6 +131,9 @@ named_from_row(const struct pprec_policy *row)
     if (row->fail) {
         smap_add(&named->keys, PP_KEY_FAIL, row->fail);
     }
+    if (row->opaque) {
+        smap_add(&named->keys, PP_KEY_OPAQUE, row->opaque);
+    }
     if (smap_count(&row->ports)) {
         text = join(&row->ports, ':', ' ');
         smap_add_nocopy(&named->keys, xstrdup(PP_KEY_PORTS), text);

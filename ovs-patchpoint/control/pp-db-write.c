@@ -154,6 +154,8 @@ put_policy(const struct pprec_server *row, const struct pp_iface *iface)
                           : NULL);
     pprec_server_set_fail(row, policy ? pp_policy_fail_word(policy->fail)
                           : NULL);
+    pprec_server_set_opaque(row, policy
+                            ? pp_policy_opaque_word(policy->opaque) : NULL);
     pprec_server_set_n_patches(row, policy ? (int64_t) policy->n_patches : 0);
 }
 
@@ -227,8 +229,9 @@ hash_server(const struct pp_iface *iface, const struct pprec_server *row,
     h = hash_text(iface->asked, h);
     h = hash_text(iface->asked_where, h);
     if (policy) {
-        h = hash_int((uint32_t) policy->mode * 2 + (uint32_t) policy->fail,
-                     h);
+        h = hash_int((uint32_t) policy->mode << 2
+                     | (uint32_t) policy->fail << 1
+                     | (uint32_t) policy->opaque, h);
         h = hash_uint64_basis(policy->n_patches, h);
     }
     if (pp_services_next(iface->server_id, NULL)) {

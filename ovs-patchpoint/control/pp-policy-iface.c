@@ -138,6 +138,7 @@ collect(const struct pp_control *ctl, const struct pp_iface *iface,
     w->policy = pp_policy_lookup(sources, n, PP_KEY_POLICY);
     w->mode = pp_policy_lookup(sources, n, PP_KEY_MODE);
     w->fail = pp_policy_lookup(sources, n, PP_KEY_FAIL);
+    w->opaque = pp_policy_lookup(sources, n, PP_KEY_OPAQUE);
     w->ports = pp_policy_lookup(sources, n, PP_KEY_PORTS);
     w->parameters = pp_policy_lookup(sources, n, PP_KEY_PARAMETERS);
     if (!words) {

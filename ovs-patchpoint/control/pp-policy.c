@@ -165,6 +165,12 @@ pp_policy_fail_word(enum pp_fail fail)
     return fail == PP_FAIL_CLOSED ? "closed" : "open";
 }
 
+const char *
+pp_policy_opaque_word(enum pp_opaque opaque)
+{
+    return opaque == PP_OPAQUE_REFUSE ? "refuse" : "pass";
+}
+
 static char *
 parse_mode(const struct pp_key_value *kv, enum pp_patch_mode *mode)
 {
@@ -193,6 +199,19 @@ parse_fail(const struct pp_key_value *kv, enum pp_fail *fail)
         return NULL;
     }
     return key_error(PP_KEY_FAIL, kv, "not one of open and closed");
+}
+
+static char *
+parse_opaque(const struct pp_key_value *kv, enum pp_opaque *opaque)
+{
+    *opaque = PP_OPAQUE_PASS;
+    if (!kv->value || !strcmp(kv->value, "pass")) {
+        return NULL;
+    } else if (!strcmp(kv->value, "refuse")) {
+        *opaque = PP_OPAQUE_REFUSE;
+        return NULL;
+    }
+    return key_error(PP_KEY_OPAQUE, kv, "not one of pass and refuse");
 }
 
 /* The ports that patchpoint-ports names, "http:80,8080 dns:53", as a service
@@ -378,7 +397,7 @@ policy_intern(const struct pp_control *ctl, const struct pp_policy *like)
     struct pp_policy *policy;
     uint32_t hash;
 
-    ds_put_format(&key, "%d %d", like->mode, like->fail);
+    ds_put_format(&key, "%d %d %d", like->mode, like->fail, like->opaque);
     for (size_t i = 0; i < like->n_services; i++) {
         const struct pp_service *s = &like->services[i];
 
@@ -501,6 +520,7 @@ resolve(const struct pp_control *ctl, const struct pp_wishes *w,
     *is_auto = false;
     if ((error = parse_mode(&w->mode, &like.mode))
         || (error = parse_fail(&w->fail, &like.fail))
+        || (error = parse_opaque(&w->opaque, &like.opaque))
         || (error = parse_ports(&w->ports, services, &like.n_services,
                                 &named))) {
         return error;
@@ -635,6 +655,7 @@ pp_policy_keys(const struct smap *ids)
     put_wish(&ds, smap_get(ids, PP_KEY_POLICY));
     put_wish(&ds, smap_get(ids, PP_KEY_MODE));
     put_wish(&ds, smap_get(ids, PP_KEY_FAIL));
+    put_wish(&ds, smap_get(ids, PP_KEY_OPAQUE));
     put_wish(&ds, smap_get(ids, PP_KEY_PORTS));
     put_wish(&ds, smap_get(ids, PP_KEY_PARAMETERS));
     return ds_steal_cstr(&ds);
@@ -659,6 +680,7 @@ pp_answer_unref(struct pp_answer *a)
         free(a->policy);
         free(a->mode);
         free(a->fail);
+        free(a->opaque);
         free(a->ports);
         free(a->parameters);
         free(a);
@@ -680,6 +702,7 @@ pp_answer_get(const struct pp_control *ctl, const struct pp_wishes *w,
     put_wish(&key, w->words);
     put_wish(&key, w->mode.value);
     put_wish(&key, w->fail.value);
+    put_wish(&key, w->opaque.value);
     put_wish(&key, w->ports.value);
     put_wish(&key, w->parameters.value);
     if (strstr(w->words, "auto")) {
@@ -705,6 +728,7 @@ pp_answer_get(const struct pp_control *ctl, const struct pp_wishes *w,
             found->policy = nullable_xstrdup(w->words);
             found->mode = nullable_xstrdup(w->mode.value);
             found->fail = nullable_xstrdup(w->fail.value);
+            found->opaque = nullable_xstrdup(w->opaque.value);
             found->ports = nullable_xstrdup(w->ports.value);
             found->parameters = nullable_xstrdup(w->parameters.value);
             hmap_insert(&answers, &found->hmap_node, hash);
@@ -726,7 +750,8 @@ pp_answer_remembered(const struct pp_control *ctl,
 {
     struct pp_wishes w = {
         .policy = { good->policy, "" }, .mode = { good->mode, "" },
-        .fail = { good->fail, "" }, .ports = { good->ports, "" },
+        .fail = { good->fail, "" }, .opaque = { good->opaque, "" },
+        .ports = { good->ports, "" },
         .parameters = { good->parameters, "" }, .words = good->policy,
     };
     struct pp_answer *a = NULL;
@@ -783,6 +808,7 @@ check(const struct pp_control *ctl, const struct pp_source *source,
         .policy = pp_policy_lookup(source, 1, PP_KEY_POLICY),
         .mode = pp_policy_lookup(source, 1, PP_KEY_MODE),
         .fail = pp_policy_lookup(source, 1, PP_KEY_FAIL),
+        .opaque = pp_policy_lookup(source, 1, PP_KEY_OPAQUE),
         .ports = pp_policy_lookup(source, 1, PP_KEY_PORTS),
         .parameters = pp_policy_lookup(source, 1, PP_KEY_PARAMETERS),
         .words = words ? words : "none",
@@ -790,8 +816,8 @@ check(const struct pp_control *ctl, const struct pp_source *source,
     struct pp_answer *a = NULL;
     char *error;
 
-    if (!w.policy.value && !w.mode.value && !w.fail.value && !w.ports.value
-        && !w.parameters.value) {
+    if (!w.policy.value && !w.mode.value && !w.fail.value && !w.opaque.value
+        && !w.ports.value && !w.parameters.value) {
         return NULL;
     }
     error = pp_answer_get(ctl, &w, 0, &a);

@@ -58,6 +58,7 @@ struct pp_policy {
     struct pp_redirect *redirect;
     enum pp_patch_mode mode;
     enum pp_fail fail;
+    enum pp_opaque opaque;
     uint64_t *patches;          /* Bitmap over the pool. */
     size_t n_patches;
     struct pp_service *services;
@@ -81,7 +82,7 @@ struct pp_key_value {
 
 /* What the keys of one interface come to, as text. */
 struct pp_wishes {
-    struct pp_key_value policy, mode, fail, ports, parameters;
+    struct pp_key_value policy, mode, fail, opaque, ports, parameters;
     const char *words;          /* 'policy' without names of policies. */
 };
 
@@ -102,7 +103,7 @@ struct pp_answer {
     size_t n_refs;
     char *key;
     /* There is no name of a policy in 'policy': these may go. */
-    char *policy, *mode, *fail, *ports, *parameters;
+    char *policy, *mode, *fail, *opaque, *ports, *parameters;
     bool stale;                 /* The patches are others meanwhile. */
 
     struct pp_policy *result;   /* NULL: none... */
@@ -151,9 +152,10 @@ const struct pp_policy *pp_policy_next(const struct pp_policy *);
     for ((POLICY) = pp_policy_next(NULL); (POLICY);             \
          (POLICY) = pp_policy_next(POLICY))
 
-/* The values of patchpoint-mode and patchpoint-fail that mean these. */
+/* The values of patchpoint-mode, -fail and -opaque that mean these. */
 const char *pp_policy_mode_word(enum pp_patch_mode);
 const char *pp_policy_fail_word(enum pp_fail);
+const char *pp_policy_opaque_word(enum pp_opaque);
 
 /* What is wrong with the keys of the Open_vSwitch row or a bridge on their
  * own, for their status; NULL: nothing. */

@@ -85,6 +85,9 @@ set_services(struct pp_snap_service *rows, const struct pp_policy *policy,
         row->transport = s->transport;
         row->proxy = s->proxy;
         row->fail = (uint8_t) (s->guessed ? PP_FAIL_OPEN : policy->fail);
+        /* Whoever only watches is in nobody's way. */
+        row->opaque = (uint8_t) (s->guessed || policy->mode != PP_MODE_ENFORCE
+                                 ? PP_OPAQUE_PASS : policy->opaque);
         row->patchset = patchset;
         if (s->patches) {
             row->patchset = next;

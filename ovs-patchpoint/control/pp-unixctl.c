@@ -104,10 +104,11 @@ server_list(struct unixctl_conn *conn, int argc OVS_UNUSED,
                               ETH_ADDR_ARGS(iface->mac));
             }
             if (iface->policy) {
-                ds_put_format(&ds, " slot=%u mode=%s fail=%s patches=%"
-                              PRIuSIZE" services=", iface->slot,
+                ds_put_format(&ds, " slot=%u mode=%s fail=%s opaque=%s "
+                              "patches=%"PRIuSIZE" services=", iface->slot,
                               pp_policy_mode_word(iface->policy->mode),
                               pp_policy_fail_word(iface->policy->fail),
+                              pp_policy_opaque_word(iface->policy->opaque),
                               iface->policy->n_patches);
                 put_services(iface->policy, &ds);
             }
@@ -250,10 +251,12 @@ pipeline_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     pp_db_format(&ds);
     ds_put_char(&ds, '\n');
     PP_FOR_EACH_POLICY (policy) {
-        ds_put_format(&ds, "policy %u: %"PRIuSIZE" patches, %s, fail %s, ",
+        ds_put_format(&ds, "policy %u: %"PRIuSIZE" patches, %s, fail %s, "
+                      "opaque %s, ",
                       policy->redirect->number, policy->n_patches,
                       pp_policy_mode_word(policy->mode),
-                      pp_policy_fail_word(policy->fail));
+                      pp_policy_fail_word(policy->fail),
+                      pp_policy_opaque_word(policy->opaque));
         put_services(policy, &ds);
         ds_put_char(&ds, '\n');
     }

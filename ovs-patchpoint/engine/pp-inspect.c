@@ -806,9 +806,15 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
 
         case PP_PARSE_OPAQUE:
             count_reason(ins, proxy, r.reason);
-            ins->counters->proxy_opaque++;
             in->ended = true;
-            step->kind = PP_STEP_OPAQUE;
+            if (rules->refuse_opaque) {
+                ins->counters->proxy_opaque_refused++;
+                step->kind = PP_STEP_CLOSE;
+                step->reset = true;
+            } else {
+                ins->counters->proxy_opaque++;
+                step->kind = PP_STEP_OPAQUE;
+            }
             return;
 
         default:

@@ -369,6 +369,7 @@ struct pp_ipc_said {
     PP_COUNTER(proxy_bad, "connections no proxy understands")               \
     PP_COUNTER(proxy_too_much, "closed: messages too large to be looked at") \
     PP_COUNTER(proxy_opaque, "connections rightly not followed")            \
+    PP_COUNTER(proxy_opaque_refused, "reset, as it was to be opaque")       \
     PP_COUNTER(proxy_eof, "messages cut off by the sender's FIN")           \
     PP_COUNTER(proxy_said, "words of servers on what they are, told")       \
     /* match */                                                             \

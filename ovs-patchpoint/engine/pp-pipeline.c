@@ -269,6 +269,7 @@ service_rules(const struct pp_pipeline *pl,
         .proxy = pp_proxies[service->proxy],
         .program = (const void *) (snap + pl->flow.snapshot->program.off),
         .set = (const void *) (snap + service->patchset),
+        .refuse_opaque = service->opaque == PP_OPAQUE_REFUSE,
     };
 }
 

@@ -32,8 +32,9 @@ check_service(const struct pp_snapshot *snap,
     if (service->proxy >= pp_proxies_count()) {
         return "a service's proxy is not known";
     } else if (service->transport > PP_UDP
-               || service->fail > PP_FAIL_CLOSED) {
-        return "a service's transport or fail mode is out of range";
+               || service->fail > PP_FAIL_CLOSED
+               || service->opaque > PP_OPAQUE_REFUSE) {
+        return "a service's transport, fail or opaque mode is out of range";
     } else if (service->patchset % 8 || service->patchset < snap->sets.off
                || service->patchset >= sets_end) {
         return "a service's patch set is out of range";

@@ -19,7 +19,7 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 6
+#define PP_SNAPSHOT_VERSION 7
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
@@ -31,6 +31,11 @@
 enum pp_fail {
     PP_FAIL_OPEN,               /* What cannot be inspected passes. */
     PP_FAIL_CLOSED,             /* What cannot be inspected is dropped. */
+};
+
+enum pp_opaque {
+    PP_OPAQUE_PASS,             /* What becomes opaque goes on... */
+    PP_OPAQUE_REFUSE,           /* ...or is reset. */
 };
 
 /* Where 'n' records of some kind stand. */
@@ -96,7 +101,8 @@ struct pp_snap_service {
     uint8_t transport;          /* enum pp_transport. */
     uint8_t proxy;              /* Index into pp_proxies[]. */
     uint8_t fail;               /* enum pp_fail. */
-    uint8_t pad[3];
+    uint8_t opaque;             /* enum pp_opaque. */
+    uint8_t pad[2];
     uint32_t patchset;          /* Byte offset of its struct pp_patchset from
                                  * the snapshot's first byte. */
 };

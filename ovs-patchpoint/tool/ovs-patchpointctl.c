@@ -413,8 +413,8 @@ Policy commands:\n\
                               change some of what it says\n\
   policy-del NAME             delete it\n\
   policy-list                 print the policies\n\
-    KEY is one of patches, mode, fail, ports, parameters, priority, bridges,\n\
-    vlans, iface-ids, vm-ids, names, products and hosts\n\
+    KEY is one of patches, mode, fail, opaque, ports, parameters, priority,\n\
+    bridges, vlans, iface-ids, vm-ids, names, products and hosts\n\
 \n\
 Inventory commands:\n\
   server-list [HOST]          print the servers\n\

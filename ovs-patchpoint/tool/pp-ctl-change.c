@@ -44,6 +44,7 @@ static const struct key {
     { "patches", FORM_WORDS, &pprec_policy_col_patches },
     { "mode", FORM_PLAIN, &pprec_policy_col_mode },
     { "fail", FORM_PLAIN, &pprec_policy_col_fail },
+    { "opaque", FORM_PLAIN, &pprec_policy_col_opaque },
     { "ports", FORM_PORTS, &pprec_policy_col_ports },
     { "parameters", FORM_PARAMETERS, &pprec_policy_col_parameters },
     { "priority", FORM_PLAIN, &pprec_policy_col_priority },

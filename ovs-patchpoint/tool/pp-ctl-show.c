@@ -271,8 +271,8 @@ static void
 policy_list(struct ctl_context *ctx)
 {
     static const char *const headings[] = {
-        "name", "patches", "mode", "fail", "ports", "parameters", "priority",
-        "selectors", "servers", "status", NULL,
+        "name", "patches", "mode", "fail", "opaque", "ports", "parameters",
+        "priority", "selectors", "servers", "status", NULL,
     };
     struct table *table = new_table(ctx, headings);
     struct ds ds = DS_EMPTY_INITIALIZER;
@@ -288,6 +288,7 @@ policy_list(struct ctl_context *ctx)
         put_cell(table, &ds);
         put_text(table, p->mode);
         put_text(table, p->fail);
+        put_text(table, p->opaque);
         put_map(&ds, &p->ports, ':', " ");
         put_cell(table, &ds);
         put_map(&ds, &p->parameters, '=', " ");
@@ -359,8 +360,8 @@ server_list(struct ctl_context *ctx)
 {
     static const char *const headings[] = {
         "host", "name", "kind", "bridge", "vlan", "mac", "addresses", "names",
-        "status", "policy", "from", "mode", "fail", "patches", "services",
-        "hits", "last_hit", NULL,
+        "status", "policy", "from", "mode", "fail", "opaque", "patches",
+        "services", "hits", "last_hit", NULL,
     };
     struct ds ds = DS_EMPTY_INITIALIZER;
     const struct pprec_server **all;
@@ -396,6 +397,7 @@ server_list(struct ctl_context *ctx)
         put_text(table, s->policy_from);
         put_text(table, s->mode);
         put_text(table, s->fail);
+        put_text(table, s->opaque);
         ds_put_format(&ds, "%"PRId64, s->n_patches);
         put_cell(table, &ds);
         for (size_t j = 0; j < s->n_services; j++) {
@@ -548,6 +550,9 @@ show_server(struct ds *ds, const struct pprec_server *s)
             ds_put_format(ds, ", %"PRId64" patch%s, %s, fail %s",
                           s->n_patches, s->n_patches == 1 ? "" : "es",
                           s->mode, s->fail ? s->fail : "open");
+            if (s->opaque && !strcmp(s->opaque, "refuse")) {
+                ds_put_cstr(ds, ", opaque refused");
+            }
         }
         ds_put_char(ds, '\n');
     }
@@ -645,6 +650,9 @@ show_policy(struct ds *ds, const struct pprec_policy *p)
     }
     if (p->fail) {
         ds_put_format(ds, "    fail: %s\n", p->fail);
+    }
+    if (p->opaque) {
+        ds_put_format(ds, "    opaque: %s\n", p->opaque);
     }
     if (smap_count(&p->ports)) {
         ds_put_cstr(ds, "    ports: ");

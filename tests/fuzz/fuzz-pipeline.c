@@ -91,6 +91,8 @@ make_driver(uint8_t how)
             .transport = (uint8_t) pp_proxies[n]->transport,
             .proxy = (uint8_t) n,
             .fail = how & RECORDS_CLOSED ? PP_FAIL_CLOSED : PP_FAIL_OPEN,
+            .opaque = (how & RECORDS_REFUSE ? PP_OPAQUE_REFUSE
+                       : PP_OPAQUE_PASS),
         };
     }
     setenv("PP_SRCDIR", PP_TOP_SRCDIR, 0);
@@ -107,9 +109,10 @@ make_driver(uint8_t how)
 static void
 run_init(struct run *run, const struct records *in)
 {
-    static struct driver *drivers[4];
+    static struct driver *drivers[8];
     static struct mirror *mirrors[ARRAY_SIZE(drivers)][2];
-    uint8_t how = in->how & (RECORDS_MONITOR | RECORDS_CLOSED);
+    uint8_t how = in->how & (RECORDS_MONITOR | RECORDS_CLOSED
+                             | RECORDS_REFUSE);
 
     if (!drivers[how]) {
         drivers[how] = make_driver(how);
@@ -122,7 +125,8 @@ run_init(struct run *run, const struct records *in)
 
         if (!mirrors[how][i]) {
             mirrors[how][i] = mirror_create(run->d->program,
-                                            &run->d->n_events);
+                                            &run->d->n_events,
+                                            how & RECORDS_REFUSE);
         }
         both->mirror = mirrors[how][i];
         mirror_close(both->mirror);

@@ -48,6 +48,8 @@ struct mirror {
     struct pp_rules rules;
     const unsigned int *n_corrections;
     bool open;
+    bool refuses;               /* What becomes opaque. */
+    bool refused;               /* Nothing more is to leave. */
     uint32_t start;             /* Sequence number of the first byte. */
     size_t acked;
     size_t edge;                /* The server takes nothing behind it. */
@@ -86,7 +88,7 @@ found(void *aux OVS_UNUSED, void *m_, const struct pp_hit_report *hit)
 
 struct mirror *
 mirror_create(const struct pp_program *program,
-              const unsigned int *n_corrections)
+              const unsigned int *n_corrections, bool refuses)
 {
     struct pp_patchset *set = xzalloc(pp_patchset_size(program));
     struct mirror *m = xzalloc(sizeof *m);
@@ -101,6 +103,7 @@ mirror_create(const struct pp_program *program,
     }
     m->state = xzalloc(size);
     m->n_corrections = n_corrections;
+    m->refuses = refuses;
     m->rules.program = program;
     m->rules.set = set;
     m->ins = pp_inspector_create(found);
@@ -120,6 +123,7 @@ mirror_open(struct mirror *m, const struct pp_proxy *proxy,
             const struct pp_ends *ends, uint32_t isn, uint16_t window)
 {
     m->open = true;
+    m->refused = false;
     m->start = isn + 1;
     m->acked = 0;
     m->edge = window;
@@ -158,6 +162,18 @@ skip(struct side *side)
     side->skip -= side->skip == PP_FOREVER ? 0 : n;
 }
 
+/* It is opaque from here on. */
+static void
+refuse(struct mirror *m)
+{
+    const struct side *side = &m->side[PP_TO_SERVER];
+
+    if (m->refuses && side->decided < side->n) {
+        FOUND("%"PRIuSIZE" opaque bytes have left", side->n - side->decided);
+    }
+    m->refused = m->refuses;
+}
+
 static bool
 do_step(struct mirror *m, struct side *side, const struct pp_step *step)
 {
@@ -183,6 +199,10 @@ do_step(struct mirror *m, struct side *side, const struct pp_step *step)
         return true;
 
     case PP_STEP_OPAQUE:
+        refuse(m);
+        mirror_close(m);
+        return false;
+
     case PP_STEP_BAD:
         mirror_close(m);
         return false;
@@ -290,7 +310,13 @@ mirror_to_server(struct mirror *m, const struct pp_packet *pkt)
     size_t n = pkt->payload_len;
     size_t old;
 
-    if (!m->open || pkt->flags & (PP_TCP_RST | PP_TCP_SYN)) {
+    if (pkt->flags & (PP_TCP_RST | PP_TCP_SYN)) {
+        return;
+    }
+    if (m->refused && at + (int64_t) n > (int64_t) side->n) {
+        FOUND("%"PRIuSIZE" bytes at %d, behind opaque ones", n, at);
+    }
+    if (!m->open) {
         return;
     }
     if (pkt->flags & PP_TCP_URG) {

@@ -27,9 +27,10 @@ struct pp_packet;
 struct pp_program;
 
 /* 'program' and '*n_corrections', how often the pipeline has corrected
- * something, must outlast it. */
+ * something, must outlast it.  'refuses': no byte is to leave for the server
+ * once the connection is opaque. */
 struct mirror *mirror_create(const struct pp_program *program,
-                             const unsigned int *n_corrections);
+                             const unsigned int *n_corrections, bool refuses);
 
 /* A connection begins: the client's SYN had sequence number 'isn', the server
  * has room for 'window' bytes. */

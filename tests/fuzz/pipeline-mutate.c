@@ -432,7 +432,7 @@ static void
 set_up(void)
 {
     if (!rnd(8)) {
-        m.in.how ^= rnd(2) ? RECORDS_CLOSED : RECORDS_MONITOR;
+        m.in.how ^= 1u << rnd(3);
     }
 }
 

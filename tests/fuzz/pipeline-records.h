@@ -30,6 +30,7 @@
 
 #define RECORDS_MONITOR 1       /* Patches report and correct nothing. */
 #define RECORDS_CLOSED 2        /* The fail mode. */
+#define RECORDS_REFUSE 4        /* The opaque mode. */
 
 enum record_kind {
     RECORD_HANDSHAKE, RECORD_BYTES, RECORD_SEGMENT, RECORD_TIME, RECORD_RAW,

@@ -259,7 +259,7 @@ class ManyVms(pplab.Lab):
         """Policy's keys of one of them, in place of those that it has."""
         items = [["patchpoint-" + key, value] for key, value in keys.items()]
         names = ["patchpoint-" + key for key in ("policy", "mode", "fail",
-                                                 "ports")]
+                                                 "opaque", "ports")]
         return self.db.answer(self.db.transact(
             {"op": "mutate", "table": "Interface",
              "where": [["name", "==", vm.name]],

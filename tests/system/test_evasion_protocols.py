@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """No way around the engine by what looks like another protocol, in which it
 could not look: TLS, HTTP/2, a tunnel.  The server's answer tells whether it is
-one.  Each exploit of a landed patch is shown on a VM whose mode is off, too; and
+one; what is one does not get through either where the policy refuses it.  Each exploit of a landed patch is shown on a VM whose mode is off, too; and
 servers that do speak TLS are served on protected ports."""
 
 import os
+import smtplib
 import socket
 import ssl
 import sys
@@ -13,8 +14,9 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
+from pphost import wait_for                                 # noqa: E402
 import fidelity                                             # noqa: E402
-from fidelity import WAIT                                   # noqa: E402
+from fidelity import REPLY, TLS, WAIT                       # noqa: E402
 
 # What TLS begins with: a record that says how long it is, a ClientHello's.
 RECORD = b"\x16\x03\x01%c%c\x01"
@@ -29,6 +31,16 @@ def parts(text, n):
     """'text' behind the beginning of a record that has the first 'n' bytes of
     it, and what is behind them."""
     return record(b"xxx\r\n" + text[:n]), text[n:]
+
+
+def set_opaque(test, vm, value):
+    """Sets patchpoint-opaque for 'vm', for a test."""
+    test.lab.set_ids(vm, opaque=value)
+    test.addCleanup(test.lab.clear_ids, vm, "opaque")
+    wait_for("it is in force", lambda: any(
+        line.startswith(vm.ifname) and " opaque=%s " % value in line
+        and " status=protected" in line
+        for line in test.lab.daemon("server/list").splitlines()))
 
 
 class Case(unittest.TestCase):
@@ -189,6 +201,63 @@ class Werkzeug(Line):
     pair = "CVE-2023-23934"
 
 
+class Refused(Case):
+    """What becomes opaque is reset where patchpoint-opaque=refuse."""
+    pair = "CVE-2024-27305"
+    port = 25
+
+    def within_tls(self, *steps):
+        return (REPLY, b"EHLO client.test\r\n", REPLY, b"STARTTLS\r\n", REPLY,
+                TLS, *steps)
+
+    def test_starttls(self):
+        "the exploit within TLS, which begins as the server agrees"
+        steps = self.within_tls(*self.case.steps[1:])
+        _, ours = self.servers
+        set_opaque(self, ours, "pass")
+        self.assertTrue(self.harmed(ours, steps), "passed: no harm")
+        set_opaque(self, ours, "refuse")
+        before = self.lab.counter("proxy_opaque_refused")
+        self.trick(*steps)
+        self.assertEqual(self.lab.counter("proxy_opaque_refused"), before + 1)
+
+    def test_ordinary(self):
+        "a session in the clear goes on; one that asks for TLS ends there"
+        _, ours = self.servers
+        set_opaque(self, ours, "refuse")
+        with self.client.inside():
+            for tls in False, True:
+                with smtplib.SMTP(pplab.address(ours), self.port) as smtp:
+                    smtp.ehlo()
+                    if tls:
+                        with self.assertRaises(
+                                (OSError, smtplib.SMTPServerDisconnected)):
+                            smtp.starttls()
+                    else:
+                        smtp.sendmail("a@a.test", ["b@b.test"], "hello")
+
+    def test_monitor(self):
+        "who only monitors refuses nothing"
+        _, ours = self.servers
+        set_opaque(self, ours, "refuse")
+        self.lab.set_ids(ours, mode="monitor")
+        self.addCleanup(self.lab.protect, ours, self.pair)
+        self.addCleanup(self.lab.clear_ids, ours, "mode")
+        self.lab.wait_status(ours.ifname, "monitored")
+        steps = self.within_tls(*self.case.steps[1:])
+        self.assertTrue(self.harmed(ours, steps))
+
+    def test_wrong(self):
+        "another word is an error, and changes nothing"
+        _, ours = self.servers
+        set_opaque(self, ours, "refuse")
+        self.lab.set_ids(ours, opaque="maybe")
+        status = self.lab.wait_status(ours.ifname, "error")
+        self.assertIn("patchpoint-opaque=maybe", status)
+        self.assertIn("not one of pass and refuse", status)
+        self.trick(*self.within_tls(*self.case.steps[1:]))
+
+
 class Others(unittest.TestCase):
     """Servers of other protocols on ports that are protected: as if the port
     had been mistaken.  Nobody can look in there, but it works."""
@@ -261,6 +330,23 @@ class Others(unittest.TestCase):
         """Connections that are not looked at.  What is in a handshake may be
         bad as another protocol."""
         return self.lab.counter("proxy_opaque") + self.lab.counter("proxy_bad")
+
+    def test_refused(self):
+        "TLS, where what is opaque is refused"
+        set_opaque(self, self.vm, "refuse")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        for protocol, port in self.PORTS.items():
+            with self.subTest(protocol), self.client.connect(
+                    pplab.address(self.vm), port) as sock:
+                sock.settimeout(10)
+                # With TLS 1.3 the server's part may be over by then.
+                with self.assertRaises(ConnectionError, msg=protocol):
+                    with context.wrap_socket(sock) as tls:
+                        tls.sendall(b"hello")
+                        if not tls.recv(100):
+                            raise ConnectionError("closed")
 
     def test_greeting(self):
         "a protocol in which the server speaks first, and no line ends"
