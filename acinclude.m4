@@ -50,6 +50,44 @@ AC_DEFUN([PP_WERROR],
      [], [enable_werror=no])
    AS_IF([test "$enable_werror" = yes], [PP_CFLAGS="$PP_CFLAGS -Werror"])])
 
+dnl PP_ARG_OPTIMIZATIONS, PP_OPTIMIZATIONS
+dnl
+dnl --enable-optimizations is for what is installed and what is measured: -O3
+dnl by default, all of ours optimised together when a program is linked, so
+dnl that calls between the files that a packet goes through vanish, and by a
+dnl profile: "make" first builds the pipeline to count what it does, has it
+dnl work on some traffic (profile.stamp in Makefile.am), then builds all with
+dnl what was counted.  What was not run is optimised as ever.  A build takes
+dnl minutes, a program many seconds to link.
+AC_DEFUN([PP_ARG_OPTIMIZATIONS],
+  [AC_ARG_ENABLE([optimizations],
+     [AS_HELP_STRING([--enable-optimizations],
+        [optimise with -O3, when linking, and by a profile (needs gcc):
+         faster programs, slow to build])],
+     [], [enable_optimizations=no])
+   AS_IF([test "$enable_optimizations" = yes],
+     [: ${CFLAGS="-O3 -g"}
+      # The index of an archive with such objects is made by gcc's plugin.
+      AC_CHECK_TOOL([AR], [gcc-ar], [ar])
+      AC_CHECK_TOOL([RANLIB], [gcc-ranlib], [ranlib])])])
+AC_DEFUN([PP_OPTIMIZATIONS],
+  [AS_IF([test "$enable_optimizations" = yes],
+     [PP_PROFILE="-fprofile-use -fprofile-correction"
+      PP_PROFILE="$PP_PROFILE -fprofile-partial-training"
+      PP_PROFILE="$PP_PROFILE -Wno-missing-profile"
+      pp_save_CFLAGS=$CFLAGS
+      CFLAGS="$CFLAGS -Werror -flto=auto $PP_PROFILE"
+      AC_MSG_CHECKING([whether $CC optimises when linking, by a profile])
+      AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AC_MSG_RESULT([yes])],
+        [AC_MSG_RESULT([no])
+         AC_MSG_ERROR([--enable-optimizations needs gcc with its plugin])])
+      CFLAGS=$pp_save_CFLAGS
+      PP_CFLAGS="$PP_CFLAGS -flto=auto"])
+   AC_SUBST([PP_PROFILE])
+   # The profile is of programs that run here.
+   AM_CONDITIONAL([PROFILE],
+     [test "$enable_optimizations" = yes && test "$cross_compiling" = no])])
+
 dnl PP_SANITIZERS
 dnl
 dnl --enable-sanitizers=address,undefined builds ours, not Open vSwitch, with

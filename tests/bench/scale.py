@@ -57,7 +57,7 @@ def instructions(folder, count):
     for rounds in "1", "2":
         row, err = run(folder, count, rounds, "-", prefix=(
             "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
-            "--toggle-collect=world_run"))
+            "--toggle-collect=world_run*"))
         total.append(int(re.search(r"Collected : (\d+)", err).group(1)))
     return (total[1] - total[0]) / row["requests"]
 
