@@ -5,38 +5,41 @@
  * In: what waits for that (tickets), and ovs-vswitchd's answers on its control
  * socket.  Out: up to which ticket it does.
  *
- * "revalidator/wait" is answered when a round of the revalidators has ended,
- * which may have begun before the change.  So it takes two: one that ends
- * after the revalidators know of the change, so that the next one begins after
- * that.
+ * When the flow tables have changed, ovs-vswitchd's main loop tells the
+ * revalidators, answers who waited for a round of theirs ("revalidator/wait"),
+ * then handles OpenFlow messages, then commands.  So they know of a change
+ * when
  *
- * When they know of it has to be found out, too.  ovs-vswitchd's main loop
- * tells them of changes and answers what waited for a round, then handles
- * OpenFlow messages, then commands.  So they know when
- *
- *     a barrier behind the change, then
- *     a command ("version"), then
+ *     a barrier behind it, then
+ *     a command ("upcall/show"), then
  *     another barrier
  *
  * have been answered, each sent after the answer to the one before: the check
- * of a ticket.  Rounds that were told of before the last of these do not
- * count, the next two do.
+ * of a ticket.  What counts is the end of a round that began later.
+ *
+ * That a round has ended says not when it began.  So it takes the ends of two:
+ * the first is waited for after the check, and the second after the first.
+ * There are 5 ms from the beginning of a round to that of the next, at least.
  *
  * While nothing changes the revalidators begin a round every half second only
  * (other_config:max-revalidator).  So ovs-vswitchd is sent a message that
  * changes nothing, which it cannot know beforehand: any change of the tables
  * has them begin another one.
  *
- * There is one check at a time, which counts for all tickets given before, and
- * one wait for a round.  Runs in control's main loop, and never blocks it.
- * Owns two connections to ovs-vswitchd's control socket: one is answered at a
- * time on each. */
+ * Where bridges have different types of datapath, ovs-vswitchd has no answer
+ * to "revalidator/wait".  Then a time is waited for after the check, by what
+ * their last rounds took ("upcall/show").
+ *
+ * There is one check at a time, which counts for all tickets given before.
+ * Runs in control's main loop, and never blocks it.  Owns the connections to
+ * ovs-vswitchd's control socket: one is answered at a time on each. */
 
 #include <config.h>
 
 #include "pp-datapath.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -64,23 +67,39 @@ VLOG_DEFINE_THIS_MODULE(pp_datapath);
 #define RECONNECT_MS 50
 #define RETRY_MS 5000
 
+/* When it is tried again to wait for rounds, where that could not be done. */
+#define RETRY_WAIT_MS 1000
+
 /* If no round has ended after this time, which doubles, the message that has
- * one begin came too early, and is sent again. */
+ * one begin is sent again. */
 #define POKE_MS 50
+
+/* Not so soon after another one: rounds begin 5 ms apart, so that one is still
+ * to begin, most likely. */
+#define POKED_MS 2
+#define APART_MS 6
+
+/* Where they cannot be waited for, two rounds have ended after this time and
+ * four times what the last one took. */
+#define ROUNDS_MS 100
+
+/* So many waits at a time, and tickets that wait. */
+#define MAX_WAITS 4
+#define MAX_CHECKED 8
 
 /* A connection to ovs-vswitchd's control socket. */
 struct line {
     struct jsonrpc *rpc;        /* NULL: not connected. */
-    struct json *request;       /* The id of what is to be answered... */
-    long long int deadline;     /* ...by then; NULL: nothing. */
+    struct json *requests[2];   /* The ids of what is to be answered... */
+    size_t n;                   /* ...so many... */
+    long long int deadline;     /* ...by then. */
 };
 
-static struct line checks, rounds;
-
 /* Checks. */
+static struct line checks;
 static uint64_t given;          /* The ticket that is given out now... */
 static bool is_given;           /* ...to somebody. */
-static uint64_t checked;        /* The one whose check is under way. */
+static uint64_t checking;       /* The one whose check is under way. */
 static bool is_checking;
 static bool expect_barrier;     /* It waits for the second barrier. */
 static ovs_be32 barrier_xid;
@@ -90,28 +109,48 @@ static struct pp_ofconn *ofconn;
 static unsigned int number;
 static char *bridge;
 
-/* Rounds: up to which tickets the datapath follows now, when one more round
- * has ended, and when one more has. */
-static uint64_t follows_now, follows_next, follows_then;
-static long long int next_poke;
-static int poke_ms;
+/* Waits for the end of a round. */
+struct wait {
+    struct line line;
+    long long int since;        /* When it began, in us. */
+    long long int ended;        /* 'ended' at that time. */
+    long long int next_poke;    /* Has a round begin again then, in ms. */
+    int poke_ms;
+};
+
+static struct wait waits[MAX_WAITS];
+static long long int last_poke; /* In ms. */
+static long long int ended;     /* A round has ended after that, in us; it was
+                                 * waited for since then. */
+static int duration;            /* Of the last one, in ms, at the check. */
+
+/* Those that have been checked, when, in us, and up to which ticket the
+ * datapath follows. */
+static struct {
+    uint64_t ticket;
+    long long int when;
+} checked[MAX_CHECKED];
+static size_t n_checked;
+static uint64_t follows;
 
 /* Trouble. */
 static bool unreachable;        /* It cannot be asked... */
 static bool look_again;         /* ...but should be, if it can. */
 static long long int trouble_since;     /* 0: there is none. */
 static long long int next_try;  /* Not before, after trouble. */
+static bool no_waits;           /* It has no answer to waits... */
+static long long int next_wait; /* ...but may, then. */
 
 /* For people. */
 static uint64_t n_rounds;
-static long long int asked_at, longest;
+static long long int longest;
 
 uint64_t
 pp_datapath_ticket(void)
 {
     if (unreachable) {
         look_again = true;
-        return follows_now;
+        return follows;
     }
     if (!is_given) {
         is_given = true;
@@ -123,7 +162,7 @@ pp_datapath_ticket(void)
 bool
 pp_datapath_follows(uint64_t ticket)
 {
-    return ticket <= follows_now;
+    return ticket <= follows;
 }
 
 /* Lines. */
@@ -132,22 +171,26 @@ static void
 line_close(struct line *line)
 {
     jsonrpc_close(line->rpc);
-    json_destroy(line->request);
     line->rpc = NULL;
-    line->request = NULL;
+    while (line->n) {
+        json_destroy(line->requests[--line->n]);
+    }
 }
 
-/* Forgets what is under way: a check and the rounds have to begin anew. */
+/* Forgets what is under way: checks and waits have to begin anew. */
 static void
 start_over(void)
 {
     line_close(&checks);
-    line_close(&rounds);
+    for (size_t i = 0; i < MAX_WAITS; i++) {
+        line_close(&waits[i].line);
+    }
     is_checking = false;
-    if (given > follows_now) {
+    if (given > follows) {
         is_given = true;
     }
-    follows_next = follows_then = follows_now;
+    n_checked = 0;
+    ended = 0;
 }
 
 /* It cannot be asked: what waits does not wait any more. */
@@ -164,7 +207,7 @@ give_up(struct pp_control *ctl, const char *why)
     look_again = is_given = false;
     trouble_since = 0;
     next_try = time_msec() + RETRY_MS;
-    follows_now = given;
+    follows = given;
     start_over();
     ctl->dirty = true;
 }
@@ -222,8 +265,8 @@ line_open(struct pp_control *ctl, struct line *line)
     return line->rpc != NULL;
 }
 
-/* The answer to what was asked, if it is there; to be freed.  'line' may be
- * closed afterwards. */
+/* The answer to what was asked first, if it is there; to be freed.  'line' may
+ * be closed afterwards. */
 static struct jsonrpc_msg *
 line_take(struct pp_control *ctl, struct line *line)
 {
@@ -236,28 +279,20 @@ line_take(struct pp_control *ctl, struct line *line)
     jsonrpc_run(line->rpc);
     error = jsonrpc_recv(line->rpc, &msg);
     if (error == EAGAIN) {
-        if (line->request && time_msec() >= line->deadline) {
+        if (line->n && time_msec() >= line->deadline) {
             give_up(ctl, "it does not answer");
         }
         return NULL;
     } else if (error) {
         have_trouble(ctl, "ovs-vswitchd's control socket", error);
         return NULL;
-    } else if (!line->request || !msg->id
-               || !json_equal(msg->id, line->request)) {
+    } else if (!line->n || !msg->id
+               || !json_equal(msg->id, line->requests[0])) {
         jsonrpc_msg_destroy(msg);
         return NULL;
     }
-    json_destroy(line->request);
-    line->request = NULL;
-    if (msg->type == JSONRPC_ERROR) {
-        char *why = json_to_string(msg->error, 0);
-
-        give_up(ctl, why);
-        free(why);
-        jsonrpc_msg_destroy(msg);
-        return NULL;
-    }
+    json_destroy(line->requests[0]);
+    line->requests[0] = line->requests[--line->n];
     return msg;
 }
 
@@ -265,14 +300,15 @@ line_take(struct pp_control *ctl, struct line *line)
 static bool
 line_ask(struct pp_control *ctl, struct line *line, const char *command)
 {
-    if (line->rpc) {
+    if (line->rpc && !line->n) {
         jsonrpc_msg_destroy(line_take(ctl, line));      /* Still there? */
     }
     if (!line->rpc && !line_open(ctl, line)) {
         return false;
     }
+    ovs_assert(line->n < ARRAY_SIZE(line->requests));
     jsonrpc_send(line->rpc, jsonrpc_create_request(
-        command, json_array_create_empty(), &line->request));
+        command, json_array_create_empty(), &line->requests[line->n++]));
     jsonrpc_run(line->rpc);
     line->deadline = time_msec() + ANSWER_MS;
     return true;
@@ -281,57 +317,153 @@ line_ask(struct pp_control *ctl, struct line *line, const char *command)
 static void
 line_wait(const struct line *line)
 {
-    if (line->request) {
+    if (line->n) {
         jsonrpc_wait(line->rpc);
         jsonrpc_recv_wait(line->rpc);
         poll_timer_wait_until(line->deadline);
     }
 }
 
-/* Rounds. */
-
+/* The datapath follows the first 'n' of 'checked'. */
 static void
-round_end(struct pp_control *ctl)
+follow(struct pp_control *ctl, size_t n)
 {
-    follows_now = follows_next;
-    follows_next = follows_then;
-    n_rounds++;
-    longest = MAX(longest, time_msec() - asked_at);
+    if (n) {
+        follows = checked[n - 1].ticket;
+        n_checked -= n;
+        memmove(checked, checked + n, n_checked * sizeof *checked);
+        ctl->dirty = true;
+    }
     trouble_since = 0;
     if (unreachable) {
         unreachable = false;
         VLOG_INFO("ovs-vswitchd can be asked when its datapath follows a "
                   "change of flows");
     }
-    ctl->dirty = true;
+}
+
+/* Waits. */
+
+/* When the last one began that is not over; 0: there is none. */
+static long long int
+last_wait(void)
+{
+    long long int last = 0;
+
+    for (size_t i = 0; i < MAX_WAITS; i++) {
+        if (waits[i].line.n) {
+            last = MAX(last, waits[i].since);
+        }
+    }
+    return last;
 }
 
 static void
-rounds_run(struct pp_control *ctl)
+wait_begin(struct pp_control *ctl)
 {
-    struct jsonrpc_msg *msg = line_take(ctl, &rounds);
+    struct wait *w = waits;
+
+    while (w->line.n) {
+        if (++w == &waits[MAX_WAITS]) {
+            return;
+        }
+    }
+    w->since = time_usec();
+    w->ended = ended;
+    w->poke_ms = POKE_MS;
+    w->next_poke = LLONG_MAX;
+    if (line_ask(ctl, &w->line, "version")) {
+        line_ask(ctl, &w->line, "revalidator/wait");
+    }
+}
+
+static void
+poke(struct wait *w)
+{
     long long int now = time_msec();
 
-    if (msg) {
-        jsonrpc_msg_destroy(msg);
-        round_end(ctl);
+    if (now < last_poke + POKED_MS) {
+        w->next_poke = last_poke + APART_MS;
+    } else if (n_checked) {
+        pp_ofconn_poke(ofconn);
+        last_poke = now;
+        w->next_poke = now + w->poke_ms;
+        w->poke_ms *= 2;
     }
-    if (follows_now == follows_then) {
+}
+
+/* A round has ended, and 'w' with it. */
+static void
+round_end(struct pp_control *ctl, const struct wait *w)
+{
+    size_t n = 0;
+
+    while (n < n_checked && checked[n].when <= w->ended) {
+        n++;
+    }
+    ended = MAX(ended, w->since);
+    n_rounds++;
+    longest = MAX(longest, (time_usec() - w->since) / 1000);
+    follow(ctl, n);
+}
+
+static void
+wait_run(struct pp_control *ctl, struct wait *w)
+{
+    struct jsonrpc_msg *msg = line_take(ctl, &w->line);
+
+    if (!msg) {
+        if (w->line.n && time_msec() >= w->next_poke) {
+            poke(w);
+        }
         return;
     }
-    if (!rounds.request) {
-        if (line_ask(ctl, &rounds, "revalidator/wait")) {
-            asked_at = now;
-            poke_ms = POKE_MS;
-            next_poke = now + poke_ms;
-            if (msg) {
-                pp_ofconn_poke(ofconn);
-            }
+    if (w->line.n) {
+        /* "version".  The wait has begun when what is sent now comes. */
+        poke(w);
+    } else if (msg->type == JSONRPC_ERROR) {
+        char *why = json_to_string(msg->error, 0);
+
+        if (!next_wait) {
+            VLOG_WARN("ovs-vswitchd does not tell when its datapaths follow "
+                      "a change of flows (%s).  VMs are said to be protected "
+                      "after a time that is long enough if it is not busy",
+                      why);
         }
-    } else if (now >= next_poke) {
-        pp_ofconn_poke(ofconn);
-        poke_ms *= 2;
-        next_poke = now + poke_ms;
+        free(why);
+        no_waits = true;
+        next_wait = time_msec() + RETRY_WAIT_MS;
+    } else {
+        if (no_waits) {
+            VLOG_INFO("ovs-vswitchd tells again when its datapath follows a "
+                      "change of flows");
+            no_waits = false;
+            next_wait = 0;
+        }
+        round_end(ctl, w);
+    }
+    jsonrpc_msg_destroy(msg);
+}
+
+/* When 'checked[0]' will have been followed, if it is not told, in ms. */
+static long long int
+will_follow(void)
+{
+    return checked[0].when / 1000 + ROUNDS_MS + 4 * duration;
+}
+
+static void
+waits_run(struct pp_control *ctl)
+{
+    for (size_t i = 0; i < MAX_WAITS; i++) {
+        wait_run(ctl, &waits[i]);
+    }
+    if (no_waits) {
+        while (n_checked && time_msec() >= will_follow()) {
+            follow(ctl, 1);
+        }
+    } else if (n_checked && last_wait() < checked[n_checked - 1].when) {
+        wait_begin(ctl);
     }
 }
 
@@ -366,12 +498,31 @@ is_due(void)
     return !is_checking && (unreachable ? look_again : is_given);
 }
 
+/* What the last round took, by the answer to "upcall/show", in ms: the longest
+ * of all types of datapath. */
+static int
+read_duration(const struct jsonrpc_msg *msg)
+{
+    static const char key[] = "dump duration : ";
+    int longest_ms = 0;
+
+    if (msg->type == JSONRPC_REPLY && msg->result->type == JSON_STRING) {
+        const char *s = json_string(msg->result);
+
+        while ((s = strstr(s, key)) != NULL) {
+            s += strlen(key);
+            longest_ms = MAX(longest_ms, atoi(s));
+        }
+    }
+    return longest_ms;
+}
+
 static void
 check_begin(struct pp_control *ctl, struct pp_bridge *br)
 {
-    if (line_ask(ctl, &checks, "version")) {
+    if (line_ask(ctl, &checks, "upcall/show")) {
         /* While it cannot be asked, nobody has this ticket. */
-        checked = unreachable ? ++given : given;
+        checking = unreachable ? ++given : given;
         is_given = look_again = false;
         is_checking = true;
         expect_barrier = false;
@@ -388,7 +539,7 @@ check_run(struct pp_control *ctl)
     struct jsonrpc_msg *msg = line_take(ctl, &checks);
 
     if (msg) {
-        pp_ofconn_poke(ofconn);
+        duration = read_duration(msg);
         barrier_xid = pp_ofconn_send_barrier(ofconn);
         expect_barrier = true;
         jsonrpc_msg_destroy(msg);
@@ -401,14 +552,21 @@ pp_datapath_barrier(struct pp_control *ctl, const struct pp_bridge *br,
 {
     if (is_checking && expect_barrier && br->ofconn == ofconn
         && xid == barrier_xid) {
-        /* What was told of before does not count. */
-        rounds_run(ctl);
-        if (is_checking) {
-            is_checking = false;
-            follows_then = checked;
-            rounds_run(ctl);
-        }
+        size_t i = MIN(n_checked, MAX_CHECKED - 1);
+
+        is_checking = false;
+        checked[i].ticket = checking;
+        checked[i].when = time_usec();
+        n_checked = i + 1;
+        waits_run(ctl);
     }
+}
+
+/* Is anything under way? */
+static bool
+is_busy(void)
+{
+    return is_checking || n_checked || last_wait();
 }
 
 void
@@ -416,7 +574,7 @@ pp_datapath_run(struct pp_control *ctl)
 {
     struct pp_bridge *br;
 
-    if (!is_checking && !rounds.request && !is_due()) {
+    if (!is_busy() && !is_due()) {
         return;
     }
     br = connected_bridge(ctl);
@@ -425,10 +583,14 @@ pp_datapath_run(struct pp_control *ctl)
         start_over();
         return;
     }
-    if ((is_checking || rounds.request) && !is_connected(ctl)) {
+    if ((is_checking || n_checked) && !is_connected(ctl)) {
         start_over();
     }
-    rounds_run(ctl);
+    if (no_waits && time_msec() >= next_wait) {
+        next_wait = time_msec() + RETRY_WAIT_MS;
+        wait_begin(ctl);
+    }
+    waits_run(ctl);
     if (is_checking) {
         check_run(ctl);
     }
@@ -444,9 +606,15 @@ pp_datapath_wait(const struct pp_control *ctl)
         poll_timer_wait_until(next_try);
     }
     line_wait(&checks);
-    line_wait(&rounds);
-    if (rounds.request && follows_now != follows_then) {
-        poll_timer_wait_until(next_poke);
+    for (size_t i = 0; i < MAX_WAITS; i++) {
+        line_wait(&waits[i].line);
+        if (waits[i].line.n && n_checked
+            && waits[i].next_poke != LLONG_MAX) {
+            poll_timer_wait_until(waits[i].next_poke);
+        }
+    }
+    if (no_waits && n_checked) {
+        poll_timer_wait_until(will_follow());
     }
 }
 
@@ -456,10 +624,13 @@ pp_datapath_format(struct ds *ds)
     if (unreachable) {
         ds_put_cstr(ds, "datapath: ovs-vswitchd cannot be asked whether it "
                     "follows");
+    } else if (no_waits) {
+        ds_put_cstr(ds, "datapath: ovs-vswitchd does not tell when all "
+                    "follow");
     } else {
         ds_put_format(ds, "datapath: %s, %"PRIu64" rounds of its revalidators "
                       "were waited for, at most %lld ms each",
-                      follows_now < given ? "does not follow all changes yet"
+                      follows < given ? "does not follow all changes yet"
                       : "follows", n_rounds, longest);
     }
 }

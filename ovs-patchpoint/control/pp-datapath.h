@@ -12,9 +12,11 @@
  * in rounds.  Those who are just talking to a VM are in the cache: only after
  * a round that began after the change do they go where the flows say.
  *
- * ovs-vswitchd is asked over its control socket, as ovs-appctl does, with one
- * question at a time for all bridges and all changes.  While it cannot be
- * asked, the datapath counts as following at once, and the log says so. */
+ * ovs-vswitchd is asked over its control socket, as ovs-appctl does, with few
+ * questions at a time for all bridges and all changes.  While it cannot be
+ * asked, the datapath counts as following at once; while it has no answer,
+ * since bridges have different types of datapath, after a time.  The log says
+ * so. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -21,6 +21,8 @@ from pplab import wait_for                                  # noqa: E402
 OTHERS = 9000                   # Flows in the cache.
 CANNOT = "cannot ask ovs-vswitchd when its datapath follows"
 CAN = "ovs-vswitchd can be asked"
+NO_ANSWER = "ovs-vswitchd does not tell when its datapaths follow"
+ANSWERS = "ovs-vswitchd tells again"
 
 
 class Attack(plugs.Attack):
@@ -183,6 +185,56 @@ class Moment(unittest.TestCase):
     def change(self):
         self.lab.protect(self.vm, TRAVERSAL)
         self.clear()
+
+
+class TypesLab(pplab.Lab):
+    def _daemon(self, argv, name):
+        if name == "ovs-vswitchd":
+            argv = argv + ["--enable-dummy"]
+        return super()._daemon(argv, name)
+
+
+class Types(unittest.TestCase):
+    """Bridges with different types of datapath, for which ovs-vswitchd has no
+    answer."""
+
+    def test_types(self):
+        "a VM is protected after a time, until there is one type again"
+        lab = TypesLab.of(type(self), prefix="ppq")
+        vm = lab.add_server_vm("a", 1)
+        client = lab.add_client()
+        lab.serve(fidelity.load(TRAVERSAL), "vulnerable", vm)
+        other = lab.name("o")
+        lab.vsctl("add-br", other, "--", "set", "Bridge", other,
+                  "datapath_type=dummy")
+        lab.start_daemon()
+
+        def ask():
+            return pplab.talk(client, pplab.address(vm), plugs.EXPLOIT).bytes
+
+        def shows():
+            return lab.daemon("pipeline/show")
+
+        self.assertIn(plugs.SECRET, ask())
+        for _ in range(2):
+            lab.protect(vm, TRAVERSAL)
+            self.assertNotIn(plugs.SECRET, ask())
+            lab.clear_ids(vm, "policy")
+            wait_for("it works again", lambda: plugs.SECRET in ask(), 20)
+        self.assertEqual(lab.log().count(NO_ANSWER), 1)
+        self.assertIn("datapath: ovs-vswitchd does not tell", shows())
+
+        lab.vsctl("del-br", other)
+
+        def change():
+            lab.protect(vm, TRAVERSAL)
+            self.assertNotIn(plugs.SECRET, ask())
+            lab.clear_ids(vm, "policy")
+            return ANSWERS in lab.log()
+
+        wait_for("it is told again", change, 30, 0.5)
+        self.assertEqual(lab.log().count(NO_ANSWER), 1)
+        wait_for("it has followed", lambda: "datapath: follows" in shows())
 
 
 if __name__ == "__main__":
