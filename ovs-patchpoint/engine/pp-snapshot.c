@@ -45,11 +45,17 @@ check_service(const struct pp_snapshot *snap,
 }
 
 static bool
+is_within(uint64_t value, uint64_t min, uint64_t max)
+{
+    return value >= min && value <= max;
+}
+
+static bool
 limits_are_good(const struct pp_limits *limits)
 {
     return (true
 #define PP_LIMIT(MEMBER, NAME, DEFAULT, MIN, MAX, DOC)                       \
-            && limits->MEMBER >= (MIN) && limits->MEMBER <= (MAX)
+            && is_within(limits->MEMBER, MIN, MAX)
             PP_LIMITS
 #undef PP_LIMIT
             );
