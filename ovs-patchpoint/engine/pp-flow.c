@@ -23,6 +23,17 @@
 #include "registry.h"
 #include "util.h"
 
+/* With fewer connections than this they are in the cache anyway. */
+#define FETCH_CONNS 4096
+
+/* Connections in one bucket that are looked at to find one to fetch. */
+#define FETCH_STEPS 2
+
+/* Most of what a packed connection takes, and of what the allocator has on
+ * either side of it. */
+#define FETCH_PACKED 272
+#define ALLOCATOR_BYTES 16
+
 void
 pp_flow_init(struct pp_flow *flow, uint32_t basis)
 {
@@ -206,6 +217,13 @@ struct pp_conn *
 pp_flow_open(struct pp_flow *flow, struct pp_conn_head *head)
 {
     return open_conn(flow, head);
+}
+
+/* Where the first connection with 'hash' would be. */
+static struct hmap_node *const *
+bucket_of(const struct pp_flow *flow, uint32_t hash)
+{
+    return &flow->conns.buckets[hash & flow->conns.mask];
 }
 
 /* Sets 'heads' to those with 'key'; returns how many there are. */
@@ -429,52 +447,141 @@ begin_conn(struct pp_flow *flow, struct pp_stream *st,
     return conn;
 }
 
-enum pp_flow_result
-pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
-        const struct pp_packet *pkt, struct pp_conn **connp,
-        enum pp_dir *dirp, const struct pp_snap_service **servicep)
+/* Sets '*place' to the first direction of 'pkt', from 'dir' on, that has a
+ * server of ours. */
+static void
+find_place(const struct pp_flow *flow, uint32_t bridge,
+           const struct pp_packet *pkt, int dir, struct pp_flow_place *place)
 {
-    enum pp_flow_result result = PP_FLOW_OTHER;
     const struct pp_servers *who = &flow->who;
 
-    if (!flow->snapshot) {
-        return PP_FLOW_OTHER;
-    }
-    for (int dir = 0; dir < 2; dir++) {
+    place->server = NULL;
+    place->node = NULL;
+    for (; dir < 2 && flow->snapshot; dir++) {
         bool to_server = dir == PP_TO_SERVER;
         const struct pp_snap_server *server
             = pp_servers_find(who, bridge, to_server ? pp_packet_eth_dst(pkt)
                               : pp_packet_eth_src(pkt));
-        const struct pp_snap_service *service
-            = server ? pp_servers_service(flow->snapshot, server, PP_TCP,
-                                          to_server ? pkt->dst_port
-                                          : pkt->src_port) : NULL;
-        struct pp_conn_key key;
-        enum pp_alike alike;
-        uint32_t hash;
 
-        if (!server || (!to_server
-                        && !pp_servers_is_from(who, server, pkt->slot))) {
+        if (server && (to_server
+                       || pp_servers_is_from(who, server, pkt->slot))) {
+            place->server = server;
+            place->dir = dir;
+            make_key(&place->key, server, pkt, dir);
+            place->hash = hash_key(flow, &place->key);
+            return;
+        }
+    }
+}
+
+void
+pp_flow_place(const struct pp_flow *flow, uint32_t bridge,
+              const struct pp_packet *pkt, struct pp_flow_place *place)
+{
+    find_place(flow, bridge, pkt, PP_TO_SERVER, place);
+}
+
+/* Has 'n' bytes at 'p', which will be written, fetched. */
+static inline void
+fetch(const void *p, size_t n)
+{
+    uintptr_t line = (uintptr_t) p & ~(uintptr_t) (CACHE_LINE_SIZE - 1);
+
+    for (; line < (uintptr_t) p + n; line += CACHE_LINE_SIZE) {
+        __builtin_prefetch((const void *) line, 1);
+    }
+}
+
+/* Nothing here waits for what it has just asked for: each loop only looks at
+ * what the one before had fetched. */
+void
+pp_flow_fetch(const struct pp_flow *flow, struct pp_flow_place *places,
+              size_t n)
+{
+    struct pp_flow_place *wanted[PP_FLOW_FETCH_MAX];
+    uint32_t last = 0;
+    size_t n_wanted = 0;
+
+    if (hmap_count(&flow->conns) < FETCH_CONNS || n < 2) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        /* Packets of a connection often come one after the other. */
+        if (places[i].server && places[i].hash != last) {
+            last = places[i].hash;
+            wanted[n_wanted++] = &places[i];
+            __builtin_prefetch(bucket_of(flow, last));
+        }
+    }
+    for (size_t i = 0; i < n_wanted; i++) {
+        wanted[i]->node = *bucket_of(flow, wanted[i]->hash);
+        __builtin_prefetch(wanted[i]->node, 1);
+    }
+    for (int step = 0; step < FETCH_STEPS; step++) {
+        for (size_t i = 0; i < n_wanted; i++) {
+            const struct hmap_node *node = wanted[i]->node;
+
+            if (node && node->hash != wanted[i]->hash) {
+                wanted[i]->node = node->next;
+                __builtin_prefetch(wanted[i]->node, 1);
+            }
+        }
+    }
+    for (size_t i = 0; i < n_wanted; i++) {
+        const struct pp_conn_head *head;
+
+        if (!wanted[i]->node || wanted[i]->node->hash != wanted[i]->hash) {
             continue;
         }
-        make_key(&key, server, pkt, dir);
-        hash = hash_key(flow, &key);
-        alike = find_conn(flow, server, &key, hash, dir, pkt, connp);
-        if (!*connp && !service) {
-            continue;
-        } else if (alike == PP_ALIKE_DROP) {
-            return PP_FLOW_DROP;
-        } else if (alike == PP_ALIKE_NEW) {
-            *connp = begin_conn(flow, st, &key, hash, pkt, service);
+        __builtin_prefetch(wanted[i]->node->next);
+        head = CONTAINER_OF(wanted[i]->node, struct pp_conn_head, node);
+        fetch(head->lru.prev, sizeof head->lru);
+        fetch(head->lru.next, sizeof head->lru);
+        /* With what the allocator has in front of it and behind. */
+        fetch((const uint8_t *) head - ALLOCATOR_BYTES,
+              (head->packed ? FETCH_PACKED : sizeof(struct pp_conn))
+              + 2 * ALLOCATOR_BYTES);
+    }
+}
+
+enum pp_flow_result
+pp_flow(struct pp_flow *flow, struct pp_stream *st, uint32_t bridge,
+        const struct pp_packet *pkt, const struct pp_flow_place *first,
+        struct pp_conn **connp, enum pp_dir *dirp,
+        const struct pp_snap_service **servicep)
+{
+    enum pp_flow_result result = PP_FLOW_OTHER;
+    const struct pp_flow_place *place = first;
+    struct pp_flow_place second;
+
+    while (place->server) {
+        const struct pp_snap_server *server = place->server;
+        enum pp_dir dir = place->dir;
+        const struct pp_snap_service *service
+            = pp_servers_service(flow->snapshot, server, PP_TCP,
+                                 dir == PP_TO_SERVER ? pkt->dst_port
+                                 : pkt->src_port);
+        enum pp_alike alike = find_conn(flow, server, &place->key,
+                                        place->hash, dir, pkt, connp);
+
+        if (*connp || service) {
+            if (alike == PP_ALIKE_DROP) {
+                return PP_FLOW_DROP;
+            } else if (alike == PP_ALIKE_NEW) {
+                *connp = begin_conn(flow, st, &place->key, place->hash, pkt,
+                                    service);
+            }
+            if (*connp || result == PP_FLOW_OTHER) {
+                *dirp = dir;
+                *servicep = service;
+                result = *connp ? PP_FLOW_CONN : PP_FLOW_MIDSTREAM;
+            }
         }
-        if (*connp || result == PP_FLOW_OTHER) {
-            *dirp = dir;
-            *servicep = service;
-            result = *connp ? PP_FLOW_CONN : PP_FLOW_MIDSTREAM;
-        }
-        if (*connp) {
+        if (*connp || dir == PP_FROM_SERVER) {
             break;
         }
+        find_place(flow, bridge, pkt, PP_FROM_SERVER, &second);
+        place = &second;
     }
     return result;
 }

@@ -94,12 +94,33 @@ enum pp_flow_result {
     PP_FLOW_DROP,               /* Nobody can tell which connection's. */
 };
 
-/* Finds the connection that 'pkt', from bridge 'bridge', belongs to, or makes
- * one for a SYN to a service; at the bound another one makes room for it, or
- * it is not followed.  Sets '*dir' and '*service' too if it is PP_FLOW_CONN or
- * PP_FLOW_MIDSTREAM. */
+/* What is looked for: the first of a packet's directions that has a server of
+ * ours.  It holds until other servers are in force. */
+struct pp_flow_place {
+    const struct pp_snap_server *server;        /* NULL: none has one. */
+    enum pp_dir dir;
+    uint32_t hash;              /* Of the key. */
+    struct pp_conn_key key;
+    const struct hmap_node *node;       /* While it is being fetched. */
+};
+
+/* Sets '*place' to that of 'pkt', from bridge 'bridge'. */
+void pp_flow_place(const struct pp_flow *, uint32_t bridge,
+                   const struct pp_packet *, struct pp_flow_place *);
+
+/* Has the connections of 'n' places, PP_FLOW_FETCH_MAX at most, fetched into
+ * the cache, all at the same time, where the table is so large that they are
+ * not there. */
+void pp_flow_fetch(const struct pp_flow *, struct pp_flow_place *, size_t n);
+#define PP_FLOW_FETCH_MAX 32
+
+/* Finds the connection that 'pkt', from bridge 'bridge' and with its place,
+ * belongs to, or makes one for a SYN to a service; at the bound another one
+ * makes room for it, or it is not followed.  Sets '*dir' and '*service' too if
+ * it is PP_FLOW_CONN or PP_FLOW_MIDSTREAM. */
 enum pp_flow_result pp_flow(struct pp_flow *, struct pp_stream *,
                             uint32_t bridge, const struct pp_packet *,
+                            const struct pp_flow_place *,
                             struct pp_conn **, enum pp_dir *dir,
                             const struct pp_snap_service **service);
 

@@ -583,10 +583,12 @@ run_udp(struct pp_pipeline *pl, uint32_t bridge, const struct pp_packet *pkt,
     }
 }
 
-/* A packet of kind 'kind', which came whole or as fragments of 'datagram'. */
+/* A packet of kind 'kind', which came whole or as fragments of 'datagram'.
+ * 'place' is its own if it is TCP. */
 static void
 run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
-           struct pp_packet *pkt, const struct pp_datagram *datagram)
+           struct pp_packet *pkt, const struct pp_flow_place *place,
+           const struct pp_datagram *datagram)
 {
     const struct pp_snap_service *service = NULL;
     enum pp_flow_result result = PP_FLOW_OTHER;
@@ -600,8 +602,8 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
         run_udp(pl, bridge, pkt, datagram);
         return;
     } else if (kind == PP_PACKET_TCP) {
-        result = pp_flow(&pl->flow, &pl->stream, bridge, pkt, &conn, &dir,
-                         &service);
+        result = pp_flow(&pl->flow, &pl->stream, bridge, pkt, place, &conn,
+                         &dir, &service);
     }
     if ((result == PP_FLOW_CONN || result == PP_FLOW_MIDSTREAM)
         && dir == PP_TO_SERVER && pkt->leads_on) {
@@ -636,28 +638,71 @@ run_packet(struct pp_pipeline *pl, uint32_t bridge, enum pp_packet_kind kind,
     }
 }
 
+/* A fragment: what it makes whole goes on. */
+static void
+run_fragment(struct pp_pipeline *pl, uint32_t bridge, struct pp_packet *pkt)
+{
+    struct pp_datagram *datagram
+        = pp_reassembly_in(&pl->reassembly, &pl->stream.limits, bridge, pkt,
+                           pl->stream.now);
+
+    if (datagram) {
+        enum pp_packet_kind kind = pp_reassembly_whole(&pl->reassembly,
+                                                       datagram, pkt);
+        struct pp_flow_place place = { .server = NULL };
+
+        if (kind == PP_PACKET_TCP) {
+            pp_flow_place(&pl->flow, bridge, pkt, &place);
+        }
+        run_packet(pl, bridge, kind, pkt, &place, datagram);
+        pp_reassembly_done(&pl->reassembly, datagram);
+    }
+}
+
+/* 'n' frames, PP_FLOW_FETCH_MAX at most. */
+static void
+run_frames(struct pp_pipeline *pl, uint32_t bridge,
+           const struct pp_frame *frames, size_t n)
+{
+    struct pp_packet pkts[PP_FLOW_FETCH_MAX];
+    enum pp_packet_kind kinds[PP_FLOW_FETCH_MAX];
+    struct pp_flow_place places[PP_FLOW_FETCH_MAX];
+
+    for (size_t i = 0; i < n; i++) {
+        kinds[i] = pp_packet_in(&pkts[i], &frames[i].vnet, frames[i].data,
+                                frames[i].len, pl->counters);
+        places[i].server = NULL;
+        if (kinds[i] == PP_PACKET_TCP) {
+            pp_flow_place(&pl->flow, bridge, &pkts[i], &places[i]);
+        }
+    }
+    pp_flow_fetch(&pl->flow, places, n);
+    for (size_t i = 0; i < n; i++) {
+        pl->output.bridge = bridge;
+        if (kinds[i] == PP_PACKET_FRAGMENT) {
+            run_fragment(pl, bridge, &pkts[i]);
+        } else {
+            run_packet(pl, bridge, kinds[i], &pkts[i], &places[i], NULL);
+        }
+    }
+}
+
+void
+pp_pipeline_run_batch(struct pp_pipeline *pl, uint32_t bridge,
+                      const struct pp_frame *frames, size_t n)
+{
+    for (size_t i = 0; i < n; i += PP_FLOW_FETCH_MAX) {
+        run_frames(pl, bridge, frames + i, MIN(n - i, PP_FLOW_FETCH_MAX));
+    }
+}
+
 void
 pp_pipeline_run(struct pp_pipeline *pl, uint32_t bridge,
                 const struct virtio_net_hdr *vnet, uint8_t *data, size_t len)
 {
-    struct pp_packet pkt;
-    enum pp_packet_kind kind = pp_packet_in(&pkt, vnet, data, len,
-                                            pl->counters);
+    struct pp_frame frame = { .vnet = *vnet, .data = data, .len = len };
 
-    pl->output.bridge = bridge;
-    if (kind == PP_PACKET_FRAGMENT) {
-        struct pp_datagram *datagram
-            = pp_reassembly_in(&pl->reassembly, &pl->stream.limits, bridge,
-                               &pkt, pl->stream.now);
-
-        if (datagram) {
-            kind = pp_reassembly_whole(&pl->reassembly, datagram, &pkt);
-            run_packet(pl, bridge, kind, &pkt, datagram);
-            pp_reassembly_done(&pl->reassembly, datagram);
-        }
-    } else {
-        run_packet(pl, bridge, kind, &pkt, NULL);
-    }
+    run_frames(pl, bridge, &frame, 1);
 }
 
 uint64_t

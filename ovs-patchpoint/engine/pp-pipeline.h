@@ -81,8 +81,21 @@ void pp_pipeline_leave(struct pp_pipeline *);
 void pp_pipeline_set_time(struct pp_pipeline *, uint64_t now_ms,
                           int64_t wall);
 
-/* One frame of 'len' bytes at 'data', which may be changed.  It may be
- * reused after the call. */
+/* A frame of 'len' bytes at 'data', which may be changed, and reused after the
+ * call. */
+struct pp_frame {
+    struct virtio_net_hdr vnet;
+    uint8_t *data;
+    size_t len;
+};
+
+/* The next 'n' frames from bridge 'bridge', one after the other.  With many
+ * connections, those that come together cost less than one by one: what they
+ * need is fetched into the cache for all at once. */
+void pp_pipeline_run_batch(struct pp_pipeline *, uint32_t bridge,
+                           const struct pp_frame *, size_t n);
+
+/* The same for one. */
 void pp_pipeline_run(struct pp_pipeline *, uint32_t bridge,
                      const struct virtio_net_hdr *, uint8_t *data,
                      size_t len);

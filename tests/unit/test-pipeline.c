@@ -479,6 +479,119 @@ START_TEST(test_policies_alone)
 }
 END_TEST
 
+/* Clients of test_batches: so many that connections are fetched. */
+#define CROWD 5000
+#define CROWD_BATCH 64
+
+struct crowd {
+    struct frame *frames[CROWD_BATCH];  /* That come next. */
+    size_t n;
+    uint32_t seq[CROWD];        /* The client's next; 0: no connection yet. */
+    bool over[CROWD];
+};
+
+static void
+add_segment(struct crowd *w, uint32_t client, enum pp_dir dir, uint32_t seq,
+            uint32_t ack, uint8_t flags, const char *text)
+{
+    w->frames[w->n++] = frame_tcp_of(client, dir, seq, ack, flags, text,
+                                     text ? strlen(text) : 0);
+}
+
+/* What 'client' does next: it opens a connection and makes a request, or makes
+ * another one, or sends an exploit. */
+static void
+add_client(struct crowd *w, uint32_t client, bool exploits)
+{
+    static const char request[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    const char *text = exploits ? exploit : request;
+
+    if (!w->seq[client]) {
+        w->seq[client] = 1001;
+        add_segment(w, client, PP_TO_SERVER, 1000, 0, PP_TCP_SYN, NULL);
+        add_segment(w, client, PP_FROM_SERVER, 5000, 1001,
+                    PP_TCP_SYN | PP_TCP_ACK, NULL);
+        add_segment(w, client, PP_TO_SERVER, 1001, 5001, PP_TCP_ACK, NULL);
+    }
+    add_segment(w, client, PP_TO_SERVER, w->seq[client], 5001, PP_TCP_ACK,
+                text);
+    w->seq[client] += (uint32_t) strlen(text);
+    w->over[client] = exploits;
+}
+
+/* Has all frames go through 'one' each by itself, and through 'all' at once:
+ * the same leaves. */
+static void
+run_crowd(struct crowd *w, struct driver *one, struct driver *all)
+{
+    struct pp_frame batch[CROWD_BATCH];
+
+    for (size_t i = 0; i < w->n; i++) {
+        driver_run(one, w->frames[i]);
+        batch[i] = (struct pp_frame) {
+            .vnet = w->frames[i]->vnet, .data = w->frames[i]->data,
+            .len = w->frames[i]->len,
+        };
+    }
+    pp_pipeline_run_batch(all->pl, 0, batch, w->n);
+    ck_assert_uint_eq(one->n_out, all->n_out);
+    for (size_t i = 0; i < one->n_out; i++) {
+        ck_assert_uint_eq(one->out[i]->len, all->out[i]->len);
+        ck_assert_mem_eq(one->out[i]->data, all->out[i]->data,
+                         one->out[i]->len);
+    }
+    driver_forget(one);
+    driver_forget(all);
+    for (size_t i = 0; i < w->n; i++) {
+        free(w->frames[i]);
+    }
+    w->n = 0;
+}
+
+/* Frames that come together have made of them what they have one by one:
+ * those that open a connection, those that are for one of thousands, packed or
+ * not, and those that are corrected, in one batch. */
+START_TEST(test_batches)
+{
+    struct driver *one = make_driver(), *all = make_driver();
+    struct crowd *w = xzalloc(sizeof *w);
+    uint32_t x = 1;
+
+    for (uint32_t i = 0; i < CROWD - 100; i++) {
+        add_client(w, i, false);
+        if (w->n > CROWD_BATCH - 4) {
+            run_crowd(w, one, all);
+        }
+    }
+    run_crowd(w, one, all);
+    for (int i = 0; i < CROWD / 500; i++) {
+        driver_pass_time(one, 2000);
+        driver_pass_time(all, 2000);
+    }
+    for (int i = 0; i < 2000; i++) {
+        uint32_t client;
+
+        do {
+            x = x * 1664525 + 1013904223;
+            client = (uint32_t) (((uint64_t) x * CROWD) >> 32);
+        } while (w->over[client]);
+        add_client(w, client, x % 64 == 7);
+        if (w->n > CROWD_BATCH - 4) {
+            run_crowd(w, one, all);
+        }
+    }
+    run_crowd(w, one, all);
+    driver_pass_time(one, 1);
+    driver_pass_time(all, 1);
+    ck_assert_uint_gt(all->counters->conns, 4900);
+    ck_assert_uint_gt(all->counters->match_hits, 5);
+    ck_assert_mem_eq(one->counters, all->counters, sizeof *one->counters);
+    free(w);
+    driver_destroy(one);
+    driver_destroy(all);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -498,6 +611,7 @@ main(void)
     tcase_add_test(tcase, test_one_sided);
     tcase_add_test(tcase, test_same_address);
     tcase_add_test(tcase, test_policies_alone);
+    tcase_add_test(tcase, test_batches);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);
 }
