@@ -16,6 +16,7 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/http/http-refuse.c \
 	proxies/http/http-request.c \
 	proxies/http/http-response.c \
+	proxies/http/http-watch.c \
 	proxies/http/pp-http.c \
 	proxies/http/pp-http.h
 

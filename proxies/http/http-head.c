@@ -582,9 +582,15 @@ pp_http_head_find(const struct pp_reader *text, size_t pos, bool eof,
 
 /* Framing (RFC 9112 6.3). */
 
-/* Reads one value of Content-Length as the most lenient servers do: a sign
- * and '_' as Python's int(), digits as far as they go as Ruby's to_i.  False:
- * not as RFC 9110 8.6 has it. */
+static bool
+is_python_space(int c)
+{
+    return (c >= 0 && c <= ' ') || is_other_space(c);
+}
+
+/* Reads one value of Content-Length as the most lenient servers do: white
+ * space, a sign and '_' as Python's int(), digits as far as they go as Ruby's
+ * to_i.  False: not as RFC 9110 8.6 has it. */
 static bool
 length_parse(const struct pp_reader *text, struct pp_span s, uint64_t *length)
 {
@@ -592,7 +598,11 @@ length_parse(const struct pp_reader *text, struct pp_span s, uint64_t *length)
     bool valid = s.len > 0;
 
     *length = 0;
-    if (pp_reader_peek(text, i) == '+' && s.len) {
+    while (i < end && is_python_space(pp_reader_peek(text, i))) {
+        valid = false;
+        i++;
+    }
+    if (i < end && pp_reader_peek(text, i) == '+') {
         valid = false;
         i++;
     }

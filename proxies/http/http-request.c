@@ -218,6 +218,7 @@ request_passed(struct pp_http_conn *conn, const struct pp_http_head *head,
     }
     conn->unanswered++;
     conn->started = true;
+    conn->version_begun = 0;
 }
 
 /* Heads. */
@@ -313,13 +314,33 @@ head_holds(const struct to_call *call, const struct pp_http_head *head)
            && pp_http_form_type(&call->text, head) != PP_HTTP_NO_FORM;
 }
 
+/* There is a version in what should have none. */
+static bool
+watch_ends(struct to_call *call)
+{
+    expect_nothing(call->conn, PP_HTTP_R_LENGTH_CONFLICT);
+    return true;
+}
+
+/* Is there one from 'pos' to 'end'? */
+static bool
+has_version(const struct to_call *call, size_t pos, size_t end)
+{
+    return pp_http_watch_find(&call->text, pos, end) < end;
+}
+
 /* Decides what to do about the head that was found. */
 static bool
 head_found(struct to_call *call)
 {
     struct pp_http_head *head = &call->scratch->msg.head;
+    enum pp_http_odd odd = pp_http_head_odd(&call->text, head);
     bool hold;
 
+    if ((call->conn->watched || odd == PP_HTTP_ODD_LINES)
+        && has_version(call, head->fields.start, head->fields.end)) {
+        return watch_ends(call);
+    }
     if (head->one_word && !wanted(call, PP_HTTP_E_REQUEST)) {
         return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
     }
@@ -327,6 +348,7 @@ head_found(struct to_call *call)
     if (hold || wanted(call, PP_HTTP_E_REQUEST)) {
         return stop_message(call, 0, head->fields.end, hold);
     }
+    call->conn->watched |= odd != PP_HTTP_NOT_ODD;
     request_passed(call->conn, head, &call->text);
     expect_content(call->conn, &head->framing);
     call->pos = head->fields.end;
@@ -349,8 +371,12 @@ step_request(struct to_call *call)
             || conn->unanswered >= PP_HTTP_PIPELINE_MAX)) {
         return stop_status(call, PP_PARSE_WAIT, 0);
     }
+    if (pp_http_watch_continues(&call->text, 0, conn->version_begun)) {
+        return watch_ends(call);
+    }
     empty = empty_lines(&call->text);
     if (empty) {
+        conn->version_begun = 0;
         call->pos = empty;
         return stop_more(call, 0);
     }
@@ -390,6 +416,31 @@ step_request(struct to_call *call)
 
 /* Content that passes. */
 
+/* Lets as much of the content pass as has no version.  True: that is all of
+ * it. */
+static bool
+watch_data(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t pos = (size_t) call->pos, left = call->text.end - pos;
+    bool all = left >= conn->to_left;
+    size_t end = all ? pos + (size_t) conn->to_left : call->text.end;
+    size_t found = pp_http_watch_find(&call->text, pos, end);
+    size_t begun = pp_http_watch_pending(&call->text, pos, end);
+
+    if (found < end) {
+        all = false;
+        end = found;
+    } else if (all) {
+        conn->version_begun = (uint8_t) begun;
+    } else if (!call->view->eof) {
+        end -= begun;
+    }
+    conn->to_left -= end - pos;
+    call->pos = end;
+    return all;
+}
+
 /* EXPECT_BODY, EXPECT_CHUNK_DATA: goes by count, in one skip. */
 static bool
 step_data(struct to_call *call)
@@ -397,6 +448,14 @@ step_data(struct to_call *call)
     struct pp_http_conn *conn = call->conn;
     bool swallow = conn->swallow;
 
+    if (conn->watched) {
+        size_t pos = (size_t) call->pos;
+
+        if (!watch_data(call)) {
+            return call->pos == pos && has_version(call, pos, call->text.end)
+                   ? watch_ends(call) : stop_more(call, 0);
+        }
+    }
     call->pos += conn->to_left;
     conn->to_left = 0;
     if (conn->to == EXPECT_CHUNK_DATA) {
@@ -443,10 +502,17 @@ step_chunk(struct to_call *call)
     if (found != PP_HTTP_FOUND) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
+    if (conn->watched && (has_version(call, chunk->start, chunk->end)
+                          || pp_http_watch_continues(&call->text, chunk->start,
+                                                     conn->version_begun))) {
+        return watch_ends(call);
+    }
+    conn->version_begun = 0;
     if (wanted(call, PP_HTTP_E_CHUNK)) {
         pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_CHUNK);
         return stop_message(call, chunk->start, chunk->end, false);
     }
+    conn->watched |= pp_http_chunk_is_odd(&call->text, chunk);
     call->pos = chunk->end;
     expect_chunk_data(conn, chunk);
     return true;
@@ -479,6 +545,17 @@ trailers_end(struct to_call *call, size_t pos, size_t *end)
     return (*end ? *end : call->text.end) - pos <= PP_HTTP_HEAD_MAX;
 }
 
+/* False: those from 'pos' to 'end' have a version that could be a request's,
+ * as they may end before it.  Where a patch looks at trailers, it is for that
+ * to say what becomes of them. */
+static bool
+trailers_pass(const struct to_call *call, size_t pos, size_t end)
+{
+    return !((pp_http_trailers_are_odd(&call->text, pos, end)
+              || (call->conn->watched && !wanted(call, PP_HTTP_E_TRAILERS)))
+             && has_version(call, pos, end));
+}
+
 /* EXPECT_TRAILERS. */
 static bool
 step_trailers(struct to_call *call)
@@ -493,9 +570,13 @@ step_trailers(struct to_call *call)
         return stop_more(call, 0);
     }
     conn->scan = conn->line = 0;
+    if (!trailers_pass(call, call->pos, end)) {
+        return watch_ends(call);
+    }
     if (wanted(call, PP_HTTP_E_TRAILERS)) {
         return trailers_found(call, (uint32_t) call->pos, false);
     }
+    conn->watched |= pp_http_trailers_are_odd(&call->text, call->pos, end);
     call->stop = (struct pp_parse) {
         .status = PP_PARSE_SKIP, .count = end, .swallow = conn->swallow,
     };
@@ -534,6 +615,10 @@ held_end(struct to_call *call)
     }
     if (pp_http_body_parse(msg, call->view->eof) != PP_HTTP_FOUND) {
         return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
+    }
+    if (call->conn->watched
+        && has_version(call, msg->head.fields.start, msg->body_end)) {
+        return watch_ends(call);
     }
     return stop_message(call, 0, msg->body_end, false);
 }
@@ -594,6 +679,7 @@ step_held_chunk(struct to_call *call)
     if (found != PP_HTTP_FOUND) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
+    conn->watched |= pp_http_chunk_is_odd(&call->text, chunk);
     if (conn->held_chunks >= PP_HTTP_CHUNKS_MAX
         || chunk->size > PP_HOLD_MAX
         || chunk->end + chunk->size + PP_HTTP_HOLD_RESERVE > PP_HOLD_MAX) {
@@ -628,6 +714,9 @@ step_held_trailers(struct to_call *call)
         return stop_more(call, 0);
     }
     conn->scan = conn->line = 0;
+    if (!trailers_pass(call, conn->held, end)) {
+        return watch_ends(call);
+    }
     if (wanted(call, PP_HTTP_E_TRAILERS)) {
         return trailers_found(call, conn->held, true);
     }
@@ -716,6 +805,11 @@ pp_http_parse_to(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
     while (step(&call)) {
         continue;
     }
+    if (conn->watched && !call.pos && call.stop.status == PP_PARSE_BAD) {
+        /* For the server it may be the middle of something. */
+        watch_ends(&call);
+        step_nothing(&call);
+    }
     if (call.pos && call.stop.status != PP_PARSE_SKIP) {
         /* First what passes; what stopped it will be found again. */
         call.stop = (struct pp_parse) {
@@ -734,10 +828,12 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
     const struct pp_http_head *head = &msg->head;
 
     conn->started = true;
+    conn->watched |= pp_http_head_odd(&msg->text, head) != PP_HTTP_NOT_ODD;
     if (head->one_word) {
         /* A server that goes on behind it is not known. */
         conn->swallow = what != PP_PASSED;
-        expect_nothing(conn, PP_HTTP_R_REQUEST_LINE);
+        expect_nothing(conn, conn->watched ? PP_HTTP_R_LENGTH_CONFLICT
+                       : PP_HTTP_R_REQUEST_LINE);
     } else if (what != PP_PASSED) {
         conn->swallow = true;
         expect_content(conn, &head->framing);
@@ -763,6 +859,10 @@ static void
 commit_part(struct pp_http_conn *conn, const struct pp_http_msg *msg,
             const struct pp_http_chunk *chunk, enum pp_outcome what)
 {
+    conn->watched |= (chunk ? pp_http_chunk_is_odd(&msg->text, chunk)
+                      : pp_http_trailers_are_odd(&msg->text,
+                                                 msg->trailers.start,
+                                                 msg->trailers.end));
     if (what == PP_PASSED && msg->hold) {
         if (chunk) {
             held_expect(conn, chunk);
@@ -811,6 +911,8 @@ pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
     case PP_HTTP_E_BODY:
         if (what == PP_PASSED) {
             request_passed(conn, &m->head, &m->text);
+            conn->version_begun = (uint8_t) pp_http_watch_pending(
+                &m->text, 0, m->body_end);
         }
         expect_request(conn);
         break;

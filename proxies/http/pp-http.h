@@ -340,6 +340,10 @@ struct pp_http_conn {
     bool said;                  /* A response's head was seen. */
     bool no_reply;              /* None can be put in any more. */
     bool last_response;         /* The server closes behind this one. */
+    bool watched;               /* Servers may tell requests apart in other
+                                 * places (http-watch.c)... */
+    uint8_t version_begun;      /* ...and the content before ends with as many
+                                 * bytes of a version. */
     bool settings;              /* Before any request the server said what
                                  * HTTP/2 begins with. */
     bool opaque;                /* A tunnel, or another protocol. */
@@ -508,6 +512,34 @@ struct pp_span pp_http_first_value(const struct pp_reader *,
                                    const struct pp_http_fields *,
                                    enum pp_http_id);
 bool pp_http_starts_request(const struct pp_reader *);
+
+/* Of http-watch.c. */
+enum pp_http_odd {
+    PP_HTTP_NOT_ODD,
+    PP_HTTP_ODD_LENGTH,         /* What is behind may be content or not. */
+    PP_HTTP_ODD_LINES,          /* The fields may end earlier, too. */
+};
+
+/* Is there something in 'head', or in 'chunk', by which some servers would
+ * tell requests apart in other places? */
+enum pp_http_odd pp_http_head_odd(const struct pp_reader *,
+                                  const struct pp_http_head *);
+bool pp_http_chunk_is_odd(const struct pp_reader *,
+                          const struct pp_http_chunk *);
+/* The same of trailers, which are from 'pos' to 'end'. */
+bool pp_http_trailers_are_odd(const struct pp_reader *, size_t pos,
+                              size_t end);
+
+/* Where a version starts from 'pos' on that is whole before 'end'; 'end':
+ * nowhere. */
+size_t pp_http_watch_find(const struct pp_reader *, size_t pos, size_t end);
+/* How many bytes before 'end', and not before 'pos', one may start with. */
+size_t pp_http_watch_pending(const struct pp_reader *, size_t pos,
+                             size_t end);
+/* With 'begun' bytes of one before 'pos', is the rest there? */
+bool pp_http_watch_continues(const struct pp_reader *, size_t pos,
+                             size_t begun);
+
 bool pp_http_line_end(const struct pp_reader *, size_t pos, size_t *end,
                       uint8_t *ending);
 enum pp_http_found pp_http_fields_parse(const struct pp_reader *, size_t pos,

@@ -148,6 +148,45 @@ static const struct vector vectors[] = {
       "Content-Length: 2\r\n\r\n>2R<" GET ">",
       { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked, gzip\r\n"
         "Content-Length: 2\r\n\r\nhi" GET } },
+
+    /* Servers differ about where the next request is: no version but in the
+     * first line of what is one here (http-watch.c). */
+    { "chunked for some, and Content-Length", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: "
+      "chunked;a\r\n\r\n>C<22\r\n>6",
+      { "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: "
+        "chunked;a\r\n\r\n22\r\nGET / HTTP/1.1\r\n" } },
+    { "the same, and nothing like a request", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: "
+      "chunked;a\r\n\r\n>C<4\r\n>6C<0\r\n>T<\r\n>R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: "
+        "chunked;a\r\n\r\n4\r\nhttp\r\n0\r\n\r\n" GET } },
+    { "the next field behind a coding", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n A: 1\r\n\r\n>"
+      "R<0\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n A: 1\r\n\r\n"
+        "0\r\n\r\n" GET } },
+    { "Python's white space around a name", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTransfer-Encoding\xa0: chunked\r\n\r\n>"
+      "R<" GET ">R<POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nTransfer-Encoding\xa0: chunked\r\n\r\n" GET
+        "POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nHTTP/1" } },
+    { "a length behind LF", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n>6",
+      { "POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n"
+        "GET / HTTP/1.1\r\n\r\n" } },
+    { "a CR where a field would be", TO_SERVER, "(content-length-conflict)",
+      { "GET / HTTP/1.1\r\nA: b\r\n\r\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a CR where a trailer would be", TO_SERVER,
+      "R<" CHUNKED ">C<0\r\n>",
+      { CHUNKED "0\r\n\r\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a CR in a chunk's header", TO_SERVER, "R<" CHUNKED ">C<6\r\r\n>",
+      { CHUNKED "6\r\r\nHTTP/1\r\n" } },
+    { "a version that goes on behind the content", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 04,4\r\nContent-Length: +4"
+      "\r\n\r\n>4",
+      { "POST / HTTP/1.1\r\nContent-Length: 04,4\r\nContent-Length: +4"
+        "\r\n\r\nhttp/1.1 / HTTP/1.1\r\n\r\n" } },
     { "empty members behind the last coding", TO_SERVER,
       "R<POST / HTTP/1.1\r\nTransfer-Encoding: gzip,chunked, ,\r\n\r\n>"
       "C<0\r\n>T<\r\n>R<" GET ">",

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Requests that servers may tell apart in other places than we do.
+ *
+ * RFC 9112 section 11.2 calls it request smuggling: a field or a chunk that
+ * only some read has what is content for one be a request for another.  Which
+ * reading is the server's cannot be known.  But whatever it is, a request has
+ * a version in its first line.  So once a client has sent something odd, its
+ * connection is watched: "HTTP/" is let through in the first line of what is a
+ * request for us, and nowhere else.
+ *
+ * In: heads and chunk headers, and bytes of a connection that is watched.
+ * Out: whether they are odd, and where they have to stop.  Keeps nothing. */
+
+#include <config.h>
+
+#include "pp-http.h"
+
+#include "util.h"
+
+/* A byte that is no part of a name for a server that takes it for white
+ * space, or takes no notice of it. */
+static bool
+is_around_name(int c)
+{
+    return c >= 0 && (c <= ' ' || c >= 0x7f);
+}
+
+/* Is the name of 'f' one that says how long the content is, but for such bytes
+ * around it? */
+static bool
+name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    struct pp_span s = pp_http_raw_name(f);
+    uint32_t end = pp_http_span_end(s);
+
+    if (!s.len || !(is_around_name(pp_reader_peek(text, s.off))
+                    || is_around_name(pp_reader_peek(text, end - 1)))) {
+        return false;
+    }
+    while (s.off < end && is_around_name(pp_reader_peek(text, s.off))) {
+        s.off++;
+    }
+    while (end > s.off && is_around_name(pp_reader_peek(text, end - 1))) {
+        end--;
+    }
+    s = pp_http_span(s.off, end);
+    return pp_http_equals(text, s, "content-length")
+           || pp_http_equals(text, s, "transfer-encoding");
+}
+
+/* Is 'f', a Transfer-Encoding, other than "chunked" alone, and yet perhaps
+ * that for some? */
+static bool
+coding_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    struct pp_span s = pp_http_raw_value(f);
+
+    if (!f->folded
+        && pp_http_equals(text, pp_http_trim(text, s), "chunked")) {
+        return false;
+    }
+    for (; s.len; s = pp_http_span(s.off + 1, pp_http_span_end(s))) {
+        if (pp_http_starts(text, s, "chunked")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* See pp-http.h. */
+enum pp_http_odd
+pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
+{
+    const struct pp_http_fields *fields = &head->fields;
+    bool framed = (fields->count[PP_HTTP_H_CONTENT_LENGTH]
+                   || fields->count[PP_HTTP_H_TRANSFER_ENCODING]);
+    bool odd = (fields->count[PP_HTTP_H_TRANSFER_ENCODING] > 1
+                || (fields->count[PP_HTTP_H_CONTENT_LENGTH]
+                    && !head->framing.valid));
+
+    if (framed && head->line_ending == 1) {
+        return PP_HTTP_ODD_LINES;
+    }
+    for (uint32_t i = 0; i < fields->n; i++) {
+        const struct pp_http_field *f = &fields->f[i];
+
+        /* For Node.js the fields end by a CR where a line would start. */
+        if ((framed && f->ending == 1)
+            || pp_reader_peek(text, f->line.off) == '\r') {
+            return PP_HTTP_ODD_LINES;
+        }
+        odd |= (name_is_odd(text, f)
+                || (f->id == PP_HTTP_H_CONTENT_LENGTH && f->folded)
+                || (f->id == PP_HTTP_H_TRANSFER_ENCODING
+                    && coding_is_odd(text, f)));
+    }
+    return odd ? PP_HTTP_ODD_LENGTH : PP_HTTP_NOT_ODD;
+}
+
+/* See pp-http.h. */
+bool
+pp_http_chunk_is_odd(const struct pp_reader *text,
+                     const struct pp_http_chunk *chunk)
+{
+    return !chunk->valid || chunk->ending == 1
+           || (pp_http_find(text, chunk->line, '\r')
+               < pp_http_span_end(chunk->line));
+}
+
+/* See pp-http.h. */
+bool
+pp_http_trailers_are_odd(const struct pp_reader *text, size_t pos, size_t end)
+{
+    for (size_t i = pos; i + 1 < end; i++) {
+        int c = pp_reader_peek(text, i);
+
+        if ((i == pos || pp_reader_peek(text, i - 1) == '\n') && c == '\r'
+            && pp_reader_peek(text, i + 1) != '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char version[] = "http/";
+#define VERSION_LEN (sizeof version - 1)
+
+/* How many bytes of 'version' stand at 'pos'. */
+static size_t
+version_at(const struct pp_reader *text, size_t pos)
+{
+    size_t n = 0;
+
+    while (n < VERSION_LEN
+           && pp_http_lower(pp_reader_peek(text, pos + n)) == version[n]) {
+        n++;
+    }
+    return n;
+}
+
+/* See pp-http.h. */
+size_t
+pp_http_watch_find(const struct pp_reader *text, size_t pos, size_t end)
+{
+    struct pp_reader r = *text;
+
+    r.end = end;
+    while (pos < end && version_at(&r, pos) < VERSION_LEN) {
+        pos++;
+    }
+    return pos;
+}
+
+/* See pp-http.h. */
+size_t
+pp_http_watch_pending(const struct pp_reader *text, size_t pos, size_t end)
+{
+    struct pp_reader r = *text;
+    size_t n = MIN(VERSION_LEN - 1, end - pos);
+
+    r.end = end;
+    while (n && version_at(&r, end - n) != n) {
+        n--;
+    }
+    return n;
+}
+
+/* See pp-http.h. */
+bool
+pp_http_watch_continues(const struct pp_reader *text, size_t pos, size_t begun)
+{
+    for (size_t i = begun; i < VERSION_LEN; i++) {
+        if (pp_http_lower(pp_reader_peek(text, pos + i - begun))
+            != version[i]) {
+            return false;
+        }
+    }
+    return begun > 0;
+}
