@@ -167,9 +167,11 @@ field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
     f->ending = ending;
     f->folded = false;
     f->colon = colon < line.n;
+    fields->wrapped |= pp_http_wraps(*line.p);
     if (f->colon) {
         f->name_len = (uint32_t) colon;
         id = name_identify((struct pp_bytes) { line.p, colon });
+        fields->wrapped |= colon && pp_http_wraps(line.p[colon - 1]);
     } else {
         f->name_len = (uint32_t) line.n - ending;
     }
@@ -246,7 +248,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
     fields->n = 0;
     fields->start = (uint32_t) pos;
     fields->ending = 0;
-    fields->truncated = false;
+    fields->truncated = fields->wrapped = false;
     memset(fields->count, 0, sizeof fields->count);
     for (size_t at = start; at < text->end; at += PP_BLOCK) {
         uint64_t colons, ends = pp_text_find(text, at, text->end, '\n', ':',

@@ -18,14 +18,6 @@
 
 #include "util.h"
 
-/* A byte that is no part of a name for a server that takes it for white
- * space, or takes no notice of it. */
-static bool
-is_around_name(int c)
-{
-    return c >= 0 && (c <= ' ' || c >= 0x7f);
-}
-
 /* Is the name of 'f' one that says how long the content is, but for such bytes
  * around it? */
 static bool
@@ -34,15 +26,14 @@ name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
     struct pp_span s = pp_http_raw_name(f);
     uint32_t end = pp_http_span_end(s);
 
-    if (!s.len || !(is_around_name(pp_reader_peek(text, s.off))
-                    || is_around_name(pp_reader_peek(text, end - 1)))) {
-        return false;
-    }
-    while (s.off < end && is_around_name(pp_reader_peek(text, s.off))) {
+    while (s.off < end && pp_http_wraps(pp_reader_peek(text, s.off))) {
         s.off++;
     }
-    while (end > s.off && is_around_name(pp_reader_peek(text, end - 1))) {
+    while (end > s.off && pp_http_wraps(pp_reader_peek(text, end - 1))) {
         end--;
+    }
+    if (end - s.off == s.len) {
+        return false;
     }
     s = pp_http_span(s.off, end);
     return pp_http_equals(text, s, "content-length")
@@ -79,7 +70,9 @@ pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
                 || (fields->count[PP_HTTP_H_CONTENT_LENGTH]
                     && !head->framing.valid));
 
-    if (framed && head->line_ending == 1) {
+    if (!framed && !fields->wrapped) {
+        return PP_HTTP_NOT_ODD;
+    } else if (framed && head->line_ending == 1) {
         return PP_HTTP_ODD_LINES;
     }
     for (uint32_t i = 0; i < fields->n; i++) {

@@ -131,6 +131,8 @@ struct pp_http_fields {
     uint32_t end;               /* Offset after the empty line. */
     uint8_t ending;             /* Length of the empty line. */
     bool truncated;             /* Ended by FIN, not by an empty line. */
+    bool wrapped;               /* A name, or a line without one, has a byte
+                                 * around it that is none of a name. */
     uint32_t count[PP_HTTP_N_IDS];      /* How many there are ... */
     uint32_t first[PP_HTTP_N_IDS];      /* ... and the first of them. */
 };
@@ -512,6 +514,14 @@ struct pp_span pp_http_first_value(const struct pp_reader *,
                                    const struct pp_http_fields *,
                                    enum pp_http_id);
 bool pp_http_starts_request(const struct pp_reader *);
+
+/* A byte that is no part of a name for a server that takes it for white
+ * space, or takes no notice of it. */
+static inline bool
+pp_http_wraps(int c)
+{
+    return c >= 0 && (c <= ' ' || c >= 0x7f);
+}
 
 /* Of http-watch.c. */
 enum pp_http_odd {
