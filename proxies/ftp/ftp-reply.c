@@ -286,8 +286,10 @@ pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
     }
     /* Behind the reply to AUTH there are no more until the client goes on. */
     while (pp_reader_left(&r) && conn->to != EXPECT_PIPELINED) {
-        take(conn, pp_reader_u8(&r));
-        if (pp_ftp_is_unmet(conn)) {
+        uint8_t c = pp_reader_u8(&r);
+
+        take(conn, c);
+        if (c == '\n' && pp_ftp_is_unmet(conn)) {
             r.end = r.pos;      /* It said that it is about to begin. */
         }
     }
