@@ -16,6 +16,8 @@
 
 #include "pp-http.h"
 
+#include <string.h>
+
 #include "util.h"
 
 /* Is the name of 'f' one that says how long the content is, but for such bytes
@@ -116,33 +118,43 @@ pp_http_trailers_are_odd(const struct pp_reader *text, size_t pos, size_t end)
     return false;
 }
 
-static const char version[] = "http/";
-#define VERSION_LEN (sizeof version - 1)
+/* What versions begin with.  Node.js takes two others, in capitals, for some
+ * methods. */
+static const struct version {
+    const char *text;
+    bool any_case;
+} versions[] = { { "http/", true }, { "ICE/", false }, { "RTSP/", false } };
+#define VERSION_MAX 5
 
-/* How many bytes of 'version' stand at 'pos'. */
-static size_t
-version_at(const struct pp_reader *text, size_t pos)
+/* True when the bytes at 'pos' are those of 'v' from its byte 'from' on: all,
+ * or as many as there are before the text's end. */
+static bool
+version_at(const struct pp_reader *text, size_t pos, const struct version *v,
+           size_t from)
 {
-    size_t n = 0;
+    for (; v->text[from] && pos < text->end; from++, pos++) {
+        int c = pp_reader_peek(text, pos);
 
-    while (n < VERSION_LEN
-           && pp_http_lower(pp_reader_peek(text, pos + n)) == version[n]) {
-        n++;
+        if ((v->any_case ? pp_http_lower(c) : c) != v->text[from]) {
+            return false;
+        }
     }
-    return n;
+    return true;
 }
 
 /* See pp-http.h. */
 size_t
 pp_http_watch_find(const struct pp_reader *text, size_t pos, size_t end)
 {
-    struct pp_reader r = *text;
-
-    r.end = end;
-    while (pos < end && version_at(&r, pos) < VERSION_LEN) {
-        pos++;
+    for (; pos < end; pos++) {
+        for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+            if (strlen(versions[i].text) <= end - pos
+                && version_at(text, pos, &versions[i], 0)) {
+                return pos;
+            }
+        }
     }
-    return pos;
+    return end;
 }
 
 /* See pp-http.h. */
@@ -150,24 +162,30 @@ size_t
 pp_http_watch_pending(const struct pp_reader *text, size_t pos, size_t end)
 {
     struct pp_reader r = *text;
-    size_t n = MIN(VERSION_LEN - 1, end - pos);
 
     r.end = end;
-    while (n && version_at(&r, end - n) != n) {
-        n--;
+    for (size_t n = MIN(VERSION_MAX - 1, end - pos); n; n--) {
+        for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+            if (n < strlen(versions[i].text)
+                && version_at(&r, end - n, &versions[i], 0)) {
+                return n;
+            }
+        }
     }
-    return n;
+    return 0;
 }
 
 /* See pp-http.h. */
 bool
 pp_http_watch_continues(const struct pp_reader *text, size_t pos, size_t begun)
 {
-    for (size_t i = begun; i < VERSION_LEN; i++) {
-        if (pp_http_lower(pp_reader_peek(text, pos + i - begun))
-            != version[i]) {
-            return false;
+    for (size_t i = 0; begun && i < ARRAY_SIZE(versions); i++) {
+        size_t n = strlen(versions[i].text);
+
+        if (begun < n && n - begun <= text->end - MIN(pos, text->end)
+            && version_at(text, pos, &versions[i], begun)) {
+            return true;
         }
     }
-    return begun > 0;
+    return false;
 }

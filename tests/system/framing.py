@@ -148,7 +148,8 @@ class Requests(random.Random):
                 for name in fields], body
 
     def make(self, number):
-        evil = b"GET /evil%d HTTP/1.1\r\nHost: a\r\n\r\n" % number
+        evil = self.some(b"GET /evil%d HTTP/1.1", (b"SOURCE /evil%d ICE/1.0",),
+                         0.95) % number + b"\r\nHost: a\r\n\r\n"
         if self.random() < 0.1:
             return b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + self.mutate(evil)
         fields, body = self.content(evil)

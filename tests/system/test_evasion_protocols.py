@@ -234,6 +234,13 @@ class Node(Framing):
         self.hide(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"
                   b"\r\n Content-Length: %d\r\n\r\n", b"0\r\n\r\n")
 
+    def test_ice(self):
+        "the same, in another protocol that it speaks"
+        fold = (b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                b" A: b\r\n\r\n0\r\n\r\n")
+        self.trick(fold + self.case.steps[0].replace(
+            b"POST /x HTTP/1.1", b"SOURCE /x ICE/1.0"))
+
     def test_trailer(self):
         "a CR where a trailer would be"
         self.hide(b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked"

@@ -182,6 +182,10 @@ static const struct vector vectors[] = {
       { CHUNKED "0\r\n\r\r\nGET / HTTP/1.1\r\n\r\n" } },
     { "a CR in a chunk's header", TO_SERVER, "R<" CHUNKED ">C<6\r\r\n>",
       { CHUNKED "6\r\r\nHTTP/1\r\n" } },
+    { "another protocol's version", TO_SERVER,
+      "R<POST / HTTP/1.1\nContent-Length: 25\n\n>19",
+      { "POST / HTTP/1.1\nContent-Length: 25\n\n"
+        "ice/1 SOURCE /evil ICE/1.0\r\n\r\n" } },
     { "a version that goes on behind the content", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 04,4\r\nContent-Length: +4"
       "\r\n\r\n>4",
