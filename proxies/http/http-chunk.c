@@ -151,5 +151,6 @@ pp_http_chunk_parse(const struct pp_reader *text, size_t pos, bool before,
     chunk->ext = pp_http_span(semicolon, end - chunk->ending);
     chunk->size = size_parse(text, chunk->size_text);
     chunk->valid = size_valid(text, chunk->size_text);
+    chunk->odd = pp_http_chunk_is_odd(text, chunk);
     return PP_HTTP_FOUND;
 }

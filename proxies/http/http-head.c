@@ -550,6 +550,7 @@ pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
     found = pp_http_fields_parse(text, end, eof, &head->fields);
     if (found == PP_HTTP_FOUND) {
         pp_http_framing(text, &head->fields, &head->framing);
+        head->odd = pp_http_head_odd(text, head);
     }
     return found;
 }

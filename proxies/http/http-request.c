@@ -334,10 +334,9 @@ static bool
 head_found(struct to_call *call)
 {
     struct pp_http_head *head = &call->scratch->msg.head;
-    enum pp_http_odd odd = pp_http_head_odd(&call->text, head);
     bool hold;
 
-    if ((call->conn->watched || odd == PP_HTTP_ODD_LINES)
+    if ((call->conn->watched || head->odd == PP_HTTP_ODD_LINES)
         && has_version(call, head->fields.start, head->fields.end)) {
         return watch_ends(call);
     }
@@ -348,7 +347,7 @@ head_found(struct to_call *call)
     if (hold || wanted(call, PP_HTTP_E_REQUEST)) {
         return stop_message(call, 0, head->fields.end, hold);
     }
-    call->conn->watched |= odd != PP_HTTP_NOT_ODD;
+    call->conn->watched |= head->odd != PP_HTTP_NOT_ODD;
     request_passed(call->conn, head, &call->text);
     expect_content(call->conn, &head->framing);
     call->pos = head->fields.end;
@@ -512,7 +511,7 @@ step_chunk(struct to_call *call)
         pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_CHUNK);
         return stop_message(call, chunk->start, chunk->end, false);
     }
-    conn->watched |= pp_http_chunk_is_odd(&call->text, chunk);
+    conn->watched |= chunk->odd;
     call->pos = chunk->end;
     expect_chunk_data(conn, chunk);
     return true;
@@ -679,7 +678,7 @@ step_held_chunk(struct to_call *call)
     if (found != PP_HTTP_FOUND) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
-    conn->watched |= pp_http_chunk_is_odd(&call->text, chunk);
+    conn->watched |= chunk->odd;
     if (conn->held_chunks >= PP_HTTP_CHUNKS_MAX
         || chunk->size > PP_HOLD_MAX
         || chunk->end + chunk->size + PP_HTTP_HOLD_RESERVE > PP_HOLD_MAX) {
@@ -828,7 +827,7 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
     const struct pp_http_head *head = &msg->head;
 
     conn->started = true;
-    conn->watched |= pp_http_head_odd(&msg->text, head) != PP_HTTP_NOT_ODD;
+    conn->watched |= head->odd != PP_HTTP_NOT_ODD;
     if (head->one_word) {
         /* A server that goes on behind it is not known. */
         conn->swallow = what != PP_PASSED;
@@ -859,7 +858,7 @@ static void
 commit_part(struct pp_http_conn *conn, const struct pp_http_msg *msg,
             const struct pp_http_chunk *chunk, enum pp_outcome what)
 {
-    conn->watched |= (chunk ? pp_http_chunk_is_odd(&msg->text, chunk)
+    conn->watched |= (chunk ? chunk->odd
                       : pp_http_trailers_are_odd(&msg->text,
                                                  msg->trailers.start,
                                                  msg->trailers.end));

@@ -159,6 +159,14 @@ enum pp_http_form {             /* Of a request target (RFC 9112 3.2). */
     PP_HTTP_OTHER_FORM,
 };
 
+/* What some servers would tell requests apart in other places by
+ * (http-watch.c). */
+enum pp_http_odd {
+    PP_HTTP_NOT_ODD,
+    PP_HTTP_ODD_LENGTH,         /* What is behind may be content or not. */
+    PP_HTTP_ODD_LINES,          /* The fields may end earlier, too. */
+};
+
 struct pp_http_head {
     struct pp_span line;        /* The request line without its ending. */
     uint8_t line_ending;        /* Length of that. */
@@ -170,6 +178,7 @@ struct pp_http_head {
     struct pp_span authority, path, query;      /* Of the target. */
     struct pp_http_fields fields;
     struct pp_http_framing framing;
+    enum pp_http_odd odd;
 };
 
 /* A chunk's header line. */
@@ -182,6 +191,7 @@ struct pp_http_chunk {
     struct pp_span ext;         /* From ';' on. */
     uint8_t ending;
     bool valid;                 /* The size is as RFC 9112 7.1 says. */
+    bool odd;                   /* As of a head. */
     int64_t size;               /* -1: none that any server reads. */
 };
 
@@ -523,15 +533,7 @@ pp_http_wraps(int c)
     return c >= 0 && (c <= ' ' || c >= 0x7f);
 }
 
-/* Of http-watch.c. */
-enum pp_http_odd {
-    PP_HTTP_NOT_ODD,
-    PP_HTTP_ODD_LENGTH,         /* What is behind may be content or not. */
-    PP_HTTP_ODD_LINES,          /* The fields may end earlier, too. */
-};
-
-/* Is there something in 'head', or in 'chunk', by which some servers would
- * tell requests apart in other places? */
+/* Of http-watch.c.  What 'odd' of a head, and of a chunk, is to be. */
 enum pp_http_odd pp_http_head_odd(const struct pp_reader *,
                                   const struct pp_http_head *);
 bool pp_http_chunk_is_odd(const struct pp_reader *,
