@@ -148,70 +148,66 @@ key_error(const char *key, const struct pp_key_value *kv, const char *format,
     return ds_steal_cstr(&ds);
 }
 
+/* A key whose value is one of a few words. */
+struct choice {
+    const char *key;
+    const char *words[3];       /* By the value that they mean. */
+    int usual;                  /* That of no word. */
+    const char *all;            /* For people. */
+};
+
+static const struct choice modes = {
+    PP_KEY_MODE,
+    { [PP_MODE_OFF] = "off", [PP_MODE_MONITOR] = "monitor",
+      [PP_MODE_ENFORCE] = "enforce" },
+    PP_MODE_ENFORCE, "enforce, monitor and off"
+};
+
+static const struct choice fails = {
+    PP_KEY_FAIL,
+    { [PP_FAIL_OPEN] = "open", [PP_FAIL_CLOSED] = "closed" },
+    PP_FAIL_OPEN, "open and closed"
+};
+
+static const struct choice opaques = {
+    PP_KEY_OPAQUE,
+    { [PP_OPAQUE_PASS] = "pass", [PP_OPAQUE_REFUSE] = "refuse" },
+    PP_OPAQUE_PASS, "pass and refuse"
+};
+
 const char *
 pp_policy_mode_word(enum pp_patch_mode mode)
 {
-    static const char *const words[] = {
-        [PP_MODE_OFF] = "off", [PP_MODE_MONITOR] = "monitor",
-        [PP_MODE_ENFORCE] = "enforce",
-    };
-
-    return words[mode];
+    return modes.words[mode];
 }
 
 const char *
 pp_policy_fail_word(enum pp_fail fail)
 {
-    return fail == PP_FAIL_CLOSED ? "closed" : "open";
+    return fails.words[fail];
 }
 
 const char *
 pp_policy_opaque_word(enum pp_opaque opaque)
 {
-    return opaque == PP_OPAQUE_REFUSE ? "refuse" : "pass";
+    return opaques.words[opaque];
 }
 
+/* Sets '*value' to what 'kv' says. */
 static char *
-parse_mode(const struct pp_key_value *kv, enum pp_patch_mode *mode)
+parse_choice(const struct choice *c, const struct pp_key_value *kv, int *value)
 {
-    *mode = PP_MODE_ENFORCE;
-    if (!kv->value || !strcmp(kv->value, "enforce")) {
-        return NULL;
-    } else if (!strcmp(kv->value, "monitor")) {
-        *mode = PP_MODE_MONITOR;
-        return NULL;
-    } else if (!strcmp(kv->value, "off")) {
-        *mode = PP_MODE_OFF;
+    *value = c->usual;
+    if (!kv->value) {
         return NULL;
     }
-    return key_error(PP_KEY_MODE, kv,
-                     "not one of enforce, monitor and off");
-}
-
-static char *
-parse_fail(const struct pp_key_value *kv, enum pp_fail *fail)
-{
-    *fail = PP_FAIL_OPEN;
-    if (!kv->value || !strcmp(kv->value, "open")) {
-        return NULL;
-    } else if (!strcmp(kv->value, "closed")) {
-        *fail = PP_FAIL_CLOSED;
-        return NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(c->words) && c->words[i]; i++) {
+        if (!strcmp(kv->value, c->words[i])) {
+            *value = (int) i;
+            return NULL;
+        }
     }
-    return key_error(PP_KEY_FAIL, kv, "not one of open and closed");
-}
-
-static char *
-parse_opaque(const struct pp_key_value *kv, enum pp_opaque *opaque)
-{
-    *opaque = PP_OPAQUE_PASS;
-    if (!kv->value || !strcmp(kv->value, "pass")) {
-        return NULL;
-    } else if (!strcmp(kv->value, "refuse")) {
-        *opaque = PP_OPAQUE_REFUSE;
-        return NULL;
-    }
-    return key_error(PP_KEY_OPAQUE, kv, "not one of pass and refuse");
+    return key_error(c->key, kv, "not one of %s", c->all);
 }
 
 /* The ports that patchpoint-ports names, "http:80,8080 dns:53", as a service
@@ -512,19 +508,23 @@ resolve(const struct pp_control *ctl, const struct pp_wishes *w,
     struct pp_policy like = { .services = services };
     uint64_t named, proxies;
     char *error, *why = NULL;
+    int mode, fail, opaque;
     size_t n_ports;
 
     COVERAGE_INC(policy_resolve);
     *policyp = NULL;
     *why_not = NULL;
     *is_auto = false;
-    if ((error = parse_mode(&w->mode, &like.mode))
-        || (error = parse_fail(&w->fail, &like.fail))
-        || (error = parse_opaque(&w->opaque, &like.opaque))
+    if ((error = parse_choice(&modes, &w->mode, &mode))
+        || (error = parse_choice(&fails, &w->fail, &fail))
+        || (error = parse_choice(&opaques, &w->opaque, &opaque))
         || (error = parse_ports(&w->ports, services, &like.n_services,
                                 &named))) {
         return error;
     }
+    like.mode = (enum pp_patch_mode) mode;
+    like.fail = (enum pp_fail) fail;
+    like.opaque = (enum pp_opaque) opaque;
 
     like.patches = xcalloc(pp_pool_bitmap_words(ctl->pool),
                            sizeof *like.patches);
