@@ -13,6 +13,7 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/smtp/smtp-head.c \
 	proxies/smtp/smtp-line.c \
 	proxies/smtp/smtp-refuse.c \
-	proxies/smtp/smtp-reply.c
+	proxies/smtp/smtp-reply.c \
+	proxies/smtp/smtp-watch.c
 
 dist_man_MANS += proxies/smtp/ovs-patchpoint-smtp.7

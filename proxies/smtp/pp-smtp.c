@@ -48,6 +48,7 @@ static const char *const reasons[] = {
     [PP_SMTP_R_UNEXPECTED_REPLY] = "unexpected-reply",
     [PP_SMTP_R_DATA_END] = "data-end",
     [PP_SMTP_R_EXCHANGE] = "unknown-exchange",
+    [PP_SMTP_R_HIDDEN] = "hidden-command",
     [PP_SMTP_R_NOT_TLS] = "not-tls",
     [PP_SMTP_R_TLS] = "tls",
     [PP_SMTP_R_TURNED] = "turned",

@@ -9,6 +9,7 @@
  *     smtp-command.c        to the server: which unit comes next
  *     smtp-data.c           the lines of a message, and where it ends
  *     smtp-line.c           a command line, decoded
+ *     smtp-watch.c          what servers may take for a command, and we do not
  *     smtp-reply.c          from the server: which reply belongs to what
  *     smtp-field-table.c    what patches may name
  *     smtp-fields.c         its values, and where they stand
@@ -34,6 +35,9 @@
                                              * longer lines come in parts. */
 #define PP_SMTP_REPLY_LINE_MAX (8 * 1024)   /* The rest of it is not read. */
 #define PP_SMTP_PARAMS_MAX 128          /* Beyond it get() of them fails. */
+#define PP_SMTP_LINE_LEAST 500          /* Any server takes as many bytes of a
+                                         * command (RFC 5321 4.5.3.1.4). */
+#define PP_SMTP_VERB_MAX 8
 
 /* Beyond this one the next command waits for a reply to an earlier one. */
 #define PP_SMTP_PIPELINE_MAX 64         /* Commands without a reply. */
@@ -45,6 +49,7 @@ enum pp_smtp_leniency {
     PP_SMTP_LF_ENDS_COMMAND = true,     /* As does CRLF (RFC 5321 2.3.8). */
     PP_SMTP_FIN_ENDS_LINE = true,       /* So does the client's FIN. */
     PP_SMTP_SPACE_BEFORE_VERB = true,   /* " MAIL FROM:<>". */
+    PP_SMTP_ANY_SPACE = true,           /* "MAIL\vFROM:<>", and NUL. */
     PP_SMTP_SPACE_BEFORE_PATH = true,   /* "MAIL FROM: <a@b>" (4.1.1.2). */
     PP_SMTP_PATH_WITHOUT_BRACKETS = true,   /* "MAIL FROM:a@b". */
     PP_SMTP_REPLY_ENDS_DATA = true,     /* A reply shows that the server took
@@ -59,6 +64,8 @@ enum pp_smtp_reason {
     PP_SMTP_R_DATA_END,         /* The server has ended the data at a place
                                  * that is not known any more. */
     PP_SMTP_R_EXCHANGE,         /* 354 to a command that is not DATA. */
+    PP_SMTP_R_HIDDEN,           /* What may be a command for the server, in
+                                 * what is none for us. */
     PP_SMTP_R_NOT_TLS,          /* A part of a command that passed as what it
                                  * looked like. */
     PP_SMTP_R_TLS,              /* From here on: opaque. */
@@ -88,8 +95,17 @@ enum pp_smtp_kind {
     PP_SMTP_AUTH,               /* RFC 4954 4; and each line of it. */
     PP_SMTP_STARTTLS,           /* RFC 3207 4. */
     PP_SMTP_TURN,               /* Also ATRN (RFC 2645 5.2.1). */
+    PP_SMTP_ODD_BDAT,           /* Whatever its size is for the server. */
     PP_SMTP_PROXY,              /* A load balancer's line before all others;
                                  * a server that knows it does not reply. */
+};
+
+/* What makes a line of a command look like one. */
+enum pp_smtp_look {
+    PP_SMTP_L_NONE,             /* Nothing: it does no harm. */
+    PP_SMTP_L_ALONE,            /* The verb, with nothing behind it. */
+    PP_SMTP_L_WORDS,            /* The verb, with something behind it. */
+    PP_SMTP_L_PATH,             /* The verb, and FROM: or TO: behind it. */
 };
 
 /* How a line ends. */
@@ -113,6 +129,8 @@ struct pp_smtp_command {
     bool lhlo;                  /* LMTP's. */
     bool has_path;
     bool last;                  /* BDAT ... LAST. */
+    bool straight;              /* BDAT: as RFC 3030 2 has it. */
+    uint8_t look;               /* enum pp_smtp_look, of its verb. */
     struct pp_span line;        /* Without the ending. */
     struct pp_span end;         /* The ending. */
     struct pp_span verb;
@@ -132,6 +150,8 @@ struct pp_smtp_line {
     uint8_t first;              /* The ending of the message's first line. */
     bool start;                 /* A line starts here, by any ending. */
     bool dot;                   /* Just a dot, and any CRs behind it. */
+    bool odd;                   /* A dot with what some leave out of a line:
+                                 * the end of the message for these. */
     bool header;                /* No empty line has come before. */
     bool fields;                /* The header section goes on here. */
     uint8_t head;               /* enum pp_smtp_head, behind it. */
@@ -251,7 +271,12 @@ struct pp_smtp_conn {
     bool again;                 /* A corrected unit is parsed again: what
                                  * there is, is one. */
     bool swallow;               /* The chunk of a BDAT that was refused. */
+    bool watched;               /* What was sent may be read in more than one
+                                 * way: see smtp-watch.c. */
+    bool doubted;               /* So may the chunk at hand. */
+    bool fresh;                 /* In it, a line starts. */
     bool lmtp;
+    bool crlf;                  /* The server ends its lines with CRLF. */
     bool esmtp;
     bool in_reply;              /* Lines of a reply were seen. */
     bool authenticated;
@@ -283,10 +308,12 @@ pp_smtp_span_end(struct pp_span s)
     return s.off + s.len;
 }
 
+/* What separates words for one server or another, and NUL, where some see the
+ * end of the line. */
 static inline bool
 pp_smtp_is_blank(int c)
 {
-    return c == ' ' || c == '\t';
+    return c == ' ' || (c >= '\t' && c <= '\r' && c != '\n') || !c;
 }
 
 static inline int
@@ -315,10 +342,22 @@ bool pp_smtp_stop_message(struct pp_smtp_call *, size_t start, size_t end);
 /* smtp-line.c. */
 struct pp_span pp_smtp_trim(const struct pp_reader *, struct pp_span);
 bool pp_smtp_equals(const struct pp_reader *, struct pp_span, const char *);
+size_t pp_smtp_verb_at(const struct pp_reader *, size_t start, size_t end);
 void pp_smtp_command_parse(const struct pp_reader *, size_t start,
                            size_t text_end, size_t end,
                            struct pp_smtp_command *);
 const struct pp_smtp_param *pp_smtp_params(struct pp_smtp_msg *, uint32_t *n);
+
+/* smtp-watch.c. */
+bool pp_smtp_is_watching(const struct pp_smtp_call *);
+bool pp_smtp_line_hides(const struct pp_reader *, size_t start, size_t end,
+                        bool fresh);
+size_t pp_smtp_rest_hides(const struct pp_reader *, size_t start, size_t end);
+bool pp_smtp_lines_hide(const struct pp_reader *, size_t start, size_t end);
+size_t pp_smtp_verb_pending(const struct pp_reader *, size_t start,
+                            size_t end);
+bool pp_smtp_stop_hidden(struct pp_smtp_call *);
+bool pp_smtp_step_doubted(struct pp_smtp_call *);
 
 /* smtp-command.c. */
 struct pp_parse pp_smtp_parse_to(struct pp_smtp_conn *,

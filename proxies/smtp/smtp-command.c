@@ -53,10 +53,11 @@ pp_smtp_line_end(struct pp_smtp_call *call, size_t max, size_t *text_end,
         *text_end = (lf > call->pos && pp_reader_peek(text, lf - 1) == '\r'
                      ? lf - 1 : lf);
     } else if (left >= max) {
-        /* Not between CR and LF. */
-        *end = *text_end = (call->pos + max
-                            - (pp_reader_peek(text, call->pos + max - 1)
-                               == '\r'));
+        /* Not between CR and LF, nor within a verb. */
+        *end = (call->pos + max
+                - (pp_reader_peek(text, call->pos + max - 1) == '\r'));
+        *end -= pp_smtp_verb_pending(text, call->pos, *end);
+        *text_end = *end;
     } else if (call->conn->again || (call->view->eof && left)) {
         *end = *text_end = text->end;
     } else {
@@ -85,12 +86,17 @@ command_passed(struct pp_smtp_conn *conn, const struct pp_smtp_command *cmd)
         conn->early = 0;
         break;
     case PP_SMTP_BDAT:
-        if (cmd->size < 0 || !(conn->offers & PP_SMTP_O_CHUNKING)) {
-            kind = PP_SMTP_OTHER;
+        if (!(conn->offers & PP_SMTP_O_CHUNKING) || !cmd->straight) {
+            /* If the server wants a chunk for it, that is not let go. */
+            kind = PP_SMTP_ODD_BDAT;
+            next = EXPECT_ANSWER;
         } else {
             kind = cmd->last ? PP_SMTP_END : PP_SMTP_BDAT;
             conn->left = (uint64_t) cmd->size;
             conn->swallow = false;
+            conn->doubted = (conn->watched || !conn->mail
+                             || !conn->recipients);
+            conn->fresh = true;
             next = EXPECT_CHUNK;
         }
         break;
@@ -107,6 +113,7 @@ command_passed(struct pp_smtp_conn *conn, const struct pp_smtp_command *cmd)
     case PP_SMTP_MAIL:
     case PP_SMTP_RCPT:
     case PP_SMTP_END:
+    case PP_SMTP_ODD_BDAT:
     case PP_SMTP_RSET:
         break;
     }
@@ -127,10 +134,15 @@ command_found(struct pp_smtp_call *call, size_t text_end, size_t end)
     pp_smtp_msg_init(call, PP_SMTP_E_COMMAND);
     pp_smtp_command_parse(&call->text, call->pos, text_end, end, cmd);
     if (cmd->kind == PP_SMTP_BDAT && !conn->again
-        && (pp_smtp_owes(conn, PP_SMTP_EHLO)
-            || pp_smtp_owes(conn, PP_SMTP_HELO))) {
-        /* Is it offered? */
+        && (pp_smtp_is_watching(call) ? conn->n_owed > 0
+            : (pp_smtp_owes(conn, PP_SMTP_EHLO)
+               || pp_smtp_owes(conn, PP_SMTP_HELO)))) {
+        /* Is it offered?  Is there a message for it? */
         return pp_smtp_stop_status(call, PP_PARSE_WAIT, 0);
+    }
+    if (pp_smtp_is_watching(call)
+        && pp_smtp_line_hides(&call->text, cmd->verb.off, text_end, false)) {
+        return pp_smtp_stop_hidden(call);
     }
     if (pp_smtp_wanted(call, PP_SMTP_E_COMMAND)) {
         return pp_smtp_stop_message(call, call->pos, end);
@@ -227,11 +239,19 @@ step_line_rest(struct pp_smtp_call *call)
 {
     struct pp_smtp_conn *conn = call->conn;
     struct pp_reader r = call->text;
-    size_t lf, start = call->pos;
+    size_t lf, end, start = call->pos;
 
     pp_reader_skip(&r, call->pos);
     lf = pp_reader_find(&r, '\n');
-    call->pos = lf == SIZE_MAX ? call->text.end : lf + 1;
+    end = lf == SIZE_MAX ? call->text.end : lf + 1;
+    if (pp_smtp_is_watching(call)) {
+        if (pp_smtp_rest_hides(&call->text, start, end) < end) {
+            return pp_smtp_stop_hidden(call);
+        } else if (!call->view->eof) {
+            end -= pp_smtp_verb_pending(&call->text, start, end);
+        }
+    }
+    call->pos = end;
     if (lf != SIZE_MAX) {
         conn->to = conn->next;
     }
@@ -256,6 +276,10 @@ step_chunk(struct pp_smtp_call *call)
 {
     struct pp_smtp_conn *conn = call->conn;
 
+    if (conn->left && conn->doubted && !conn->swallow
+        && pp_smtp_is_watching(call)) {
+        return pp_smtp_step_doubted(call);
+    }
     if (conn->left && !(call->pos && conn->swallow)) {
         call->stop = (struct pp_parse) {
             .status = PP_PARSE_SKIP,
@@ -294,6 +318,10 @@ step_auth(struct pp_smtp_call *call)
     if (!pp_smtp_line_end(call, PP_SMTP_LINE_MAX, &text_end, &end)) {
         return false;
     }
+    if (pp_smtp_is_watching(call)
+        && pp_smtp_line_hides(&call->text, call->pos, text_end, false)) {
+        return pp_smtp_stop_hidden(call);
+    }
     pp_smtp_msg_init(call, PP_SMTP_E_AUTH);
     *cmd = (struct pp_smtp_command) {
         .line = pp_smtp_span(call->pos, text_end),
@@ -322,6 +350,10 @@ step_plaintext(struct pp_smtp_call *call)
         pp_smtp_msg_init(call, PP_SMTP_E_PLAINTEXT);
         call->scratch->msg.plaintext = pp_smtp_span(call->pos, end);
         return pp_smtp_stop_message(call, call->pos, end);
+    }
+    if (pp_smtp_is_watching(call)
+        && pp_smtp_lines_hide(&call->text, call->pos, end)) {
+        return pp_smtp_stop_hidden(call);
     }
     call->conn->to = EXPECT_TLS;
     call->pos = end;

@@ -43,6 +43,29 @@ count_crs(const struct pp_reader *text, struct pp_span s)
     return n;
 }
 
+/* Is there a dot between the endings of 'text' that some take, with nothing
+ * else there but what some leave out? */
+static bool
+has_odd_dot(const struct pp_reader *text, struct pp_span s, bool fresh)
+{
+    uint32_t dots = 0, others = !fresh, i;
+
+    for (i = 0; i <= s.len; i++) {
+        int c = i < s.len ? pp_reader_peek(text, s.off + i) : '\r';
+
+        if (c == '\r') {
+            if (dots == 1 && !others) {
+                return true;
+            }
+            dots = others = 0;
+        } else {
+            dots += c == '.';
+            others += c > ' ' && c != '.' && c != 127;
+        }
+    }
+    return false;
+}
+
 /* Reads the line, or the part of one, from 'start'. */
 static void
 line_parse(const struct pp_smtp_data *data, const struct pp_reader *text,
@@ -71,6 +94,8 @@ line_parse(const struct pp_smtp_data *data, const struct pp_reader *text,
     line->regular = (straight && !line->crs && line->ending != PP_SMTP_LF);
     line->last = (line->regular && line->dot
                   && line->ending == PP_SMTP_CRLF);
+    line->odd = (!line->last
+                 && has_odd_dot(text, line->text, line->start));
 }
 
 /* What 'line' that has reached the server, or was taken away, leads to.  It is
@@ -93,6 +118,7 @@ pp_smtp_data_passed(struct pp_smtp_conn *conn, const struct pp_smtp_line *line,
         data->length = data->ending == PP_SMTP_CRLF ? 0 : data->length;
         return;
     }
+    conn->watched |= line->odd;
     data->passed = data->dotted;
     if (line->dot && ends && !line->last) {
         data->dotted = true;
@@ -152,16 +178,22 @@ pp_smtp_step_data(struct pp_smtp_call *call)
     struct pp_smtp_conn *conn = call->conn;
     bool data = pp_smtp_wanted(call, PP_SMTP_E_DATA);
     bool breaks = pp_smtp_wanted(call, PP_SMTP_E_BREAK);
+    bool watched = conn->watched && pp_smtp_is_watching(call);
     struct pp_smtp_line line;
     size_t text_end, end;
 
-    if (!data && !conn->again) {
+    if (!data && !conn->again && !watched) {
         pass_text(call);
     }
     if (!pp_smtp_line_end(call, PP_SMTP_DATA_LINE_MAX, &text_end, &end)) {
         return false;
     }
     line_parse(&conn->data, &call->text, call->pos, text_end, end, &line);
+    watched |= line.odd && !breaks && !data && pp_smtp_is_watching(call);
+    if (watched && pp_smtp_line_hides(&call->text, call->pos, text_end,
+                                      line.start && conn->watched)) {
+        return pp_smtp_stop_hidden(call);
+    }
     if (!conn->again) {
         conn->data.unit = (uint32_t) (end - call->pos);
         conn->data.ending = line.ending;

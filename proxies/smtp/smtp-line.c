@@ -9,25 +9,53 @@
 
 #include "pp-smtp.h"
 
-/* The verbs that mean something to the proxy itself. */
+/* The verbs that mean something to the proxy itself, or that it looks for
+ * where they are hidden. */
 static const struct {
-    const char *verb;
+    const char *verb;           /* Of up to PP_SMTP_VERB_MAX bytes. */
     enum pp_smtp_kind kind;
+    enum pp_smtp_look look;
 } verbs[] = {
-    { "HELO", PP_SMTP_HELO },
-    { "EHLO", PP_SMTP_EHLO },
-    { "LHLO", PP_SMTP_EHLO },
-    { "MAIL", PP_SMTP_MAIL },
-    { "RCPT", PP_SMTP_RCPT },
-    { "DATA", PP_SMTP_DATA },
-    { "BDAT", PP_SMTP_BDAT },
-    { "RSET", PP_SMTP_RSET },
-    { "AUTH", PP_SMTP_AUTH },
-    { "STARTTLS", PP_SMTP_STARTTLS },
-    { "TURN", PP_SMTP_TURN },
-    { "ATRN", PP_SMTP_TURN },
-    { "PROXY", PP_SMTP_PROXY },
+    { "HELO", PP_SMTP_HELO, PP_SMTP_L_WORDS },
+    { "EHLO", PP_SMTP_EHLO, PP_SMTP_L_WORDS },
+    { "LHLO", PP_SMTP_EHLO, PP_SMTP_L_WORDS },
+    { "MAIL", PP_SMTP_MAIL, PP_SMTP_L_PATH },
+    { "RCPT", PP_SMTP_RCPT, PP_SMTP_L_PATH },
+    { "DATA", PP_SMTP_DATA, PP_SMTP_L_ALONE },
+    { "BDAT", PP_SMTP_BDAT, PP_SMTP_L_WORDS },
+    { "RSET", PP_SMTP_RSET, PP_SMTP_L_ALONE },
+    { "AUTH", PP_SMTP_AUTH, PP_SMTP_L_WORDS },
+    { "STARTTLS", PP_SMTP_STARTTLS, PP_SMTP_L_ALONE },
+    { "TURN", PP_SMTP_TURN, PP_SMTP_L_ALONE },
+    { "ATRN", PP_SMTP_TURN, PP_SMTP_L_WORDS },
+    { "PROXY", PP_SMTP_PROXY, PP_SMTP_L_NONE },
+    { "VRFY", PP_SMTP_OTHER, PP_SMTP_L_WORDS },
+    { "EXPN", PP_SMTP_OTHER, PP_SMTP_L_WORDS },
+    { "ETRN", PP_SMTP_OTHER, PP_SMTP_L_WORDS },
+    { "XCLIENT", PP_SMTP_OTHER, PP_SMTP_L_WORDS },
+    { "XFORWARD", PP_SMTP_OTHER, PP_SMTP_L_WORDS },
 };
+
+/* How many bytes of a verb that takes something behind it stand at 'start':
+ * all of them, or as many as there are before 'end'; 0 if there is none. */
+size_t
+pp_smtp_verb_at(const struct pp_reader *text, size_t start, size_t end)
+{
+    size_t i, n;
+
+    for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
+        for (n = 0; verbs[i].verb[n] && start + n < end
+             && (pp_smtp_upper(pp_reader_peek(text, start + n))
+                 == verbs[i].verb[n]); n++) {
+            continue;
+        }
+        if (n && (!verbs[i].verb[n] || start + n == end)
+            && verbs[i].look > PP_SMTP_L_ALONE) {
+            return n;
+        }
+    }
+    return 0;
+}
 
 /* 's' without blanks around. */
 struct pp_span
@@ -95,8 +123,8 @@ path_end(const struct pp_reader *text, size_t pos, size_t end)
     return end;
 }
 
-/* The path of MAIL and RCPT, in the argument behind 'keyword', and the
- * parameters behind it. */
+/* The path of MAIL and RCPT, in the argument behind 'keyword' and a colon, and
+ * the parameters behind it. */
 static void
 parse_path(const struct pp_reader *text, const char *keyword,
            struct pp_smtp_command *cmd)
@@ -114,6 +142,10 @@ parse_path(const struct pp_reader *text, const char *keyword,
         }
     }
     s = pp_smtp_trim(text, pp_smtp_span(arg.off + n, end));
+    if (!s.len || pp_reader_peek(text, s.off) != ':') {
+        return;
+    }
+    s = pp_smtp_trim(text, pp_smtp_span(s.off + 1, end));
     cmd->has_path = true;
     if (pp_reader_peek(text, s.off) == '<' && s.len) {
         size_t stop = path_end(text, s.off, end);
@@ -146,6 +178,24 @@ parse_size(const struct pp_reader *text, struct pp_span s)
     return s.len ? size : -1;
 }
 
+/* Is 'cmd', a BDAT, one that every server reads alike: "BDAT", a space, up to
+ * nine digits without a 0 in front, and perhaps " LAST"? */
+static bool
+is_straight(const struct pp_reader *text, const struct pp_smtp_command *cmd)
+{
+    uint32_t end = pp_smtp_span_end(cmd->word);
+
+    return (cmd->size >= 0 && cmd->word.len <= 9
+            && (pp_reader_peek(text, cmd->word.off) != '0'
+                || cmd->word.len == 1)
+            && cmd->word.off == cmd->line.off + sizeof "BDAT"
+            && pp_reader_peek(text, cmd->word.off - 1) == ' '
+            && (cmd->last ? end + sizeof "LAST" : end)
+               == pp_smtp_span_end(cmd->line)
+            && (!cmd->last || pp_reader_peek(text, end) == ' ')
+            && cmd->ending == PP_SMTP_CRLF);
+}
+
 /* Reads the command from 'start'; 'text_end' is the end of its text, 'end'
  * that of its line ending. */
 void
@@ -167,16 +217,18 @@ pp_smtp_command_parse(const struct pp_reader *text, size_t start,
     for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (pp_smtp_equals(text, cmd->verb, verbs[i].verb)) {
             cmd->kind = verbs[i].kind;
+            cmd->look = (uint8_t) verbs[i].look;
             cmd->lhlo = verbs[i].verb[0] == 'L';
         }
     }
     if (cmd->kind == PP_SMTP_MAIL) {
-        parse_path(text, "FROM:", cmd);
+        parse_path(text, "FROM", cmd);
     } else if (cmd->kind == PP_SMTP_RCPT) {
-        parse_path(text, "TO:", cmd);
+        parse_path(text, "TO", cmd);
     } else if (cmd->kind == PP_SMTP_BDAT) {
         cmd->size = parse_size(text, cmd->word);
         cmd->last = pp_smtp_equals(text, cmd->rest, "LAST");
+        cmd->straight = is_straight(text, cmd);
     }
 }
 

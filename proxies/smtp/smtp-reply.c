@@ -15,6 +15,8 @@
 
 #include <string.h>
 
+#include "util.h"
+
 /* What replies are due to. */
 
 /* A reply to 'kind' is due, behind all others.  False if they are too many. */
@@ -100,6 +102,15 @@ bad(struct pp_smtp_conn *conn, enum pp_smtp_reason reason)
     conn->from_reason = (uint8_t) reason;
 }
 
+/* What the client has sent is something else for the server than for us; where
+ * it goes on is not known. */
+static void
+lost(struct pp_smtp_conn *conn, enum pp_smtp_reason reason)
+{
+    conn->to = EXPECT_BROKEN;
+    conn->from_reason = (uint8_t) reason;
+}
+
 /* Ends the wait of EXPECT_ANSWER. */
 static void
 go_on(struct pp_smtp_conn *conn, enum pp_smtp_to to)
@@ -107,7 +118,7 @@ go_on(struct pp_smtp_conn *conn, enum pp_smtp_to to)
     conn->scan = 0;
     if (conn->to == EXPECT_LINE_REST) {
         conn->next = (uint8_t) to;
-    } else {
+    } else if (conn->to != EXPECT_BROKEN) {
         conn->to = (uint8_t) to;
     }
 }
@@ -191,20 +202,26 @@ reply_to(struct pp_smtp_conn *conn, enum pp_smtp_kind kind, unsigned int code)
     case PP_SMTP_TURN:
         go_on(conn, good ? EXPECT_TURNED : EXPECT_COMMAND);
         break;
+    case PP_SMTP_ODD_BDAT:
+    case PP_SMTP_BDAT:
+        conn->watched |= !good || kind == PP_SMTP_ODD_BDAT;
+        if (kind == PP_SMTP_ODD_BDAT) {
+            go_on(conn, EXPECT_COMMAND);
+        }
+        /* Fall through. */
     case PP_SMTP_OTHER:
     case PP_SMTP_GREETING:
     case PP_SMTP_END:
-    case PP_SMTP_BDAT:
     case PP_SMTP_PROXY:
         if (code == 354) {
-            bad(conn, PP_SMTP_R_EXCHANGE);
+            lost(conn, PP_SMTP_R_EXCHANGE);
         }
         break;
     }
 }
 
 /* A reply with 'code' that nothing was due to.  421 comes at any time (RFC
- * 5321 3.8). */
+ * 5321 3.8); a message may be refused before its end. */
 static void
 unexpected(struct pp_smtp_conn *conn, unsigned int code)
 {
@@ -219,11 +236,13 @@ unexpected(struct pp_smtp_conn *conn, unsigned int code)
          * for us is one for it, too. */
     } else if (conn->to == EXPECT_COMMAND) {
         /* And now it takes a message, whose lines are none. */
-        conn->to = EXPECT_BROKEN;
-        conn->from_reason = PP_SMTP_R_UNEXPECTED_REPLY;
+        lost(conn, PP_SMTP_R_UNEXPECTED_REPLY);
+    } else if (conn->to == EXPECT_DATA && !conn->data.dotted
+               && code / 100 != 2) {
+        conn->watched |= code != 421;
     } else if (code != 421) {
-        bad(conn, (conn->to == EXPECT_DATA && conn->data.dotted
-                   ? PP_SMTP_R_DATA_END : PP_SMTP_R_UNEXPECTED_REPLY));
+        lost(conn, (conn->to == EXPECT_DATA ? PP_SMTP_R_DATA_END
+                    : PP_SMTP_R_UNEXPECTED_REPLY));
     }
 }
 
@@ -329,13 +348,31 @@ pp_smtp_speaks(const struct pp_view *view)
             && has_word(&text, pp_smtp_span(4, end), "SMTP"));
 }
 
+/* Finds the LF that ends the server's line, from 'start' on.  A server that
+ * ends its first line with CRLF does so with all: what some say of a command
+ * that they do not know has that command in it, with LFs. */
+static size_t
+find_end(const struct pp_smtp_conn *conn, const struct pp_reader *text,
+         size_t start)
+{
+    struct pp_reader r = *text;
+    size_t lf;
+
+    pp_reader_skip(&r, start);
+    do {
+        lf = pp_reader_find(&r, '\n');
+        pp_reader_skip(&r, lf == SIZE_MAX ? 0 : lf + 1 - r.pos);
+    } while (conn->crlf && lf != SIZE_MAX
+             && (!lf || pp_reader_peek(text, lf - 1) != '\r'));
+    return lf;
+}
+
 /* parse() of the server's bytes; see pp-proxy.h.  A line at a time: what the
  * client sent may depend on it, and what the next one belongs to on that. */
 struct pp_parse
 pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
 {
     struct pp_reader text = pp_reader_init(view->base, view->len);
-    struct pp_reader r = text;
     bool said = false;          /* The greeting's first line. */
     size_t lf, end;
 
@@ -347,9 +384,7 @@ pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
             .status = PP_PARSE_SKIP, .count = view->len,
         };
     }
-    pp_reader_skip(&r, conn->from_scan < text.end ? conn->from_scan
-                       : text.end);
-    lf = pp_reader_find(&r, '\n');
+    lf = find_end(conn, &text, MIN(conn->from_scan, text.end));
     end = lf == SIZE_MAX ? text.end : lf + 1;
     if (conn->from == EXPECT_REPLY) {
         said = (!conn->in_reply && conn->n_owed
@@ -364,6 +399,11 @@ pp_smtp_parse_from(struct pp_smtp_conn *conn, const struct pp_view *view)
         return (struct pp_parse) {
             .status = PP_PARSE_BAD, .reason = conn->from_reason,
         };
+    }
+    if (lf != SIZE_MAX) {
+        conn->crlf |= said && lf && pp_reader_peek(&text, lf - 1) == '\r';
+    } else if (end && pp_reader_peek(&text, end - 1) == '\r') {
+        end--;                  /* Not between CR and LF. */
     }
     if (!end) {
         return (struct pp_parse) { .status = PP_PARSE_MORE };

@@ -28,6 +28,35 @@ class Handler:
         return "250 OK"
 
 
+class Commands(Handler):
+    """Says what there was of commands that take an address or a name."""
+
+    @staticmethod
+    def say(argument):
+        log({"event": "command", "argument": argument})
+        return "250 OK"
+
+    async def handle_HELO(self, server, session, envelope, name):
+        session.host_name = name
+        return self.say(name)
+
+    async def handle_EHLO(self, server, session, envelope, name, replies):
+        session.host_name = name
+        self.say(name)
+        return replies
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        envelope.mail_from = address
+        return self.say(address)
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        envelope.rcpt_tos.append(address)
+        return self.say(address)
+
+    async def handle_VRFY(self, server, session, envelope, address):
+        return self.say(address)
+
+
 class Server(SMTP):
     ended = False
 
@@ -42,7 +71,7 @@ class Server(SMTP):
 async def main(host, port, certificate):
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate)
-    handler = Handler()
+    handler = Commands() if os.environ.get("FRAMING") else Handler()
     server = await asyncio.get_running_loop().create_server(
         lambda: Server(handler, hostname="mx.test", tls_context=tls,
                        data_size_limit=64 << 20, enable_SMTPUTF8=True,

@@ -281,8 +281,15 @@ class Pair:
         self.clients = about.get("clients", {})
         self.port = about.get("port", 80)
         self.ip = about.get("ip")
+        self.cases = []
+        self.varying = []
+        self.settled = self.quiet = None
+        if os.path.exists(os.path.join(self.folder, "cases.py")):
+            self.load_cases()
+
+    def load_cases(self):
         spec = importlib.util.spec_from_file_location(
-            "cases_" + re.sub(r"\W", "_", ident),
+            "cases_" + re.sub(r"\W", "_", self.ident),
             os.path.join(self.folder, "cases.py"))
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)

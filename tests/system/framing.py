@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that real servers may tell apart in other places than we do.
+"""What real servers may tell apart in other places than we do.
 
-    private.py framing.py [--seed N] [SECONDS]
+    private.py framing.py [--seed N] [PROTOCOL...] [SECONDS]
 
-Sends requests with odd lengths, codings, chunks, line ends and names, and in
-what may be their content a request for /evilN, to vulnerable servers behind us
-and to the same directly.  In force is one patch, which resets a connection on
-any request for /evil.  Each number N that an application gets all the same is a
-way around; what was sent for it is printed.  Servers behind a policy that is
-off show how many there would be."""
+Sends vulnerable servers behind us, and the same directly, what they may read in
+other ways than we do, and with it a request or a command that has "evilN" in
+it.  In force is one patch, which resets a connection on any such.  Each number
+N that a server acts on all the same is a way around; what was sent for it is
+printed.  Servers behind a policy that is off show how many there would be.
+framing_PROTOCOL.py has what is sent, and to whom."""
 
 import argparse
+import importlib
 import os
 import random
-import re
 import socket
 import sys
 import threading
@@ -23,242 +23,141 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
 import fidelity                                             # noqa: E402
 
-PATCH = r'''# SPDX-License-Identifier: Apache-2.0
-patch: EVIL
-title: A request for /evil
-vendor: "none: it is for tests"
-affects: [{ product: test/evil, versions: "*" }]
-severity: 1.0
-proxy: http
-on: request
-when: target contains "evil"
-correct: { close: reset }
-same-as-vendor: "there is none"
-vectors:
-  - exploit: it
-    to-server: "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"
-    expect: { to-server: "", close: reset }
-  - benign: another
-    to-server: "GET /good HTTP/1.1\r\nHost: a\r\n\r\n"
-'''
-
-# Pairs whose vulnerable servers say which requests they got.
-PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2024-1135",
-         "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225")
-
-GOT = re.compile(r"[^ ]*evil(\d+)")
-
-CL, TE = b"Content-Length", b"Transfer-Encoding"
-
-# What goes into lines, names and values.
-ODD = (b"\0", b"\t", b"\v", b"\f", b"\r", b"\n", b" ", b"\x1c", b"\x1f",
-       b"\x7f", b"\x80", b"\x85", b"\xa0", b";", b"+", b"-", b"_", b",", b":",
-       b"0", b"x", b'"', b"\\", b"\r\n", b"\n\n", b"\xc2\xa0", b"=")
-
-# 'n' and 'N' stand for the name as it is and in small letters.
-NAMES = (b"N: ", b"n:", b"n : ", b"n\t: ", b"n\0: ", b" n: ", b"\tn: ",
-         b"\vn: ", b"X: y\nn: ", b"X: y\rn: ", b"X: y\r\n n: ", b"n:\r\n ",
-         b"n:\n ", b"n:\t", b"n:\v", b"n:\xa0", b"n::", b"n ", b'"n": ',
-         b"n\r\n: ", b"n:\r ", b"X-n: ", b"n\x85: ", b"n: ,", b":n: ")
-
-LENGTHS = (b"+%d", b"0%d", b"%d ", b"\t%d", b"%d\v", b"%d, %d", b"%d,0",
-           b"0,%d", b"0x%x", b"%d.0", b"%d_", b"0_%d", b"", b"-%d", b"%d;x",
-           b"%d\r\n 0", b'"%d"', b"%d\0", b"%d 0", b"0 %d", b"%da", b"\f%d",
-           b"%d\xa0", b"\xa0%d", b"%d,", b",%d", b"chunked", b"%d\r", b"%o")
-
-CODINGS = (b"Chunked", b" chunked ", b"\tchunked\t", b"chunked,", b",chunked",
-           b"gzip, chunked", b"chunked, gzip", b"chunked, identity",
-           b"identity", b"\vchunked", b"chunked\v", b"chunked\0", b"xchunked",
-           b"chunkedx", b"", b'"chunked"', b"chunked;q=1", b"chunked; a",
-           b"chunked\r\n ", b"\r\n chunked", b"c\r\n hunked",
-           b"chunked, chunked", b"chunked chunked", b"chunked\xa0",
-           b"\x85chunked", b"chunked,x", b"chunked\r", b"chun ked",
-           b"chunked\x1f", b"chunked\n\tx")
-
-SIZES = (b"0%x", b"0x%x", b"+%x", b"-%x", b"%x ", b" %x", b"%x;x=y", b"%x ;x",
-         b"%x;\n", b"%x;\r", b"%x\v", b"0_%x", b"%x_", b"0000000000000000%x",
-         b"%x\0", b"%x,", b"%xg", b"", b"%x\r", b"%x\xa0", b"%x;\"\r\n\"",
-         b"%xh", b"%x x", b"%x\f", b"%d")
-
-LINES = (b"X: y\r\n", b"X: y\n", b"X\r\n", b" X: y\r\n",
-         b"Content-Length: 5\r\n", b"X: \r\r\n", b"\r\r\n", b"\rX: y\r\n")
-
-FIELDS = (b"Expect: 100-continue", b"Connection: close",
-          b"Connection: keep-alive", b"Connection: Transfer-Encoding",
-          b"Connection: Upgrade\r\nUpgrade: websocket", b"TE: chunked",
-          b"Content-Encoding: gzip", b"Trailer: X")
+PROTOCOLS = ("http", "smtp", "ftp", "ldap")
 
 
-class Requests(random.Random):
-    """Makes them, always the same from one seed."""
-
-    def some(self, usual, odd, often=0.6):
-        """The usual thing, or else one of 'odd'."""
-        return usual if self.random() < often else self.choice(odd)
-
-    def number(self, n, usual, odd):
-        form = self.some(usual, odd)
-        return form % ((n,) * form.count(b"%"))
-
-    def field(self, name, value):
-        form = self.some(b"n: ", NAMES, 0.7)
-        return form.replace(b"N", name.lower()).replace(b"n", name) + value
-
-    def end(self):
-        return self.some(b"\r\n", (b"\n", b"\r", b"\r\r\n", b" \r\n", b"\r\n ",
-                                   b"\n\r\n"), 0.94)
-
-    def mutate(self, text):
-        for _ in range(self.randrange(1, 4)):
-            i = self.randrange(len(text) + 1)
-            j = min(len(text), i + self.randrange(6))
-            text = self.choice((
-                text[:i] + self.choice(ODD) + text[i:],
-                text[:i] + self.choice(ODD) + text[i + 1:],
-                text[:i] + text[i + 1:], text[:j] + text[i:]))
-        return text
-
-    def chunk(self, data):
-        return (self.number(len(data), b"%x", SIZES) + self.end() + data
-                + self.some(b"\r\n", (b"\n", b"", b"\r", b"xx", b"\r\r\n")))
-
-    def last(self):
-        return (self.number(0, b"%x", SIZES) + self.end()
-                + self.some(b"", LINES) + self.end())
-
-    def content(self, evil):
-        """Fields that tell its length, and the content."""
-        kind = self.randrange(4)
-        if kind == 0:
-            fields, body = [CL], evil
-        elif kind == 1:
-            fields = [TE]
-            body = self.chunk(evil) + self.last() + self.choice((b"", evil))
-        elif kind == 2:
-            fields, body = [CL, TE], self.last() + evil
-        else:
-            fields = [CL, TE]
-            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(evil), evil)
-        if self.random() < 0.2:
-            fields.append(self.choice((CL, TE)))
-        self.shuffle(fields)
-        length = self.choice((len(body), len(body), body.find(evil), 0, 3))
-        return [self.field(name, self.number(length, b"%d", LENGTHS)
-                           if name == CL else self.some(b"chunked", CODINGS))
-                for name in fields], body
-
-    def make(self, number):
-        evil = self.some(b"GET /evil%d HTTP/1.1", (b"SOURCE /evil%d ICE/1.0",),
-                         0.95) % number + b"\r\nHost: a\r\n\r\n"
-        if self.random() < 0.1:
-            return b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + self.mutate(evil)
-        fields, body = self.content(evil)
-        fields.insert(self.randrange(len(fields) + 1), b"Host: a")
-        if self.random() < 0.2:
-            fields.insert(0, self.choice(FIELDS))
-        line = b" ".join((
-            self.some(b"POST", (b"GET", b"HEAD", b"DELETE", b"FOO")), b"/a",
-            self.some(b"HTTP/1.1", (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.10",
-                                    b"http/1.1", b"HTTP/0.9"), 0.8)))
-        head = b"".join(part + self.end() for part in [line] + fields + [b""])
-        if self.random() < 0.15:
-            head = self.mutate(head)
-        return head + body
+def protocol(name):
+    return importlib.import_module("framing_" + name)
 
 
 class Framing:
-    """Vulnerable servers with the patch in force, and without it."""
+    """Servers of one protocol with the patch in force, and without it."""
 
-    def __init__(self, lab, pairs=PAIRS):
+    def __init__(self, lab, name, pairs=None):
         self.lab = lab
+        self.of = protocol(name)
         folder = os.path.join(lab.dir, "evil")
         os.mkdir(folder)
         with open(os.path.join(folder, "EVIL.yaml"), "w") as f:
-            f.write(PATCH)
+            f.write(self.of.PATCH)
         lab.start_daemon(patches=(folder,))
         self.client = lab.add_client()
         self.servers = []
-        for ident in pairs:
+        for ident in pairs or self.of.PAIRS:
             for mode in "enforce", "off":
                 n = len(self.servers) + 1
                 vm = lab.add_server_vm("v%d" % n, n)
-                server = lab.serve(fidelity.load(ident), "vulnerable", vm)
+                server = lab.serve(fidelity.load(ident), "vulnerable", vm,
+                                   port=self.of.PORT, env={"FRAMING": "1"})
                 lab.set_ids(vm, policy="EVIL", mode=mode)
                 self.servers.append((ident, mode, vm, server))
         for _, mode, vm, _ in self.servers:
             lab.wait_status(vm.ifname, "protected" if mode == "enforce"
                             else "uninspected")
 
-    def send(self, vm, data, patience=0.15):
+    def make(self, seed, number):
+        return self.of.Requests("%s %d" % (seed, number)).make(number)
+
+    def send(self, vm, pieces, patience=0.15):
+        """Sends each of 'pieces' once there is an answer to the one before, or
+        none comes; returns all that the server said."""
+        said = b""
         with self.client.inside():
             sock = socket.socket()
         with sock:
             sock.settimeout(5)
             try:
-                sock.connect((pplab.address(vm), 80))
-                sock.sendall(data)
-                sock.settimeout(patience)
-                while sock.recv(65536):
-                    pass
+                sock.connect((pplab.address(vm), self.of.PORT))
+                for i, piece in enumerate(pieces):
+                    last = i + 1 == len(pieces)
+                    # It may take nothing more.
+                    sock.settimeout(2)
+                    sock.sendall(piece)
+                    sock.settimeout(patience if piece or last else 3)
+                    got = sock.recv(65536)
+                    while got:
+                        said += got
+                        sock.settimeout(patience if last else 0.01)
+                        try:
+                            got = sock.recv(65536)
+                        except socket.timeout:
+                            break
+                    else:
+                        break
             except OSError:
                 pass
-
-    def got(self, server):
-        """The numbers of the requests that its application got."""
-        found = (GOT.match(str(line.get(key)))
-                 for line in server.lines() if line.get("event") == "request"
-                 for key in ("url", "RAW_URI", "uri", "path", "line"))
-        return {int(m.group(1)) for m in found if m}
+        return said
 
     def run(self, seed, numbers, at_once=8):
-        """Sends the requests of 'numbers'; returns for each server which of
-        them its application got."""
-        todo = [(vm, Requests("%s %d" % (seed, n)).make(n))
-                for n in numbers for _, _, vm, _ in self.servers]
+        """Sends what there is for 'numbers'; returns for each server which of
+        them it acted on, and what it said then."""
+        todo = [(i, self.make(seed, n))
+                for n in numbers for i in range(len(self.servers))]
+        said = [{} for _ in self.servers]
         for _, _, _, server in self.servers:
             server.mark()
 
         def work():
             while True:
                 try:
-                    self.send(*todo.pop())
+                    i, pieces = todo.pop()
                 except IndexError:
                     return
+                answer = self.send(self.servers[i][2], pieces)
+                for n in self.of.found([], answer):
+                    said[i].setdefault(n, answer)
         threads = [threading.Thread(target=work) for _ in range(at_once)]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
         time.sleep(0.3)
-        return [(ident, mode, self.got(server))
-                for ident, mode, _, server in self.servers]
+        for i, (_, _, _, server) in enumerate(self.servers):
+            for n in self.of.found(server.lines(), b""):
+                said[i].setdefault(n, b"")
+        return [(ident, mode, {n: said[i][n] for n in numbers if n in said[i]})
+                for i, (ident, mode, _, _) in enumerate(self.servers)]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seed", default=None, help="(another each time)")
-    parser.add_argument("seconds", nargs="?", type=int, default=60)
-    args = parser.parse_args()
-    seed = args.seed or str(random.randrange(10**9))
-    print("seed %s" % seed, flush=True)
+def look(name, seed, seconds):
+    """Sends for so long; prints what there is to say, and returns how many
+    ways around there are."""
     sums, ways, n = {}, 0, 0
     with pplab.Lab(prefix="ppf") as lab:
-        framing = Framing(lab)
-        end = time.monotonic() + args.seconds
+        framing = Framing(lab, name)
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             for ident, mode, got in framing.run(seed, range(n, n + 50)):
                 sums[ident, mode] = sums.get((ident, mode), 0) + len(got)
                 for number in got if mode == "enforce" else ():
                     ways += 1
-                    print("%s: %r" % (ident, Requests(
-                        "%s %d" % (seed, number)).make(number)), flush=True)
+                    print("%s: %d: %r: %r" % (
+                        ident, number, framing.make(seed, number),
+                        got[number][-200:]), flush=True)
             n += 50
-    print("%-16s %9s %12s %9s" % ("server of", "requests", "got without",
-                                  "with us"))
-    for ident in PAIRS:
+        pairs = framing.of.PAIRS
+    print("%-16s %9s %12s %9s" % (name, "sent", "got without", "with us"))
+    for ident in pairs:
         print("%-16s %9d %12d %9d" % (ident, n, sums[ident, "off"],
-                                      sums[ident, "enforce"]))
-    sys.exit(ways > 0)
+                                      sums[ident, "enforce"]), flush=True)
+    return ways
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--seed", default=None, help="(another each time)")
+    parser.add_argument("what", nargs="*", metavar="PROTOCOL|SECONDS")
+    args = parser.parse_args()
+    seed = args.seed or str(random.randrange(10**9))
+    seconds = [int(word) for word in args.what if word.isdigit()] or [60]
+    names = [word for word in args.what if not word.isdigit()]
+    for name in names:
+        if name not in PROTOCOLS:
+            sys.exit("no protocol %s (there is: %s)"
+                     % (name, ", ".join(PROTOCOLS)))
+    print("seed %s" % seed, flush=True)
+    sys.exit(sum(look(name, seed, seconds[-1])
+                 for name in names or PROTOCOLS) > 0)
 
 
 if __name__ == "__main__":

@@ -133,9 +133,10 @@ class Lab(PrivateOvs):
                                 keys.get("mode") == "monitor"
                                 else "protected", 20)
 
-    def serve(self, pair, side, vm, host=None, port=80):
+    def serve(self, pair, side, vm, host=None, port=80, env=None):
         """Starts a side of 'pair' in 'vm'; it ends with the lab."""
-        server = pair.start(side, host or address(vm), port, wrap=vm.argv([]))
+        server = pair.start(side, host or address(vm), port, wrap=vm.argv([]),
+                            env=env)
         self.servers.append(server)
         return server
 

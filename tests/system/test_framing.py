@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No way around by framing that servers read in different ways: see
-framing.py.  Requests of one seed; "./quickstart framing" sends others."""
+"""No way around by what servers read in different ways: see framing.py.  What
+is sent is of one seed; "./quickstart framing" sends other."""
 
 import os
 import sys
@@ -11,19 +11,31 @@ import framing                                              # noqa: E402
 import pplab                                                # noqa: E402
 
 
-class Framing(unittest.TestCase):
-    def test_seed(self):
-        "of requests in odd framing no server gets one that a patch refuses"
+class Short(unittest.TestCase):
+    """What the tests of all protocols share."""
+
+    def look(self, protocol, numbers):
         lab = pplab.Lab.of(type(self))
-        servers = framing.Framing(lab, ("CVE-2021-22959", "CVE-2024-1135"))
-        got = servers.run("1", range(400), 16)
-        for ident, mode, numbers in got:
+        servers = framing.Framing(lab, protocol,
+                                  framing.protocol(protocol).SHORT)
+        for ident, mode, got in servers.run("1", range(numbers), 16):
             with self.subTest(ident, mode=mode):
                 if mode == "off":
-                    self.assertTrue(numbers, "without us: no harm")
+                    self.assertTrue(got, "without us: no harm")
                 else:
-                    self.assertEqual([framing.Requests("1 %d" % n).make(n)
-                                      for n in numbers], [])
+                    self.assertEqual([servers.make("1", n) for n in got], [])
+
+
+class Http(Short):
+    def test_seed(self):
+        "of requests in odd framing no server gets one that a patch refuses"
+        self.look("http", 400)
+
+
+class Smtp(Short):
+    def test_seed(self):
+        "of hidden mail commands no server gets one that a patch refuses"
+        self.look("smtp", 150)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTTP requests that servers may tell apart in other places than we do: odd
+lengths, codings, chunks, line ends and names, and in what may be their content
+a request for /evilN.  See framing.py."""
+
+import random
+import re
+
+PORT = 80
+
+PATCH = r'''# SPDX-License-Identifier: Apache-2.0
+patch: EVIL
+title: A request for /evil
+vendor: "none: it is for tests"
+affects: [{ product: test/evil, versions: "*" }]
+severity: 1.0
+proxy: http
+on: request
+when: target contains "evil"
+correct: { close: reset }
+same-as-vendor: "there is none"
+vectors:
+  - exploit: it
+    to-server: "GET /evil HTTP/1.1\r\nHost: a\r\n\r\n"
+    expect: { to-server: "", close: reset }
+  - benign: another
+    to-server: "GET /good HTTP/1.1\r\nHost: a\r\n\r\n"
+'''
+
+# Pairs whose vulnerable servers say which requests they got; those of them
+# that do for a short test.
+PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2024-1135",
+         "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225")
+SHORT = ("CVE-2021-22959", "CVE-2024-1135")
+
+GOT = re.compile(r"[^ ]*evil(\d+)")
+
+
+def found(lines, _answer):
+    """The numbers of the requests that an application got."""
+    matches = (GOT.match(str(line.get(key)))
+               for line in lines if line.get("event") == "request"
+               for key in ("url", "RAW_URI", "uri", "path", "line"))
+    return {int(m.group(1)) for m in matches if m}
+
+
+CL, TE = b"Content-Length", b"Transfer-Encoding"
+
+# What goes into lines, names and values.
+ODD = (b"\0", b"\t", b"\v", b"\f", b"\r", b"\n", b" ", b"\x1c", b"\x1f",
+       b"\x7f", b"\x80", b"\x85", b"\xa0", b";", b"+", b"-", b"_", b",", b":",
+       b"0", b"x", b'"', b"\\", b"\r\n", b"\n\n", b"\xc2\xa0", b"=")
+
+# 'n' and 'N' stand for the name as it is and in small letters.
+NAMES = (b"N: ", b"n:", b"n : ", b"n\t: ", b"n\0: ", b" n: ", b"\tn: ",
+         b"\vn: ", b"X: y\nn: ", b"X: y\rn: ", b"X: y\r\n n: ", b"n:\r\n ",
+         b"n:\n ", b"n:\t", b"n:\v", b"n:\xa0", b"n::", b"n ", b'"n": ',
+         b"n\r\n: ", b"n:\r ", b"X-n: ", b"n\x85: ", b"n: ,", b":n: ")
+
+LENGTHS = (b"+%d", b"0%d", b"%d ", b"\t%d", b"%d\v", b"%d, %d", b"%d,0",
+           b"0,%d", b"0x%x", b"%d.0", b"%d_", b"0_%d", b"", b"-%d", b"%d;x",
+           b"%d\r\n 0", b'"%d"', b"%d\0", b"%d 0", b"0 %d", b"%da", b"\f%d",
+           b"%d\xa0", b"\xa0%d", b"%d,", b",%d", b"chunked", b"%d\r", b"%o")
+
+CODINGS = (b"Chunked", b" chunked ", b"\tchunked\t", b"chunked,", b",chunked",
+           b"gzip, chunked", b"chunked, gzip", b"chunked, identity",
+           b"identity", b"\vchunked", b"chunked\v", b"chunked\0", b"xchunked",
+           b"chunkedx", b"", b'"chunked"', b"chunked;q=1", b"chunked; a",
+           b"chunked\r\n ", b"\r\n chunked", b"c\r\n hunked",
+           b"chunked, chunked", b"chunked chunked", b"chunked\xa0",
+           b"\x85chunked", b"chunked,x", b"chunked\r", b"chun ked",
+           b"chunked\x1f", b"chunked\n\tx")
+
+SIZES = (b"0%x", b"0x%x", b"+%x", b"-%x", b"%x ", b" %x", b"%x;x=y", b"%x ;x",
+         b"%x;\n", b"%x;\r", b"%x\v", b"0_%x", b"%x_", b"0000000000000000%x",
+         b"%x\0", b"%x,", b"%xg", b"", b"%x\r", b"%x\xa0", b"%x;\"\r\n\"",
+         b"%xh", b"%x x", b"%x\f", b"%d")
+
+LINES = (b"X: y\r\n", b"X: y\n", b"X\r\n", b" X: y\r\n",
+         b"Content-Length: 5\r\n", b"X: \r\r\n", b"\r\r\n", b"\rX: y\r\n")
+
+FIELDS = (b"Expect: 100-continue", b"Connection: close",
+          b"Connection: keep-alive", b"Connection: Transfer-Encoding",
+          b"Connection: Upgrade\r\nUpgrade: websocket", b"TE: chunked",
+          b"Content-Encoding: gzip", b"Trailer: X")
+
+
+class Requests(random.Random):
+    """Makes them, always the same from one seed."""
+
+    def some(self, usual, odd, often=0.6):
+        """The usual thing, or else one of 'odd'."""
+        return usual if self.random() < often else self.choice(odd)
+
+    def number(self, n, usual, odd):
+        form = self.some(usual, odd)
+        return form % ((n,) * form.count(b"%"))
+
+    def field(self, name, value):
+        form = self.some(b"n: ", NAMES, 0.7)
+        return form.replace(b"N", name.lower()).replace(b"n", name) + value
+
+    def end(self):
+        return self.some(b"\r\n", (b"\n", b"\r", b"\r\r\n", b" \r\n", b"\r\n ",
+                                   b"\n\r\n"), 0.94)
+
+    def mutate(self, text):
+        for _ in range(self.randrange(1, 4)):
+            i = self.randrange(len(text) + 1)
+            j = min(len(text), i + self.randrange(6))
+            text = self.choice((
+                text[:i] + self.choice(ODD) + text[i:],
+                text[:i] + self.choice(ODD) + text[i + 1:],
+                text[:i] + text[i + 1:], text[:j] + text[i:]))
+        return text
+
+    def chunk(self, data):
+        return (self.number(len(data), b"%x", SIZES) + self.end() + data
+                + self.some(b"\r\n", (b"\n", b"", b"\r", b"xx", b"\r\r\n")))
+
+    def last(self):
+        return (self.number(0, b"%x", SIZES) + self.end()
+                + self.some(b"", LINES) + self.end())
+
+    def content(self, evil):
+        """Fields that tell its length, and the content."""
+        kind = self.randrange(4)
+        if kind == 0:
+            fields, body = [CL], evil
+        elif kind == 1:
+            fields = [TE]
+            body = self.chunk(evil) + self.last() + self.choice((b"", evil))
+        elif kind == 2:
+            fields, body = [CL, TE], self.last() + evil
+        else:
+            fields = [CL, TE]
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(evil), evil)
+        if self.random() < 0.2:
+            fields.append(self.choice((CL, TE)))
+        self.shuffle(fields)
+        length = self.choice((len(body), len(body), body.find(evil), 0, 3))
+        return [self.field(name, self.number(length, b"%d", LENGTHS)
+                           if name == CL else self.some(b"chunked", CODINGS))
+                for name in fields], body
+
+    def make(self, number):
+        """What is sent for 'number': a list of what is sent at once, between
+        which answers are waited for."""
+        return [self.request(number)]
+
+    def request(self, number):
+        evil = self.some(b"GET /evil%d HTTP/1.1", (b"SOURCE /evil%d ICE/1.0",),
+                         0.95) % number + b"\r\nHost: a\r\n\r\n"
+        if self.random() < 0.1:
+            return b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + self.mutate(evil)
+        fields, body = self.content(evil)
+        fields.insert(self.randrange(len(fields) + 1), b"Host: a")
+        if self.random() < 0.2:
+            fields.insert(0, self.choice(FIELDS))
+        line = b" ".join((
+            self.some(b"POST", (b"GET", b"HEAD", b"DELETE", b"FOO")), b"/a",
+            self.some(b"HTTP/1.1", (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.10",
+                                    b"http/1.1", b"HTTP/0.9"), 0.8)))
+        head = b"".join(part + self.end() for part in [line] + fields + [b""])
+        if self.random() < 0.15:
+            head = self.mutate(head)
+        return head + body
