@@ -10,6 +10,7 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/ftp/ftp-fields.h \
 	proxies/ftp/ftp-line.c \
 	proxies/ftp/ftp-locate.c \
+	proxies/ftp/ftp-readings.c \
 	proxies/ftp/ftp-refuse.c \
 	proxies/ftp/ftp-reply.c \
 	proxies/ftp/ftp-verbs.c \

@@ -44,9 +44,20 @@ skip(uint64_t count, bool swallow)
 }
 
 static struct pp_parse
-message(uint32_t end)
+message(uint32_t end, bool hold)
 {
-    return (struct pp_parse) { .status = PP_PARSE_MESSAGE, .end = end };
+    return (struct pp_parse) {
+        .status = PP_PARSE_MESSAGE, .end = end, .hold = hold,
+    };
+}
+
+/* Something hides in what cannot be looked at. */
+static struct pp_parse
+hidden(struct pp_ftp_conn *conn)
+{
+    conn->to = EXPECT_NOTHING;
+    conn->nothing_reason = PP_FTP_R_HIDDEN;
+    return stop(PP_PARSE_TOO_MUCH, PP_FTP_R_HIDDEN);
 }
 
 static bool
@@ -154,6 +165,31 @@ hello_ends(struct to_call *call)
     return skip(conn->hello, false);
 }
 
+/* The line of 'end' bytes, as the next of the servers that read it in other
+ * ways takes it.  False: there are no more.  It is decided before the line as
+ * we read it, which is let go with it. */
+static bool
+other_reading(struct to_call *call, uint32_t end)
+{
+    struct pp_ftp_conn *conn = call->conn;
+    struct pp_ftp_msg *msg = &call->scratch->msg;
+    struct pp_reader r = call->text;
+    bool telnet;
+    uint32_t start;
+
+    if (!pp_ftp_reading(&call->text, end, conn->reading, &start, &telnet)) {
+        return false;
+    }
+    pp_reader_skip(&r, start);
+    msg->text = pp_reader_init(pp_reader_bytes(&r, end - start), end - start);
+    msg->end = end - start;
+    msg->hold = true;
+    pp_ftp_line_parse(&msg->text, msg->end, telnet, call->scratch->plain,
+                      &msg->line);
+    pp_ftp_address_parse(&msg->line, &msg->address);
+    return true;
+}
+
 /* EXPECT_COMMAND. */
 static struct pp_parse
 step_command(struct to_call *call)
@@ -193,17 +229,23 @@ step_command(struct to_call *call)
     msg->event = PP_FTP_E_COMMAND;
     msg->end = end;
     msg->eof = eof;
-    if (pp_ftp_line_parse(&call->text, end, call->scratch->plain, &msg->line)
-        != PP_FTP_FOUND) {
+    msg->hold = false;
+    if (pp_ftp_line_parse(&call->text, end, true, call->scratch->plain,
+                          &msg->line) != PP_FTP_FOUND) {
         if (conn->hello) {
             return hello_ends(call);
         }
         conn->to = EXPECT_NOTHING;
+        conn->nothing_reason = PP_FTP_R_TELNET_NEWLINE;
         return stop(PP_PARSE_TOO_MUCH, PP_FTP_R_TELNET_NEWLINE);
+    }
+    if (wanted(call, PP_FTP_E_COMMAND) && other_reading(call, end)) {
+        return (conn->reading < PP_FTP_READINGS_MAX ? message(end, true)
+                : hidden(conn));
     }
     pp_ftp_address_parse(&msg->line, &msg->address);
     if (wanted(call, PP_FTP_E_COMMAND)) {
-        return message(end);
+        return message(end, false);
     }
     pp_ftp_commit_to(conn, msg, PP_PASSED);
     return skip(end, false);
@@ -216,16 +258,24 @@ step_line_end(struct to_call *call)
     struct pp_ftp_conn *conn = call->conn;
     size_t off = pp_reader_find(&call->text, '\n');
     bool swallow = conn->swallow;
+    uint32_t end = (uint32_t) (off == SIZE_MAX ? call->text.end : off + 1);
 
-    if (!call->text.end) {
+    if (!swallow && wanted(call, PP_FTP_E_COMMAND)) {
+        if (pp_ftp_rest_hides(&call->text, 0, end) < end) {
+            return hidden(conn);
+        } else if (!call->view->eof) {
+            end -= pp_ftp_verb_pending(&call->text, 0, end);
+        }
+    }
+    if (!end) {
         return stop(PP_PARSE_MORE, 0);
     }
     if (off == SIZE_MAX) {
-        return skip(call->text.end, swallow);
+        return skip(end, swallow);
     }
     conn->to = EXPECT_COMMAND;
     conn->swallow = false;
-    return skip(off + 1, swallow);
+    return skip(end, swallow);
 }
 
 /* EXPECT_PIPELINED. */
@@ -242,7 +292,12 @@ step_pipelined(struct to_call *call)
         msg->scratch = call->scratch;
         msg->event = PP_FTP_E_PIPELINED;
         msg->end = end;
-        return message(end);
+        msg->hold = false;
+        return message(end, false);
+    }
+    if (wanted(call, PP_FTP_E_COMMAND)
+        && pp_ftp_lines_hide(&call->text, end)) {
+        return hidden(conn);
     }
     conn->to = EXPECT_OPAQUE;
     return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
@@ -278,7 +333,7 @@ pp_ftp_parse_to(struct pp_ftp_conn *conn, struct pp_ftp_scratch *scratch,
         return stop(PP_PARSE_BAD, PP_FTP_R_NOT_FTP);
     case EXPECT_NOTHING:
         return stop(PP_PARSE_TOO_MUCH, conn->cut_by_tls ? PP_FTP_R_NOT_TLS
-                                       : PP_FTP_R_TELNET_NEWLINE);
+                                       : conn->nothing_reason);
     case EXPECT_OPAQUE:
         return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
     }
@@ -293,6 +348,11 @@ void
 pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
                  enum pp_outcome what)
 {
+    if (what == PP_PASSED && m->hold) {
+        conn->reading++;
+        return;
+    }
+    conn->reading = 0;
     conn->scan = 0;
     if (m->event == PP_FTP_E_PIPELINED) {
         conn->to = EXPECT_OPAQUE;

@@ -63,6 +63,9 @@ pp_ftp_line_find(const struct pp_reader *text, bool eof, uint32_t *scan,
         return PP_FTP_FOUND;
     }
     *end = (uint32_t) max;
+    if (max == PP_FTP_LINE_MAX) {
+        *end -= pp_ftp_verb_pending(text, 0, *end);     /* Not within one. */
+    }
     if (max == PP_FTP_LINE_MAX || (eof && max)) {
         return PP_FTP_FOUND;
     }
@@ -147,11 +150,11 @@ find_path(struct pp_ftp_line *line)
     line->has_path = rest.len > 0;
 }
 
-/* Reads the line in the first 'end' bytes of 'text'.  'plain' has room for
- * PP_FTP_LINE_MAX bytes. */
+/* Reads the line in the first 'end' bytes of 'text', with Telnet commands or
+ * as a server that knows none.  'plain' has room for PP_FTP_LINE_MAX bytes. */
 enum pp_ftp_found
-pp_ftp_line_parse(const struct pp_reader *text, uint32_t end, uint8_t *plain,
-                  struct pp_ftp_line *line)
+pp_ftp_line_parse(const struct pp_reader *text, uint32_t end, bool telnet,
+                  uint8_t *plain, struct pp_ftp_line *line)
 {
     bool lf = end && pp_reader_peek(text, end - 1) == '\n';
     struct pp_reader whole = pp_ftp_sub(text, pp_ftp_span(0, end));
@@ -160,8 +163,8 @@ pp_ftp_line_parse(const struct pp_reader *text, uint32_t end, uint8_t *plain,
     size_t n;
 
     *line = (struct pp_ftp_line) {
-        .cut = !lf && end >= PP_FTP_LINE_MAX,
-        .telnet = pp_reader_find(&whole, IAC) != SIZE_MAX,
+        .cut = !lf && text->end >= PP_FTP_LINE_MAX,
+        .telnet = telnet && pp_reader_find(&whole, IAC) != SIZE_MAX,
         .ending = (uint8_t) (lf + (lf && end > 1
                                    && pp_reader_peek(text, end - 2) == '\r')),
     };

@@ -47,7 +47,9 @@ pp_ftp_locate(const struct pp_msg *msg, unsigned int field, uint32_t index,
     struct pp_span s;
 
     (void) index, (void) sub;
-    if (!pp_ftp_field_there(m, field)) {
+    /* In what some server reads a line as, nothing can be corrected that is
+     * another thing for another. */
+    if (!pp_ftp_field_there(m, field) || m->hold) {
         return false;
     }
     if (field == PP_FTP_F_VERB) {
@@ -128,7 +130,7 @@ pp_ftp_reframe(const struct pp_msg *msg, struct pp_edits *edits)
            && pp_ftp_line_find(&text, !m->line.ending && m->eof, &scan, &end)
               == PP_FTP_FOUND
            && end == buf.len
-           && pp_ftp_line_parse(&text, end, scratch->edited_plain,
+           && pp_ftp_line_parse(&text, end, true, scratch->edited_plain,
                                 &scratch->edited_line) == PP_FTP_FOUND
            && !scratch->edited_line.cut
            && !scratch->edited_line.ending == !m->line.ending;

@@ -17,11 +17,13 @@ static const struct {
     struct pp_ftp_command command;
 } commands[] = {
     { "ACCT", { .verb = PP_FTP_V_ACCT } },
+    { "ALLO", { .verb = PP_FTP_V_OTHER } },
     { "APPE", { PP_FTP_V_TRANSFER, PP_FTP_PATH, false } },
     { "AUTH", { .verb = PP_FTP_V_AUTH } },
     { "CWD", { .path = PP_FTP_PATH } },
     { "DELE", { .path = PP_FTP_PATH } },
     { "EPRT", { .verb = PP_FTP_V_EPRT } },
+    { "EPSV", { .verb = PP_FTP_V_OTHER } },
     { "HASH", { .path = PP_FTP_PATH } },
     { "LIST", { PP_FTP_V_TRANSFER, PP_FTP_PATH_OPTIONS, false } },
     { "LPRT", { .verb = PP_FTP_V_LPRT } },
@@ -33,10 +35,14 @@ static const struct {
     { "MLSD", { PP_FTP_V_TRANSFER, PP_FTP_PATH, false } },
     { "MLST", { .path = PP_FTP_PATH } },
     { "NLST", { PP_FTP_V_TRANSFER, PP_FTP_PATH_OPTIONS, false } },
+    { "MODE", { .verb = PP_FTP_V_OTHER } },
     { "OPTS", { .sub = true } },
     { "PASS", { .verb = PP_FTP_V_PASS } },
+    { "PBSZ", { .verb = PP_FTP_V_OTHER } },
     { "PORT", { .verb = PP_FTP_V_PORT } },
+    { "PROT", { .verb = PP_FTP_V_OTHER } },
     { "REIN", { .verb = PP_FTP_V_REIN } },
+    { "REST", { .verb = PP_FTP_V_OTHER } },
     { "RETR", { PP_FTP_V_TRANSFER, PP_FTP_PATH, false } },
     { "RMD", { .path = PP_FTP_PATH } },
     { "RNFR", { PP_FTP_V_RNFR, PP_FTP_PATH, false } },
@@ -46,7 +52,9 @@ static const struct {
     { "SMNT", { .path = PP_FTP_PATH } },
     { "STAT", { PP_FTP_V_STAT, PP_FTP_PATH_OPTIONS, false } },
     { "STOR", { PP_FTP_V_TRANSFER, PP_FTP_PATH, false } },
+    { "STRU", { .verb = PP_FTP_V_OTHER } },
     { "STOU", { PP_FTP_V_TRANSFER, PP_FTP_PATH, false } },
+    { "TYPE", { .verb = PP_FTP_V_OTHER } },
     { "USER", { .verb = PP_FTP_V_USER } },
     { "XCRC", { .path = PP_FTP_PATH } },
     { "XCWD", { .path = PP_FTP_PATH } },
@@ -71,6 +79,29 @@ static const struct {
     { "MKDIR", PP_FTP_PATH },
     { "RMDIR", PP_FTP_PATH },
 };
+
+/* How many bytes of a command stand at 'start': all of them, or as many as
+ * there are before 'end'; 0 if there is none. */
+uint32_t
+pp_ftp_verb_at(const struct pp_reader *text, uint32_t start, uint32_t end)
+{
+    size_t i;
+    uint32_t n;
+
+    for (i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        const char *name = commands[i].name;
+
+        for (n = 0; name[n] && start + n < end
+             && (pp_ftp_upper(pp_reader_peek(text, start + n))
+                 == name[n]); n++) {
+            continue;
+        }
+        if (n && (!name[n] || start + n == end)) {
+            return n;
+        }
+    }
+    return 0;
+}
 
 /* True when 's' is 'word', which is in upper case, in any case (RFC 959
  * 5.3). */

@@ -27,6 +27,7 @@ static const struct pp_event events[] = {
 static const char *const reasons[] = {
     [PP_FTP_R_NOT_FTP] = "not-ftp",
     [PP_FTP_R_TELNET_NEWLINE] = "telnet-newline",
+    [PP_FTP_R_HIDDEN] = "hidden-command",
     [PP_FTP_R_NOT_TLS] = "not-tls",
     [PP_FTP_R_TLS] = "tls",
     [PP_FTP_R_AUTH] = "auth",
@@ -59,6 +60,7 @@ ftp_rewind(void *conn_)
     struct pp_ftp_conn *conn = conn_;
 
     conn->scan = 0;
+    conn->reading = 0;
 }
 
 static struct pp_parse

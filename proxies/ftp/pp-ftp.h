@@ -7,6 +7,7 @@
  *
  *     pp-ftp.c          the entry: tables of the contract, connection state
  *     ftp-line.c        a line, its Telnet commands, its words
+ *     ftp-readings.c    other lines that servers may read in one
  *     ftp-verbs.c       what is known of each command
  *     ftp-address.c     the addresses in PORT, EPRT and LPRT
  *     ftp-command.c     to the server: which unit comes next
@@ -36,6 +37,10 @@
 /* Limits. */
 #define PP_FTP_LINE_MAX (64 * 1024)     /* Bytes of a line that is looked at;
                                          * the rest of it passes unseen. */
+#define PP_FTP_LINE_LEAST 500           /* Any server takes as many. */
+#define PP_FTP_READINGS_MAX 16          /* Of a line; of one that has more is
+                                         * the connection closed. */
+#define PP_FTP_VERB_MAX 8
 #define PP_FTP_DUE_MAX 32               /* Commands without a reply; the next
                                          * one waits. */
 #define PP_FTP_USER_MAX 64              /* Bytes of a user name that are kept;
@@ -58,6 +63,8 @@ enum pp_ftp_leniency {
 enum pp_ftp_reason {
     PP_FTP_R_NOT_FTP,           /* The greeting is no reply. */
     PP_FTP_R_TELNET_NEWLINE,    /* A LF within a Telnet command. */
+    PP_FTP_R_HIDDEN,            /* What may be a command for the server, and
+                                 * cannot be looked at as one. */
     PP_FTP_R_NOT_TLS,           /* A part of a command that passed as what it
                                  * looked like. */
     PP_FTP_R_TLS,               /* From here on: opaque. */
@@ -134,6 +141,7 @@ struct pp_ftp_msg {
     enum pp_ftp_event event;
     uint32_t end;               /* Of the unit, which starts at 0. */
     bool eof;                   /* The client's FIN stands behind it. */
+    bool hold;                  /* Another reading of it comes behind. */
     struct pp_ftp_line line;    /* PP_FTP_E_COMMAND. */
     struct pp_ftp_address address;
 };
@@ -187,7 +195,10 @@ struct pp_ftp_conn {
     bool like_tls;              /* It has... */
     bool cut_by_tls;            /* ...and within a command that ended. */
     uint8_t to;                 /* enum pp_ftp_to. */
+    uint8_t reading;            /* How many readings of the line at hand have
+                                 * been decided. */
     uint8_t opaque_reason;      /* With EXPECT_OPAQUE. */
+    uint8_t nothing_reason;     /* With EXPECT_NOTHING. */
     bool started;               /* A byte came from the client. */
     bool swallow;               /* What is left of this line must not reach
                                  * the server. */
@@ -298,10 +309,22 @@ enum pp_ftp_found {
 enum pp_ftp_found pp_ftp_line_find(const struct pp_reader *text, bool eof,
                                    uint32_t *scan, uint32_t *end);
 enum pp_ftp_found pp_ftp_line_parse(const struct pp_reader *text, uint32_t end,
-                                    uint8_t *plain, struct pp_ftp_line *);
+                                    bool telnet, uint8_t *plain,
+                                    struct pp_ftp_line *);
 uint32_t pp_ftp_to_view(const struct pp_ftp_msg *, uint32_t off, bool end);
 
+/* ftp-readings.c. */
+bool pp_ftp_reading(const struct pp_reader *text, uint32_t end,
+                    unsigned int index, uint32_t *start, bool *telnet);
+uint32_t pp_ftp_rest_hides(const struct pp_reader *, uint32_t start,
+                           uint32_t end);
+uint32_t pp_ftp_verb_pending(const struct pp_reader *, uint32_t start,
+                             uint32_t end);
+bool pp_ftp_lines_hide(const struct pp_reader *, uint32_t end);
+
 /* ftp-verbs.c. */
+uint32_t pp_ftp_verb_at(const struct pp_reader *, uint32_t start,
+                        uint32_t end);
 struct pp_ftp_command pp_ftp_command(const struct pp_reader *,
                                      struct pp_span verb);
 bool pp_ftp_equals(const struct pp_reader *, struct pp_span,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the mail servers share that serve one connection a process, on standard
-input and output, as inetd starts them."""
+"""What the programs share that run servers: those that serve one connection a
+process, on standard input and output, as inetd starts them, and others."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 
 def say(what):
@@ -27,6 +28,36 @@ def folder(name):
         os._exit(0)
     signal.signal(signal.SIGTERM, stop)
     return top
+
+
+def libraries(root):
+    """Where those of packages that are unpacked in 'root' stand."""
+    return os.path.join(root, "usr/lib", os.uname().machine + "-linux-gnu")
+
+
+def wait_for(addr, port, server):
+    """Waits until the process 'server' listens, and says so."""
+    while server.poll() is None:
+        try:
+            socket.create_connection((addr, int(port)), 5).close()
+            break
+        except OSError:
+            time.sleep(0.05)
+    say({"event": "listening"})
+
+
+def follow(log, server, told):
+    """Says what 'told', a function, makes of each line of the file 'log', for
+    as long as the process 'server' runs."""
+    line = ""
+    while server.poll() is None:
+        line += log.readline()
+        if not line.endswith("\n"):
+            time.sleep(0.02)
+            continue
+        for what in told(line):
+            say(what)
+        line = ""
 
 
 def serve(addr, port, argv, env, messages):

@@ -8,13 +8,13 @@ ROOT has the server, as a build or a Debian package leaves it there, and may
 have a file "conf" with more of its configuration."""
 
 import crypt
-import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
-import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import inetd                                                # noqa: E402
 
 CONFIG = """
 ServerName "test"
@@ -49,8 +49,6 @@ def main():
     if not os.path.exists(program):
         program = os.path.join(root, "usr/sbin/proftpd")
     more = os.path.join(root, "conf")
-    libraries = os.path.join(root, "usr/lib", os.uname().machine
-                             + "-linux-gnu")
     with tempfile.TemporaryDirectory() as where:
         with open(os.path.join(where, "passwd"), "w") as f:
             os.chmod(f.name, 0o600)
@@ -64,14 +62,9 @@ def main():
         server = subprocess.Popen([program, "-n", "-c", f.name],
                                   stdout=sys.stderr,
                                   env=dict(os.environ,
-                                           LD_LIBRARY_PATH=libraries))
-        while server.poll() is None:
-            try:
-                socket.create_connection((addr, int(port)), 5).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        print(json.dumps({"event": "listening"}), flush=True)
+                                           LD_LIBRARY_PATH=inetd.libraries(
+                                               root)))
+        inetd.wait_for(addr, port, server)
         sys.exit(server.wait())
 
 

@@ -23,11 +23,73 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pplab                                                # noqa: E402
 import fidelity                                             # noqa: E402
 
+FACTOR = 997
+
 PROTOCOLS = ("http", "smtp", "ftp", "ldap")
 
 
 def protocol(name):
     return importlib.import_module("framing_" + name)
+
+
+class Requests(random.Random):
+    """Makes what is sent, always the same from one seed."""
+
+    def some(self, usual, odd, often=0.6):
+        """The usual thing, or else one of 'odd'."""
+        return usual if self.random() < often else self.choice(odd)
+
+    def mutate(self, text):
+        for _ in range(self.randrange(1, 4)):
+            i = self.randrange(len(text) + 1)
+            j = min(len(text), i + self.randrange(6))
+            text = self.choice((
+                text[:i] + self.choice(self.ODD) + text[i:],
+                text[:i] + self.choice(self.ODD) + text[i + 1:],
+                text[:i] + text[i + 1:], text[:j] + text[i:]))
+        return text
+
+    def join(self, pieces):
+        """Some of 'pieces' are sent together."""
+        out = [pieces[0]]
+        for piece in pieces[1:]:
+            if self.random() < 0.5:
+                out[-1] += piece
+            else:
+                out.append(piece)
+        return out
+
+
+class Hidden(Requests):
+    """The same of a protocol of lines, in which commands are hidden: forms of
+    COMMANDS, with a number in them that has lost no digit."""
+
+    def end(self, often=0.9):
+        return self.some(b"\r\n", self.ENDS, often)
+
+    def evil(self, number):
+        """A command, or some of which any server shows one."""
+        number *= FACTOR
+        if self.random() < 0.3:
+            return b"\r\n".join(command % number
+                                for command in self.COMMANDS)
+        return self.choice(self.COMMANDS) % number
+
+    def filler(self, what=b"x"):
+        """As long as some buffer, or nearly."""
+        return what * (max(0, self.choice(self.LENGTHS) - self.randrange(24)
+                           + self.randrange(8)) // len(what))
+
+    def in_command(self, evil):
+        return [self.mutate(evil) + self.end()]
+
+
+def numbers(form, texts):
+    """What Hidden's numbers stand in 'texts' as 'form', but not in a long
+    line."""
+    got = {int(n) for text in texts if "x" * 32 not in text
+           for n in form.findall(text)}
+    return {n // FACTOR for n in got if n % FACTOR == 0}
 
 
 class Framing:

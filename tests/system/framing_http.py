@@ -3,8 +3,9 @@
 lengths, codings, chunks, line ends and names, and in what may be their content
 a request for /evilN.  See framing.py."""
 
-import random
 import re
+
+import framing
 
 PORT = 80
 
@@ -85,12 +86,10 @@ FIELDS = (b"Expect: 100-continue", b"Connection: close",
           b"Content-Encoding: gzip", b"Trailer: X")
 
 
-class Requests(random.Random):
+class Requests(framing.Requests):
     """Makes them, always the same from one seed."""
 
-    def some(self, usual, odd, often=0.6):
-        """The usual thing, or else one of 'odd'."""
-        return usual if self.random() < often else self.choice(odd)
+    ODD = ODD
 
     def number(self, n, usual, odd):
         form = self.some(usual, odd)
@@ -103,16 +102,6 @@ class Requests(random.Random):
     def end(self):
         return self.some(b"\r\n", (b"\n", b"\r", b"\r\r\n", b" \r\n", b"\r\n ",
                                    b"\n\r\n"), 0.94)
-
-    def mutate(self, text):
-        for _ in range(self.randrange(1, 4)):
-            i = self.randrange(len(text) + 1)
-            j = min(len(text), i + self.randrange(6))
-            text = self.choice((
-                text[:i] + self.choice(ODD) + text[i:],
-                text[:i] + self.choice(ODD) + text[i + 1:],
-                text[:i] + text[i + 1:], text[:j] + text[i:]))
-        return text
 
     def chunk(self, data):
         return (self.number(len(data), b"%x", SIZES) + self.end() + data

@@ -3,8 +3,9 @@
 behind odd line ends, in lines that are too long, in messages, chunks of an odd
 size and exchanges that may have been refused.  See framing.py."""
 
-import random
 import re
+
+import framing
 
 PORT = 25
 
@@ -42,7 +43,6 @@ PAIRS = ("CVE-2024-27305", "CVE-2023-51764", "CVE-2023-51765",
 SHORT = ("CVE-2024-27305", "CVE-2023-51764")
 
 GOT = re.compile(r"evil(\d{7})x")
-FACTOR = 997                    # A number that has lost a digit is none.
 
 
 def found(lines, answer):
@@ -54,9 +54,7 @@ def found(lines, answer):
              for key in ("from", "argument") if key in line]
     texts += [line for line in answer.decode("latin-1").split("\n")
               if not re.match("50[0-2]", line)]
-    numbers = {int(n) for text in texts if "x" * 32 not in text
-               for n in GOT.findall(text)}
-    return {n // FACTOR for n in numbers if n % FACTOR == 0}
+    return framing.numbers(GOT, texts)
 
 
 COMMANDS = (b"MAIL FROM:<evil%07dx@a.test>", b"EHLO evil%07dx", b"VRFY evil%07dx@b.test",
@@ -90,38 +88,13 @@ DOTS = (b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\r\n", b"\r\n.\r",
         b"\r\r\n.\r\n", b"\n\r.\r\n", b"\x85.\x85", b"\r\n.\r\n")
 
 
-class Requests(random.Random):
+class Requests(framing.Hidden):
     """Makes them, always the same from one seed."""
 
-    def some(self, usual, odd, often=0.6):
-        """The usual thing, or else one of 'odd'."""
-        return usual if self.random() < often else self.choice(odd)
-
-    def end(self, often=0.9):
-        return self.some(b"\r\n", ENDS, often)
-
-    def mutate(self, text, times=3):
-        for _ in range(self.randrange(1, times + 1)):
-            i = self.randrange(len(text) + 1)
-            j = min(len(text), i + self.randrange(6))
-            text = self.choice((
-                text[:i] + self.choice(ODD) + text[i:],
-                text[:i] + self.choice(ODD) + text[i + 1:],
-                text[:i] + text[i + 1:], text[:j] + text[i:],
-                text[:i] + text[i:i + 1].swapcase() + text[i + 1:]))
-        return text
-
-    def evil(self, number):
-        """A command, or some of which any server shows one."""
-        number *= FACTOR
-        if self.random() < 0.3:
-            return b"\r\n".join(command % number for command in COMMANDS)
-        return self.choice(COMMANDS) % number
-
-    def filler(self):
-        """A line as long as some buffer, or nearly."""
-        return b"x" * max(0, self.choice(LENGTHS) - self.randrange(24)
-                          + self.randrange(8))
+    ODD = ODD
+    ENDS = ENDS
+    LENGTHS = LENGTHS
+    COMMANDS = COMMANDS
 
     def number(self, n, usual, odd):
         form = self.some(usual, odd)
@@ -139,9 +112,6 @@ class Requests(random.Random):
                             0.8))
 
     # Ways to hide; each returns pieces.
-
-    def in_command(self, evil):
-        return [self.mutate(evil) + self.end()]
 
     def behind_command(self, evil):
         return [self.choice((b"NOOP", b"RSET", b"HELP", b"NOOP x", b"FOO"))
@@ -205,16 +175,6 @@ class Requests(random.Random):
                              b"XCLIENT NAME=a", b"XFORWARD NAME=a",
                              b"PROXY TCP4 1.1.1.1 1.1.1.1 1 1"))
         return self.join([first + self.end(), evil + self.end()])
-
-    def join(self, pieces):
-        """Some of 'pieces' are sent together."""
-        out = [pieces[0]]
-        for piece in pieces[1:]:
-            if self.random() < 0.5:
-                out[-1] += piece
-            else:
-                out.append(piece)
-        return out
 
     def make(self, number):
         """What is sent for 'number': a list of what is sent at once, between

@@ -38,5 +38,11 @@ class Smtp(Short):
         self.look("smtp", 150)
 
 
+class Ftp(Short):
+    def test_seed(self):
+        "of hidden FTP commands no server gets one that a patch refuses"
+        self.look("ftp", 150)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -27,6 +27,7 @@ enum {
 #define USER "USER a b\r\n"
 #define PASS "PASS x\r\n"
 #define IAC "\377"
+#define X500 X64 X64 X64 X64 X64 X64 X64 X32 X16 "xxxx"
 
 static const struct vector vectors[] = {
     /* RFC 959 5.3. */
@@ -51,23 +52,44 @@ static const struct vector vectors[] = {
 
     /* Telnet. */
     { "interrupt before a command", COMMAND,
+      "C+<" IAC "\364" IAC "\362ABOR\r\n>"
       "C<" IAC "\364" IAC "\362ABOR\r\n>", { IAC "\364" IAC "\362ABOR\r\n" } },
-    { "option within a command", COMMAND, "C<NO" IAC "\373\001OP\r\n>",
+    { "option within a command", COMMAND,
+      "C+<NO" IAC "\373\001OP\r\n>C<NO" IAC "\373\001OP\r\n>",
       { "NO" IAC "\373\001OP\r\n" } },
-    { "escaped 255", COMMAND, "C<CWD " IAC IAC "\r\n>",
+    { "escaped 255", COMMAND,
+      "C+<CWD " IAC IAC "\r\n>C<CWD " IAC IAC "\r\n>",
       { "CWD " IAC IAC "\r\n" } },
     { "Telnet command cut off by the line's end", COMMAND,
-      "C<NOOP" IAC "\r\n>C<PWD" IAC "\375\r\n>",
+      "C+<NOOP" IAC "\r\n>C<NOOP" IAC "\r\n>C+<PWD" IAC "\375\r\n>"
+      "C<PWD" IAC "\375\r\n>",
       { "NOOP" IAC "\r\nPWD" IAC "\375\r\n" } },
     { "LF in a Telnet command", COMMAND, "C<NOOP\r\n>(telnet-newline)",
       { "NOOP\r\nNOOP" IAC "\nPWD\r\n" } },
     { "LF as a Telnet option", 0, "(telnet-newline)",
       { "NOOP" IAC "\375\nPWD\r\n" } },
     { "LF behind a whole Telnet command", COMMAND,
-      "C<NOOP" IAC "\375\001\n>C<PWD\r\n>",
+      "C+<NOOP" IAC "\375\001\n>C<NOOP" IAC "\375\001\n>C<PWD\r\n>",
       { "NOOP" IAC "\375\001\nPWD\r\n" } },
-    { "LF behind an escaped 255", COMMAND, "C<CWD " IAC IAC "\n>",
+    { "LF behind an escaped 255", COMMAND,
+      "C+<CWD " IAC IAC "\n>C<CWD " IAC IAC "\n>",
       { "CWD " IAC IAC "\n" } },
+
+    /* What is another command for some servers. */
+    { "behind CR", COMMAND, "C+<NOOP\r user a\r\n>C<NOOP\r user a\r\n>",
+      { "NOOP\r user a\r\n" } },
+    { "behind CR, and again", COMMAND,
+      "C+<NOOP\rCWD a\rUSER a\n>C+<NOOP\rCWD a\rUSER a\n>"
+      "C<NOOP\rCWD a\rUSER a\n>C<NOOP\r\n>",
+      { "NOOP\rCWD a\rUSER a\nNOOP\r\n" } },
+    { "nothing behind CR", COMMAND, "C<\rCWD a\rUSERX b\r\n>",
+      { "\rCWD a\rUSERX b\r\n" } },
+    { "behind CR, nothing looks", 0, "13", { "NOOP\rUSER a\r\n" } },
+    { "behind as much as fits", COMMAND,
+      "C+<CWD " X500 "SIZE a\r\n>C<CWD " X500 "SIZE a\r\n>",
+      { "CWD " X500 "SIZE a\r\n" } },
+    { "hidden behind AUTH", COMMAND, "C<AUTH TLS\r\n>(hidden-command)",
+      { "AUTH TLS\r\nX\r\nUSER a\r\n", HELLO "234 a\r\n" } },
 
     /* What waits for a reply. */
     { "USER waits", COMMAND, "C<" USER ">", { USER PASS "PWD\r\n" } },
@@ -271,11 +293,11 @@ static const struct field_vector field_vectors[] = {
         "false" } },
     { "\r\n", 0, { "verb", "", "line", "", "argument.present", "false" } },
     { "  \r\n", 0, { "verb", "", "verb.before", "  ", "line", "  " } },
-    { IAC "\364" IAC "\362C" IAC "\366WD a" IAC IAC "b\r\n", 0,
+    { IAC "\364" IAC "\362C" IAC "\366WD a" IAC IAC "b\r\n", 1,
       { "verb", "CWD", "argument", "a" IAC "b", "line", "CWD a" IAC "b",
         "line.raw", IAC "\364" IAC "\362C" IAC "\366WD a" IAC IAC "b",
         "line.telnet", "true", "verb.before", "" } },
-    { "CWD" IAC "\375 \r\n", 0, { "verb", "CWD", "argument.present",
+    { "CWD" IAC "\375 \r\n", 1, { "verb", "CWD", "argument.present",
         "false" } },
     { "SITE chmod 644 a b\r\n", 0,
       { "subverb", "chmod", "subargument", "644 a b", "path", "a b" } },
@@ -437,13 +459,13 @@ static const struct edit_vector edit_vectors[] = {
     { "CWD a\r\n", 0, { "argument=b\r\nPWD" }, NULL },
     { "CWD a\r\n", 0, { "argument=b\n" }, NULL },
     { "CWD a\r\n", 0, { "argument=" IAC }, "CWD " IAC IAC "\r\n" },
-    { IAC "\364C" IAC "\366WD a" IAC IAC "b" IAC "\361\r\n", 0,
+    { IAC "\364C" IAC "\366WD a" IAC IAC "b" IAC "\361\r\n", 1,
       { "argument=c" }, IAC "\364C" IAC "\366WD c" IAC "\361\r\n" },
-    { IAC "\364C" IAC "\366WD" IAC "\361 a\r\n", 0, { "verb=PWD" },
+    { IAC "\364C" IAC "\366WD" IAC "\361 a\r\n", 1, { "verb=PWD" },
       IAC "\364PWD" IAC "\361 a\r\n" },
-    { IAC "\364C" IAC "\366WD" IAC "\361 a\r\n", 0, { "argument" },
+    { IAC "\364C" IAC "\366WD" IAC "\361 a\r\n", 1, { "argument" },
       IAC "\364C" IAC "\366WD" IAC "\361\r\n" },
-    { "CWD a" IAC "\r\n", 0, { "argument=b" }, "CWD b" IAC "\r\n" },
+    { "CWD a" IAC "\r\n", 1, { "argument=b" }, "CWD b" IAC "\r\n" },
 };
 
 START_TEST(test_edits)
@@ -465,7 +487,7 @@ START_TEST(test_limits)
     size_t i;
     int what;
 
-    memset(line, 'a', sizeof line);
+    memset(line, 'b', sizeof line);
     memcpy(line, "CWD ", 4);
     memcpy(line + 65534, "\r\n", 2);
     conn = conn_new(COMMAND);
@@ -475,7 +497,7 @@ START_TEST(test_limits)
     ck_assert_uint_eq(conn->n_units, 1);
     free(conn);
 
-    memset(line + 65534, 'a', 2);
+    memset(line + 65534, 'b', 2);
     memcpy(line + 100000, "\r\nNOOP\r\n", 8);
     for (what = PP_PASSED; what <= PP_REFUSED; what++) {
         conn = conn_new(COMMAND);
