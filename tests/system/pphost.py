@@ -36,6 +36,11 @@ VSWITCHD_OPTIONS = ["--disable-system-route"] + (
     ["--disable-system"] if DATAPATH == "netdev" else [])
 
 
+class GotThrough(AssertionError):
+    """What the product is there to stop has come about.  However busy the
+    machine was, that must not be."""
+
+
 class Failed(Exception):
     """A command failed, or something did not come about in time."""
 

@@ -21,6 +21,7 @@ class Verdict:
     def __init__(self, case):
         self.case = case
         self.flaw = []          # The flaw does not show, or shows behind us.
+        self.behind_us = False
         self.vendor = []        # Other than the vendor's server.
         self.ordinary = []      # Not an attack, and treated otherwise.
         self.corrections = 0    # How many were counted.
@@ -110,6 +111,7 @@ def judge(case, old, new, ours):
         if case.flaw and case.flaw(new):
             verdict.flaw.append("the patched server shows the flaw")
         if case.flaw and case.flaw(ours):
+            verdict.behind_us = True
             verdict.flaw.append("the flaw shows behind the inline patch")
     else:
         verdict.ordinary += ["without us: " + w

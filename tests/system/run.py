@@ -4,11 +4,17 @@
 own (private.py), several at a time, since most wait more than they work.
 
     run.py [-j N] [--except MODULE] [-k TEXT] [--json FILE] [--take FOLDER]
-           [MODULE[.CLASS]...]
+           [--recheck] [MODULE[.CLASS]...]
 
-Prints a line for each test and ends with "N passed, N failed"."""
+Prints a line for each test and ends with "N passed, N failed".
+
+With --recheck, a class in which a test failed is run once more, with nothing
+beside it, and what it does then counts: on a machine that stands still for
+seconds, a test may wait in vain.  What failed at first is printed with all that
+is known of it.  A pphost.GotThrough counts at once."""
 
 import argparse
+import collections
 import glob
 import json
 import os
@@ -22,7 +28,11 @@ import unittest
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
-from pphost import PrivateOvs, interrupt_on                 # noqa: E402
+from pphost import GotThrough, PrivateOvs, interrupt_on     # noqa: E402
+
+
+# More failing classes than this are no matter of chance.
+RECHECKED = 4
 
 
 def load(name):
@@ -51,14 +61,14 @@ class Result(unittest.TestResult):
         self.out = out
         self.began = {}
 
-    def tell(self, test, outcome, why="", state=""):
+    def tell(self, test, outcome, why="", state="", final=False):
         # A fixture's failure comes as a stand-in for the whole class.
         name = getattr(test, "_testMethodName", str(test))
         doc = getattr(test, "_testMethodDoc", None)
         began = self.began.get(test, time.monotonic())
         print(json.dumps({
             "test": name, "title": (doc or name).split("\n")[0],
-            "outcome": outcome, "why": why, "state": state,
+            "outcome": outcome, "why": why, "state": state, "final": final,
             "seconds": round(time.monotonic() - began, 2)}),
             file=self.out, flush=True)
 
@@ -73,13 +83,15 @@ class Result(unittest.TestResult):
         # Nothing is cleaned up yet.
         lab = getattr(test, "lab", None)
         self.tell(test, "failed", self._exc_info_to_string(err, test),
-                  lab.state() if isinstance(lab, PrivateOvs) else "")
+                  lab.state() if isinstance(lab, PrivateOvs) else "",
+                  issubclass(err[0], GotThrough))
 
     addFailure = addError
 
     def addSubTest(self, test, subtest, err):
         if err:
-            self.tell(subtest, "failed", self._exc_info_to_string(err, test))
+            self.tell(subtest, "failed", self._exc_info_to_string(err, test),
+                      final=issubclass(err[0], GotThrough))
 
     def addSkip(self, test, reason):
         self.tell(test, "skipped", reason)
@@ -129,7 +141,6 @@ class Runner:
         self.results_file = results_file
         self.results = []
         self.lock = threading.Lock()
-        self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.children = set()
         self.stopping = False
 
@@ -169,7 +180,6 @@ class Runner:
 
     def tell(self, name, r):
         with self.lock:
-            self.counts[r["outcome"]] += 1
             self.results.append({"class": name, **r})
             self.write_results()
             print("%-7s %s: %s (%.1f s)" % (
@@ -182,17 +192,21 @@ class Runner:
             sys.stdout.flush()
         return r["outcome"] == "failed"
 
-    def repeat_failures(self):
-        """At the end, where who reads a long log looks first."""
-        failures = [r for r in self.results if r["outcome"] == "failed"]
-        if failures:
-            print("failed:")
-        for r in failures:
-            print("  %s: %s" % (r["class"], r["title"]))
-            for line in r["why"].strip().split("\n")[-12:]:
-                print("    " + line)
-            for line in r.get("state", "").splitlines():
-                print("    | " + line)
+    def failures(self):
+        return [r for r in self.results if r["outcome"] == "failed"]
+
+    def recheck(self):
+        """Runs the classes with failures once more, one at a time."""
+        first = self.failures()
+        names = {r["class"] for r in first}
+        if len(names) > RECHECKED:
+            return
+        for name in names - {r["class"] for r in first if r.get("final")}:
+            print("once more: %s" % name, flush=True)
+            self.results = [r for r in self.results if r["class"] != name]
+            self.one(name)
+        names -= {r["class"] for r in self.failures()}
+        repeat("second try:", [r for r in first if r["class"] in names])
 
     def run(self, names, jobs):
         todo = list(names)
@@ -243,6 +257,18 @@ class Runner:
         threading.Thread(target=lambda: (self.stop(), os._exit(1))).start()
 
 
+def repeat(title, results):
+    """At the end, where who reads a long log looks first."""
+    if results:
+        print(title)
+    for r in results:
+        print("  %s: %s" % (r["class"], r["title"]))
+        for line in r["why"].strip().split("\n")[-12:]:
+            print("    " + line)
+        for line in r.get("state", "").splitlines():
+            print("    | " + line)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("-j", type=int, default=2, metavar="N",
@@ -256,6 +282,8 @@ def main():
     parser.add_argument("--take", metavar="FOLDER",
                         help="shared with others that run the same: each "
                         "class is run by one of them")
+    parser.add_argument("--recheck", action="store_true",
+                        help="run what fails once more")
     parser.add_argument("--class", dest="one", help=argparse.SUPPRESS)
     parser.add_argument("names", nargs="*", metavar="MODULE[.CLASS]")
     args = parser.parse_args()
@@ -276,8 +304,10 @@ def main():
     for sig in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(sig, runner.stop_on)
     runner.run(names, args.j)
-    runner.repeat_failures()
-    c = runner.counts
+    if args.recheck:
+        runner.recheck()
+    repeat("failed:", runner.failures())
+    c = collections.Counter(r["outcome"] for r in runner.results)
     print("%d passed, %d failed%s" % (
         c["passed"], c["failed"],
         ", %d skipped" % c["skipped"] if c["skipped"] else ""))
