@@ -21,6 +21,7 @@ struct pp_loader {
     struct pp_patch *patch;     /* Being made. */
     struct pp_let *lets;
     size_t n_lets;
+    size_t vector_bytes;        /* In all vectors so far. */
     bool failed;                /* Something was reported. */
 };
 

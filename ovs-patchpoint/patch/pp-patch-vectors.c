@@ -16,44 +16,94 @@
 #include "patch/pp-patch-private.h"
 #include "util.h"
 
-static struct pp_bytes
-take_bytes(struct pp_loader *ld, const struct pp_yaml *node, const char *what)
-{
-    if (!node || !pp_loader_is(ld, node, PP_YAML_SCALAR, what)) {
-        return (struct pp_bytes) { NULL, 0 };
-    }
-    return (struct pp_bytes) {
-        .p = (uint8_t *) xmemdup0(node->text, node->n), .n = node->n,
-    };
-}
-
-/* The same with "${date}" and "$$" in it. */
-static struct pp_bytes
-take_expected(struct pp_loader *ld, const struct pp_yaml *node,
-              const char *what)
+/* Adds 'text' with "${date}" and "$$" in it to 's'. */
+static void
+put_dated(struct pp_loader *ld, const struct pp_yaml *text, const char *what,
+          struct ds *s)
 {
     char date[PP_DATE_LEN + 1];
-    struct ds s = DS_EMPTY_INITIALIZER;
-    struct pp_bytes bytes;
 
-    if (!node || !pp_loader_is(ld, node, PP_YAML_SCALAR, what)) {
-        return (struct pp_bytes) { NULL, 0 };
-    }
     pp_format_date(PP_VECTOR_NOW, date);
-    for (size_t i = 0; i < node->n; i++) {
-        if (node->text[i] != '$') {
-            ds_put_char(&s, node->text[i]);
-        } else if (i + 1 < node->n && node->text[i + 1] == '$') {
-            ds_put_char(&s, '$');
+    for (size_t i = 0; i < text->n; i++) {
+        if (text->text[i] != '$') {
+            ds_put_char(s, text->text[i]);
+        } else if (i + 1 < text->n && text->text[i + 1] == '$') {
+            ds_put_char(s, '$');
             i++;
-        } else if (node->n - i >= 7 && !memcmp(&node->text[i], "${date}", 7)) {
-            ds_put_cstr(&s, date);
+        } else if (text->n - i >= 7 && !memcmp(&text->text[i], "${date}", 7)) {
+            ds_put_cstr(s, date);
             i += 6;
         } else {
-            pp_loader_error(ld, node, "in %s '$' starts \"${date}\"; a "
+            pp_loader_error(ld, text, "in %s '$' starts \"${date}\"; a "
                             "dollar sign is written \"$$\"", what);
             break;
         }
+    }
+}
+
+/* Adds what the map {repeat: BYTES, times: N} stands for. */
+static void
+put_repeated(struct pp_loader *ld, struct pp_yaml *map, const char *what,
+             struct ds *s)
+{
+    struct pp_yaml *repeat = pp_loader_need(ld, map, "repeat", what);
+    struct pp_yaml *times = pp_loader_need(ld, map, "times", what);
+    unsigned int n;
+
+    if (!repeat || !times || !pp_loader_is(ld, repeat, PP_YAML_SCALAR, what)
+        || !pp_loader_is(ld, times, PP_YAML_SCALAR, what)) {
+        return;
+    }
+    if (!str_to_uint(times->text, 10, &n)
+        || (uint64_t) n * repeat->n + s->length > PP_PATCH_VECTOR_BYTES_MAX) {
+        pp_loader_error(ld, times, "'times' is a number, and makes no more "
+                        "than %d bytes", PP_PATCH_VECTOR_BYTES_MAX);
+        return;
+    }
+    for (unsigned int i = 0; i < n; i++) {
+        ds_put_buffer(s, repeat->text, repeat->n);
+    }
+    pp_loader_unused(ld, map, what, "repeat, times");
+}
+
+/* Adds a text or a repeated one. */
+static void
+put_bytes(struct pp_loader *ld, struct pp_yaml *node, const char *what,
+          bool dated, struct ds *s)
+{
+    if (node->kind == PP_YAML_MAP) {
+        put_repeated(ld, node, what, s);
+    } else if (!pp_loader_is(ld, node, PP_YAML_SCALAR, what)) {
+        return;
+    } else if (dated) {
+        put_dated(ld, node, what, s);
+    } else {
+        ds_put_buffer(s, node->text, node->n);
+    }
+}
+
+static struct pp_bytes
+take_bytes(struct pp_loader *ld, struct pp_yaml *node, const char *what,
+           bool dated)
+{
+    struct ds s = DS_EMPTY_INITIALIZER;
+    struct pp_bytes bytes = { NULL, 0 };
+
+    if (!node) {
+        return bytes;
+    }
+    if (node->kind == PP_YAML_LIST) {
+        for (size_t i = 0; i < node->n_items; i++) {
+            put_bytes(ld, node->items[i], what, dated, &s);
+        }
+    } else {
+        put_bytes(ld, node, what, dated, &s);
+    }
+    ld->vector_bytes += s.length;
+    if (ld->vector_bytes > PP_PATCH_VECTOR_BYTES_MAX) {
+        pp_loader_error(ld, node, "the vectors have more than %d bytes",
+                        PP_PATCH_VECTOR_BYTES_MAX);
+        ds_clear(&s);
     }
     bytes.n = s.length;
     bytes.p = (uint8_t *) ds_steal_cstr(&s);
@@ -84,10 +134,10 @@ take_expect(struct pp_loader *ld, struct pp_vector *vector,
     if (!pp_loader_is(ld, map, PP_YAML_MAP, "'expect'")) {
         return;
     }
-    turn->to_client = take_expected(ld, pp_yaml_get(map, "to-client"),
-                                    "'to-client'");
+    turn->to_client = take_bytes(ld, pp_yaml_get(map, "to-client"),
+                                 "'to-client'", true);
     turn->to_server = take_bytes(ld, pp_yaml_get(map, "to-server"),
-                                 "'to-server'");
+                                 "'to-server'", false);
     close = pp_yaml_get(map, "close");
     if (close && pp_loader_is(ld, close, PP_YAML_SCALAR, "'close'")) {
         if (!strcmp(close->text, "fin")) {
@@ -140,10 +190,10 @@ take_turns(struct pp_loader *ld, struct pp_vector *vector,
                             "{expect: {...}}");
         } else if ((n = pp_yaml_get(map, "client"))) {
             add_turn(vector, PP_TURN_CLIENT, map->line)->bytes
-                = take_bytes(ld, n, "'client'");
+                = take_bytes(ld, n, "'client'", false);
         } else if ((n = pp_yaml_get(map, "server"))) {
             add_turn(vector, PP_TURN_SERVER, map->line)->bytes
-                = take_bytes(ld, n, "'server'");
+                = take_bytes(ld, n, "'server'", false);
         } else if ((n = pp_yaml_get(map, "end"))) {
             take_end(ld, vector, n);
         } else if ((n = pp_yaml_get(map, "expect"))) {
@@ -236,7 +286,7 @@ take_vector(struct pp_loader *ld, struct pp_vector *vector,
     }
     if (bytes) {
         add_turn(vector, PP_TURN_CLIENT, bytes->line)->bytes
-            = take_bytes(ld, bytes, "'to-server'");
+            = take_bytes(ld, bytes, "'to-server'", false);
     } else {
         take_turns(ld, vector, turns);
     }

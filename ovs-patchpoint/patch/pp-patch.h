@@ -28,6 +28,7 @@ struct pp_param_choice;
 #define PP_PATCH_RULES_MAX 32
 #define PP_PATCH_VECTORS_MAX 500
 #define PP_PATCH_TURNS_MAX 200              /* In one vector. */
+#define PP_PATCH_VECTOR_BYTES_MAX (4 << 20) /* In all vectors of a patch. */
 #define PP_PATCH_ID_MAX 64                  /* Bytes in an id. */
 #define PP_PATCH_STATES_MAX 8               /* Values kept of a connection. */
 

@@ -104,7 +104,8 @@ line_find(const struct pp_reader *text, size_t start, size_t look,
 
 /* Reads the chunk header at 'pos'; where 'before' is set, what ends the last
  * chunk's data comes first.  'scan' is how far there is no LF, from 'pos', and
- * is kept for the next call. */
+ * is kept for the next call.  Of one that is too long '*chunk' has the first
+ * PP_HTTP_CHUNK_LINE_MAX bytes. */
 enum pp_http_found
 pp_http_chunk_parse(const struct pp_reader *text, size_t pos, bool before,
                     bool eof, uint32_t *scan, struct pp_http_chunk *chunk)
@@ -125,16 +126,18 @@ pp_http_chunk_parse(const struct pp_reader *text, size_t pos, bool before,
         end = text->end;
         chunk->ending = 0;
         *scan = (uint32_t) (text->end - pos);
-        if (!eof || text->end == pos) {
-            return text->end - pos > PP_HTTP_CHUNK_LINE_MAX
-                   ? PP_HTTP_TOO_LONG : PP_HTTP_MORE;
+        if (text->end - pos <= PP_HTTP_CHUNK_LINE_MAX
+            && (!eof || text->end == pos)) {
+            return PP_HTTP_MORE;
         }
     } else if (end - 1 > start) {
         /* The CR may have come in an earlier look. */
         chunk->ending = pp_reader_peek(text, end - 2) == '\r' ? 2 : 1;
     }
-    if (end - pos > PP_HTTP_CHUNK_LINE_MAX) {
-        return PP_HTTP_TOO_LONG;
+    chunk->truncated = end - pos > PP_HTTP_CHUNK_LINE_MAX;
+    if (chunk->truncated) {
+        end = pos + PP_HTTP_CHUNK_LINE_MAX;
+        chunk->ending = 0;
     }
     *scan = 0;
 
@@ -152,5 +155,5 @@ pp_http_chunk_parse(const struct pp_reader *text, size_t pos, bool before,
     chunk->size = size_parse(text, chunk->size_text);
     chunk->valid = size_valid(text, chunk->size_text);
     chunk->odd = pp_http_chunk_is_odd(text, chunk);
-    return PP_HTTP_FOUND;
+    return chunk->truncated ? PP_HTTP_TOO_LONG : PP_HTTP_FOUND;
 }

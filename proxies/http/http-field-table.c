@@ -715,6 +715,13 @@ const struct pp_field pp_http_field_table[] = {
         .doc = "What ends the header line: CRLF or LF; empty where FIN "
                "does.",
     },
+    [PP_HTTP_F_CHUNK_TRUNCATED] = {
+        .name = "chunk.truncated",
+        .type = PP_TYPE_BOOL,
+        .events = CHUNK,
+        .doc = "The header line is longer than 32,768 bytes, of which these "
+               "are the first.",
+    },
     [PP_HTTP_F_CHUNK_BEFORE] = {
         .name = "chunk.before",
         .type = PP_TYPE_BYTES,

@@ -304,6 +304,8 @@ get_chunk(const struct pp_http_msg *m, unsigned int field,
         return get_after_size(m, v);
     case PP_HTTP_F_CHUNK_LINE_ENDING:
         return get_ending(chunk->ending, v);
+    case PP_HTTP_F_CHUNK_TRUNCATED:
+        return pp_get_bool(chunk->truncated, v);
     case PP_HTTP_F_CHUNK_BEFORE:
         return get_span(&m->text, chunk->before, v);
     case PP_HTTP_F_CHUNK_LAST:

@@ -421,7 +421,8 @@ holds(const struct pp_msg *msg, const struct pp_edits *edits)
     case PP_HTTP_E_BODY:
         return head_holds(msg, edits, &text);
     case PP_HTTP_E_CHUNK:
-        return pp_http_chunk_parse(&text, pos,
+        return !m->chunk.truncated
+               && pp_http_chunk_parse(&text, pos,
                                    m->chunk.line.off != m->chunk.start,
                                    !m->chunk.ending, &scan, &chunk)
                == PP_HTTP_FOUND

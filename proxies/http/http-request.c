@@ -166,7 +166,9 @@ static void
 expect_chunk_data(struct pp_http_conn *conn,
                   const struct pp_http_chunk *chunk)
 {
-    if (chunk->size < 0) {
+    if (chunk->truncated) {
+        expect_nothing(conn, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
+    } else if (chunk->size < 0) {
         expect_nothing(conn, PP_HTTP_R_CHUNK_SIZE);
     } else if (!chunk->size) {
         expect(conn, EXPECT_TRAILERS);
@@ -498,7 +500,7 @@ step_chunk(struct to_call *call)
     if (found == PP_HTTP_MORE) {
         return stop_more(call, 0);
     }
-    if (found != PP_HTTP_FOUND) {
+    if (found != PP_HTTP_FOUND && !wanted(call, PP_HTTP_E_CHUNK)) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
     if (conn->watched && (has_version(call, chunk->start, chunk->end)
@@ -675,11 +677,12 @@ step_held_chunk(struct to_call *call)
     if (found == PP_HTTP_MORE) {
         return stop_more(call, 0);
     }
-    if (found != PP_HTTP_FOUND) {
+    if (found != PP_HTTP_FOUND && !wanted(call, PP_HTTP_E_CHUNK)) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
     conn->watched |= chunk->odd;
-    if (conn->held_chunks >= PP_HTTP_CHUNKS_MAX
+    if (chunk->truncated
+        || conn->held_chunks >= PP_HTTP_CHUNKS_MAX
         || chunk->size > PP_HOLD_MAX
         || chunk->end + chunk->size + PP_HTTP_HOLD_RESERVE > PP_HOLD_MAX) {
         return held_release(call);

@@ -38,7 +38,7 @@
 #define PP_HTTP_HEAD_MAX (64 * 1024)    /* Bytes of a head, of trailers. */
 #define PP_HTTP_FIELDS_MAX (PP_HTTP_HEAD_MAX / 2)   /* Field lines of either:
                                          * all that there can be. */
-#define PP_HTTP_CHUNK_LINE_MAX (16 * 1024)  /* Bytes of a chunk's header. */
+#define PP_HTTP_CHUNK_LINE_MAX (32 * 1024)  /* Bytes of a chunk's header. */
 
 /* What a held form leaves free, so that its last chunk and trailers fit. */
 #define PP_HTTP_HOLD_RESERVE (PP_HTTP_HEAD_MAX + PP_HTTP_CHUNK_LINE_MAX + 8)
@@ -190,6 +190,7 @@ struct pp_http_chunk {
     struct pp_span size_text;   /* As far as ';'. */
     struct pp_span ext;         /* From ';' on. */
     uint8_t ending;
+    bool truncated;             /* The line goes on: it is too long. */
     bool valid;                 /* The size is as RFC 9112 7.1 says. */
     bool odd;                   /* As of a head. */
     int64_t size;               /* -1: none that any server reads. */

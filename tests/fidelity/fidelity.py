@@ -277,6 +277,7 @@ class Pair:
         with open(os.path.join(self.folder, "pair.json")) as f:
             about = json.load(f)
         self.title = about["title"]
+        self.sides = about["vulnerable"], about.get("patched")
         self.in_check = about.get("check", True)
         self.clients = about.get("clients", {})
         self.port = about.get("port", 80)
@@ -330,6 +331,12 @@ def all_pairs():
     every other one by name, over IPv6, but for those bound to a version."""
     return [(pair, pair.ip or (6 if i % 2 else 4))
             for i, pair in enumerate(load(ident) for ident in all_ids())]
+
+
+def siblings(pair):
+    """The ids of the pairs that are of the same servers as 'pair'."""
+    return [other.ident for other in map(load, all_ids())
+            if other.sides == pair.sides]
 
 
 def any_server():

@@ -40,10 +40,11 @@ class Verdict:
 
 class Three:
     """The three servers of 'pair', on IP 'version' where the pair is not bound
-    to one."""
+    to one; with the pair's own patch, or with 'patches'."""
 
-    def __init__(self, pair, version):
+    def __init__(self, pair, version, patches=()):
         self.pair = pair
+        self.patches = patches or [pair.ident]
         self.version = pair.ip or version
         self.lab = pplab.Lab()
         self.pool = concurrent.futures.ThreadPoolExecutor(3)
@@ -61,7 +62,7 @@ class Three:
             server = self.lab.serve(self.pair, side, vm, address,
                                     self.pair.port)
             self.servers.append((address, server))
-        self.lab.protect(vm, self.pair.ident)
+        self.lab.protect(vm, " ".join(self.patches))
 
     def stop(self):
         self.lab.stop()
@@ -73,10 +74,10 @@ class Three:
             return fidelity.run_case((address, self.pair.port), case, server)
 
     def corrections(self):
-        """How many the patch has made so far."""
-        line, = (line for line in self.lab.daemon("patch/list").splitlines()
-                 if line.split()[:1] == [self.pair.ident])
-        return int(re.search(r" hits=(\d+)", line)[1])
+        """How many the patches have made so far."""
+        return sum(int(re.search(r" hits=(\d+)", line)[1])
+                   for line in self.lab.daemon("patch/list").splitlines()
+                   if line.split()[:1][0] in self.patches)
 
     def prove(self, case):
         """The Verdict on 'case'.  Where there is a race in the server, a few

@@ -27,8 +27,9 @@ EXPLOIT = get(b"/%2e%2e/secret.txt")
 SECRET = b"outside the served folder"
 NODE = ["CVE-2014-3744", "CVE-2021-22959", "CVE-2021-22960", "CVE-2022-24999",
         "CVE-2022-32213", "CVE-2022-32214", "CVE-2022-32215",
-        "CVE-2022-39288", "CVE-2023-40175", "CVE-2023-40225",
-        "CVE-2024-45590", "CVE-2024-45614"]
+        "CVE-2022-39288", "CVE-2023-30589", "CVE-2023-40175",
+        "CVE-2023-40225", "CVE-2024-22019", "CVE-2024-27982",
+        "CVE-2024-45590", "CVE-2024-45614", "CVE-2025-23167"]
 
 
 class Services(unittest.TestCase):

@@ -472,6 +472,28 @@ START_TEST(test_limits)
     ck_assert_str_eq(conn->log, "(head-too-long)");
     free(conn);
 
+    /* Of a chunk's line that is too long, patches see the first 32 KiB. */
+    memset(head, 'a', sizeof head);
+    memcpy(head, CHUNKED "1;", strlen(CHUNKED "1;"));
+    conn = conn_new(REQUEST);
+    conn_send(conn, PP_TO_SERVER, head, 40000);
+    ck_assert_uint_eq(conn->n_units, 1);
+    ck_assert_ptr_nonnull(strstr(conn->log, "(chunk-line-too-long)"));
+    free(conn);
+
+    for (i = 1; i <= 40000; i = i == 1 ? 40000 : i + 1) {
+        conn = conn_new(TO_SERVER);
+        for (n = 0; n < 40000; n += i) {
+            conn_send(conn, PP_TO_SERVER, head + n, i);
+        }
+        ck_assert_uint_eq(conn->n_units, 2);
+        ck_assert_ptr_nonnull(strstr(conn->log, ">(chunk-line-too-long)"));
+        ck_assert_uint_eq(strlen(conn->log),
+                          strlen("R<" CHUNKED ">C<>(chunk-line-too-long)")
+                          + 32768);
+        free(conn);
+    }
+
     conn = conn_new(TO_SERVER);
     n = sprintf(head, "GET / HTTP/1.1\r\n");
     for (i = 0; i < 30000; i++) {

@@ -450,6 +450,20 @@ static const struct {
       "unknown key 'clint' in a step" },
     { HEAD RULE "vectors: [{exploit: a, steps: [{client: x, server: y}]}]\n",
       "a step is one of" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: [b, [c]], expect: {}}]\n",
+      "'to-server' must be" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: {repeat: b}}]\n",
+      "key 'times' is missing in 'to-server'" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: {repeat: b, times: -1}}]\n",
+      "'times' is a number" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: [{repeat: bb, times: "
+                "2097152}, {repeat: b, times: 1}]}]\n",
+      "'times' is a number, and makes no more than 4194304 bytes" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: {repeat: bb, times: "
+                "2097152}, expect: {to-client: b}}]\n",
+      "the vectors have more than 4194304 bytes" },
+    { HEAD RULE "vectors: [{exploit: a, to-server: {repeat: b, times: 1, "
+                "more: c}}]\n", "unknown key 'more' in 'to-server'" },
 };
 
 START_TEST(test_bad)

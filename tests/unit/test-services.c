@@ -347,6 +347,9 @@ END_TEST
 
 #define NODE "CVE-2014-3744 CVE-2021-22959 CVE-2021-22960 CVE-2022-24999 " \
              "CVE-2022-32213 CVE-2022-32214 CVE-2022-32215 "
+#define ANY_HTTP NODE "CVE-2022-39288 CVE-2023-30589 CVE-2023-40175 " \
+                 "CVE-2023-40225 CVE-2024-22019 CVE-2024-27982 " \
+                 "CVE-2024-45590 CVE-2024-45614 CVE-2025-23167 "
 #define SMTP "CVE-2023-51764 CVE-2023-51765 CVE-2023-51766 " \
              "CVE-2024-27305 CVE-2024-34083 "
 
@@ -381,9 +384,9 @@ static const struct {
       "proftpd/proftpd 1.3.8b" },
     { "ftp", "ready", "CVE-1999-0017 CVE-2020-15152 CVE-2023-51713 ", NULL },
     { "ftp", "(vsFTPd 3.0.3)", "CVE-2020-15152 ", "vsFTPd 3.0.3" },
-    { "http", "", NODE "CVE-2022-39288 CVE-2023-40175 CVE-2023-40225 "
-      "CVE-2024-45590 CVE-2024-45614 ", NULL },
-    { "http", "Express", NODE "CVE-2024-45590 ", NULL },
+    { "http", "", ANY_HTTP, NULL },
+    { "http", "Express", NODE "CVE-2023-30589 CVE-2024-22019 CVE-2024-27982 "
+      "CVE-2024-45590 CVE-2025-23167 ", NULL },
     { "http", "gunicorn", "CVE-2024-1135 ", "pypi/gunicorn " },
     { "http", "gunicorn/19.9.0", "CVE-2024-1135 ", "pypi/gunicorn 19.9.0" },
     { "http", "Werkzeug/2.2.2 Python/3.11.2", "CVE-2023-23934 ",
@@ -391,8 +394,7 @@ static const struct {
     { "http", "Werkzeug/2.2.3 Python/3.11.2", "", "pypi/werkzeug 2.2.3" },
     { "http", "1.1 test (tinyproxy/1.11.1)", "CVE-2023-49606 ",
       "tinyproxy/tinyproxy 1.11.1" },
-    { "http", "nginx/1.18.0", NODE "CVE-2022-39288 CVE-2023-40175 "
-      "CVE-2023-40225 CVE-2024-45590 CVE-2024-45614 ", "nginx 1.18.0" },
+    { "http", "nginx/1.18.0", ANY_HTTP, "nginx 1.18.0" },
     { "ldap", "OpenLDAProotDSE", "CVE-2020-12243 ", "debian/openldap " },
     { "ldap", "389 Project; 389-Directory/1.4.4.11 B2021", "ldapjs-958 ",
       "Directory 1.4.4.11" },
