@@ -52,12 +52,14 @@ read_length(struct pp_reader *r, struct pp_ber *e)
     e->len = (uint64_t) c;
     if (c & 0x80) {
         n = c & 0x7f;
-        if (!n || n > PP_BER_LENGTH_OCTETS_MAX) {
+        if (!n || n > PP_BER_ZEROS_MAX + PP_BER_LENGTH_OCTETS_MAX) {
             return PP_BER_BAD;
         }
         e->len = 0;
         for (i = 0; i < n; i++) {
-            if (pp_reader_peek(r, 0) < 0) {
+            if (e->len >> (63 - 8)) {
+                return PP_BER_BAD;
+            } else if (pp_reader_peek(r, 0) < 0) {
                 return PP_BER_MORE;
             }
             e->len = e->len << 8 | pp_reader_u8(r);

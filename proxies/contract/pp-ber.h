@@ -20,11 +20,13 @@
 #include "pp-value.h"
 
 #define PP_BER_TAG_OCTETS_MAX 4
-#define PP_BER_LENGTH_OCTETS_MAX 8      /* Behind the first one. */
+#define PP_BER_LENGTH_OCTETS_MAX 8      /* Behind the first one; beside as
+                                         * many that are 0 as there may be. */
+#define PP_BER_ZEROS_MAX 118
 
 /* The longest header. */
 #define PP_BER_HEADER_MAX \
-    (PP_BER_TAG_OCTETS_MAX + 1 + PP_BER_LENGTH_OCTETS_MAX)
+    (PP_BER_TAG_OCTETS_MAX + 1 + PP_BER_ZEROS_MAX + PP_BER_LENGTH_OCTETS_MAX)
 
 /* The bit of the first identifier octet that says that the content is made of
  * elements. */
@@ -53,8 +55,9 @@ struct pp_ber {
 enum pp_ber_result {
     PP_BER_FOUND,
     PP_BER_MORE,                /* The header is cut off. */
-    PP_BER_BAD,                 /* An indefinite length, or one or a tag of
-                                 * more octets than are read here. */
+    PP_BER_BAD,                 /* An indefinite length, one of more than 63
+                                 * bits, or a tag of more octets than are read
+                                 * here. */
 };
 
 /* Reads the header at the reader's position and moves behind it.  Unless

@@ -61,10 +61,15 @@ pp_ldap_is(const struct pp_reader *text, struct pp_span s, const char *word,
 enum pp_ldap_event
 pp_ldap_event_of(uint32_t tag)
 {
+    /* Whether it says that it is made of elements is not looked at by all
+     * servers. */
+    if ((tag & 0xc0) == 0x40 && tag < 0x80) {
+        tag |= PP_BER_CONSTRUCTED;
+    }
     switch (tag) {
     case PP_LDAP_T_BIND:
         return PP_LDAP_E_BIND;
-    case PP_LDAP_T_UNBIND:
+    case PP_LDAP_T_UNBIND | PP_BER_CONSTRUCTED:
         return PP_LDAP_E_UNBIND;
     case PP_LDAP_T_SEARCH:
         return PP_LDAP_E_SEARCH;
@@ -72,13 +77,13 @@ pp_ldap_event_of(uint32_t tag)
         return PP_LDAP_E_MODIFY;
     case PP_LDAP_T_ADD:
         return PP_LDAP_E_ADD;
-    case PP_LDAP_T_DELETE:
+    case PP_LDAP_T_DELETE | PP_BER_CONSTRUCTED:
         return PP_LDAP_E_DELETE;
     case PP_LDAP_T_MODIFY_DN:
         return PP_LDAP_E_MODIFY_DN;
     case PP_LDAP_T_COMPARE:
         return PP_LDAP_E_COMPARE;
-    case PP_LDAP_T_ABANDON:
+    case PP_LDAP_T_ABANDON | PP_BER_CONSTRUCTED:
         return PP_LDAP_E_ABANDON;
     case PP_LDAP_T_EXTENDED:
         return PP_LDAP_E_EXTENDED;
@@ -87,24 +92,19 @@ pp_ldap_event_of(uint32_t tag)
     }
 }
 
-/* See pp-ldap.h. */
-enum pp_ldap_found
-pp_ldap_prefix(const struct pp_reader *text, uint32_t pos,
-               struct pp_ldap_prefix *prefix)
+/* As pp_ldap_prefix(), for a message of any tag. */
+static enum pp_ldap_found
+read_prefix(const struct pp_reader *text, uint32_t pos,
+            struct pp_ldap_prefix *prefix)
 {
     struct pp_reader r = *text;
+    enum pp_ber_result result;
     struct pp_ber id;
-    bool enough;
+    bool all, enough;
 
     r.pos = 0;
     pp_reader_skip(&r, pos);
     memset(prefix, 0, sizeof *prefix);
-    if (pp_reader_peek(&r, 0) < 0) {
-        return PP_LDAP_MORE;
-    }
-    if (pp_reader_peek(&r, 0) != PP_BER_SEQUENCE) {
-        return PP_LDAP_NOT_LDAP;
-    }
     switch (pp_ber_header(&r, &prefix->outer)) {
     case PP_BER_FOUND:
         break;
@@ -116,20 +116,58 @@ pp_ldap_prefix(const struct pp_reader *text, uint32_t pos,
     if (prefix->outer.len > PP_LDAP_MESSAGE_MAX - PP_BER_HEADER_MAX) {
         return PP_LDAP_TOO_LONG;
     }
-    enough = pp_reader_left(&r) >= PP_LDAP_PREFIX_MAX
-             || pp_reader_left(&r) >= prefix->outer.len;
+    all = pp_reader_left(&r) >= prefix->outer.len;
+    enough = all || pp_reader_left(&r) >= PP_LDAP_PREFIX_MAX;
     if (prefix->outer.len < pp_reader_left(&r)) {
         r.end = r.pos + (size_t) prefix->outer.len;
     }
-    if (pp_ber_header(&r, &id) == PP_BER_FOUND && id.tag == PP_BER_INTEGER
-        && pp_reader_left(&r) >= id.len) {
+    result = pp_ber_header(&r, &id);
+    if (result == PP_BER_FOUND && pp_reader_left(&r) >= id.len) {
         struct pp_span s = { .off = id.content, .len = (uint32_t) id.len };
 
         pp_reader_skip(&r, (size_t) id.len);
-        prefix->whole = pp_ber_int(text, s, &prefix->id)
-                        && pp_ber_header(&r, &prefix->op) == PP_BER_FOUND;
+        if (!pp_ber_int(text, s, &prefix->id)) {
+            prefix->id = 0;     /* Of more octets than RFC 4511 allows. */
+        }
+        result = pp_ber_header(&r, &prefix->op);
+        prefix->whole = result == PP_BER_FOUND;
     }
+    prefix->odd = !prefix->whole && (result == PP_BER_BAD || !all);
     return prefix->whole || enough ? PP_LDAP_FOUND : PP_LDAP_MORE;
+}
+
+/* See pp-ldap.h. */
+enum pp_ldap_found
+pp_ldap_prefix(const struct pp_reader *text, uint32_t pos,
+               struct pp_ldap_prefix *prefix)
+{
+    int first = pp_reader_peek(text, pos);
+
+    return (first < 0 ? PP_LDAP_MORE
+            : first != PP_BER_SEQUENCE ? PP_LDAP_NOT_LDAP
+            : read_prefix(text, pos, prefix));
+}
+
+/* See pp-ldap.h. */
+enum pp_ldap_found
+pp_ldap_prefix_odd(const struct pp_reader *text, struct pp_ldap_prefix *prefix)
+{
+    enum pp_ldap_found found = read_prefix(text, 0, prefix);
+    struct pp_reader r = *text;
+    struct pp_ber outer;
+
+    r.pos = 0;
+    if (found == PP_LDAP_MORE && pp_ber_header(&r, &outer) == PP_BER_FOUND
+        && pp_reader_left(&r) && pp_reader_peek(&r, 0) != PP_BER_INTEGER) {
+        return PP_LDAP_NOT_LDAP;
+    }
+    if (found == PP_LDAP_MORE) {
+        return found;
+    }
+    return (found == PP_LDAP_FOUND && prefix->whole
+            && pp_reader_peek(text, prefix->outer.content) == PP_BER_INTEGER
+            && pp_ldap_event_of(prefix->op.tag) != PP_LDAP_E_OTHER
+            ? PP_LDAP_FOUND : PP_LDAP_NOT_LDAP);
 }
 
 /* Walking. */
@@ -164,9 +202,7 @@ walk_header(struct pp_ldap_walk *w, uint32_t tag, struct pp_ber *e)
     case PP_BER_MORE:
         return w->limit > w->r.end ? stop_truncated(w) : pp_ldap_fail(w);
     case PP_BER_BAD:
-        return pp_ldap_fail(w);
-    }
-    if (e->len > w->limit - e->content) {
+        w->m->odd = true;
         return pp_ldap_fail(w);
     }
     w->m->minimal &= e->minimal;
@@ -185,11 +221,18 @@ pp_ldap_peek(const struct pp_ldap_walk *w)
            && e.len <= w->limit - e.content ? e.tag : 0;
 }
 
-/* See pp-ldap.h. */
+/* See pp-ldap.h.  What is in it is not less for a length that is too long. */
 bool
 pp_ldap_enter(struct pp_ldap_walk *w, uint32_t tag, struct pp_ber *e)
 {
-    return walk_header(w, tag, e);
+    if (!walk_header(w, tag, e)) {
+        return false;
+    }
+    if (e->len > w->limit - e->content) {
+        e->len = w->limit - e->content;
+        w->m->consistent = false;
+    }
+    return true;
 }
 
 /* See pp-ldap.h. */
@@ -200,6 +243,10 @@ pp_ldap_take(struct pp_ldap_walk *w, uint32_t tag, struct pp_ldap_part *part)
 
     if (!walk_header(w, tag, &e)) {
         return false;
+    }
+    w->m->odd |= e.constructed && e.tag == (tag | PP_BER_CONSTRUCTED);
+    if (e.len > w->limit - e.content) {
+        return pp_ldap_fail(w);
     }
     if (e.len > pp_reader_left(&w->r)) {
         return stop_truncated(w);
@@ -306,6 +353,7 @@ decode_bind(struct pp_ldap_walk *w)
         }
         pp_ldap_leave(w, &sasl);
     } else {
+        m->odd |= m->method == (0x80 | PP_BER_CONSTRUCTED);
         pp_ldap_take(w, 0, &m->value);
     }
     pp_ldap_leave(w, &op);
@@ -485,6 +533,7 @@ walk_outside(const struct pp_ldap_walk *w, const struct pp_ldap_msg *before)
     w->m->malformed = before->malformed;
     w->m->minimal = before->minimal;
     w->m->consistent = before->consistent;
+    w->m->odd = before->odd;
     w->m->tags = before->tags;
 }
 
@@ -514,6 +563,7 @@ decode_extended(struct pp_ldap_walk *w)
 
     if (pp_ldap_enter(w, PP_LDAP_T_EXTENDED, &op)
         && pp_ldap_take(w, 0x80, &m->name)) {
+        m->odd |= pp_ldap_peek(w) == (0x81 | PP_BER_CONSTRUCTED);
         if (pp_ldap_peek(w) == 0x81) {
             pp_ldap_take(w, 0, &m->value);
         }
@@ -536,6 +586,7 @@ decode_plain(struct pp_ldap_walk *w)
         return;
     }
     if (m->event == PP_LDAP_E_DELETE) {
+        m->odd |= m->op.constructed;
         m->dn = part;
     } else if (m->event == PP_LDAP_E_ABANDON
                && !pp_ber_int(&m->text, part.content, &m->target)) {
@@ -670,8 +721,10 @@ msg_init(struct pp_ldap_scratch *scratch, const struct pp_view *view,
     m->total = pp_ber_end(&prefix->outer);
     m->truncated = m->total > view->len;
     m->minimal = prefix->outer.minimal;
-    m->consistent = m->tags = true;
+    m->consistent = true;
+    m->tags = prefix->outer.tag == PP_BER_SEQUENCE;
     m->id = prefix->id;
+    m->odd = prefix->odd;
     m->event = PP_LDAP_E_OTHER;
     m->target = m->assertion_depth = -1;
 }

@@ -65,13 +65,19 @@ result_skip(uint64_t count, bool swallow)
     };
 }
 
+/* It is no LDAP; but what a client brings about in the midst of it, and some
+ * server may read all the same, must not go by. */
 static struct pp_parse
 result_bad(struct pp_ldap_conn *conn, enum pp_ldap_reason reason)
 {
+    bool other = (reason == PP_LDAP_R_NOT_LDAP
+                  && (!conn->started || conn->from == EXPECT_LOST));
+
     conn->to = EXPECT_NOTHING;
     conn->to_reason = (uint8_t) reason;
     return (struct pp_parse) {
-        .status = PP_PARSE_BAD, .reason = (uint16_t) reason,
+        .status = other ? PP_PARSE_BAD : PP_PARSE_TOO_MUCH,
+        .reason = (uint16_t) reason,
     };
 }
 
@@ -256,6 +262,9 @@ message_found(struct to_call *call, const struct pp_ldap_prefix *prefix)
     uint32_t look = total < PP_LDAP_LOOK_MAX ? (uint32_t) total
                                              : PP_LDAP_LOOK_MAX;
 
+    if (prefix->odd && call->wants) {
+        return result_bad(call->conn, PP_LDAP_R_ENCODING);
+    }
     if (!wanted && !is_needed(event, total)) {
         return message_unseen(call, prefix, event);
     }
@@ -263,6 +272,9 @@ message_found(struct to_call *call, const struct pp_ldap_prefix *prefix)
         return result_more(look - call->text.end);
     }
     pp_ldap_decode(call->scratch, call->view, prefix);
+    if (wanted && call->scratch->msg.odd) {
+        return result_bad(call->conn, PP_LDAP_R_ENCODING);
+    }
     if (!wanted) {
         message_passed(call->conn, &call->scratch->msg);
         return result_skip(total, false);
@@ -294,6 +306,7 @@ step_message(struct to_call *call)
     struct pp_ldap_conn *conn = call->conn;
     int first = pp_reader_peek(&call->text, 0);
     struct pp_ldap_prefix prefix;
+    enum pp_ldap_found found;
 
     if (first < 0) {
         return result_more(0);
@@ -301,13 +314,20 @@ step_message(struct to_call *call)
     if (conn->await != AWAIT_NOTHING && conn->from != EXPECT_LOST) {
         return (struct pp_parse) { .status = PP_PARSE_WAIT };
     }
+    if (conn->tls_agreed && first == PP_TLS_HANDSHAKE) {
+        return result_opaque(conn, PP_LDAP_R_STARTTLS);
+    }
     if (!conn->started && first == PP_TLS_HANDSHAKE) {
         return step_tls(call);
     }
     if (conn->layer && first != PP_BER_SEQUENCE) {
         return result_opaque(conn, PP_LDAP_R_SASL_LAYER);
     }
-    switch (pp_ldap_prefix(&call->text, 0, &prefix)) {
+    found = pp_ldap_prefix(&call->text, 0, &prefix);
+    if (found == PP_LDAP_NOT_LDAP && call->wants) {
+        found = pp_ldap_prefix_odd(&call->text, &prefix);
+    }
+    switch (found) {
     case PP_LDAP_FOUND:
         return message_found(call, &prefix);
     case PP_LDAP_MORE:

@@ -86,10 +86,9 @@ response_done(struct pp_ldap_conn *conn)
     } else if (conn->await == AWAIT_STARTTLS
                && conn->from_tag == PP_LDAP_T_EXTENDED_RESPONSE) {
         conn->await = AWAIT_NOTHING;
-        if (conn->from_code == PP_LDAP_SUCCESS) {
-            conn->opaque = true;
-            conn->opaque_reason = PP_LDAP_R_STARTTLS;
-        }
+        /* Perhaps to another request of the same id: TLS begins if the client
+         * begins with it. */
+        conn->tls_agreed |= conn->from_code == PP_LDAP_SUCCESS;
     }
 }
 

@@ -55,6 +55,7 @@ static const char *const reasons[] = {
     [PP_LDAP_R_NOT_LDAP] = "not-ldap",
     [PP_LDAP_R_LENGTH] = "length",
     [PP_LDAP_R_TOO_LONG] = "message-too-long",
+    [PP_LDAP_R_ENCODING] = "encoding",
     [PP_LDAP_R_TLS] = "tls",
     [PP_LDAP_R_STARTTLS] = "starttls",
     [PP_LDAP_R_SASL_LAYER] = "sasl-layer",

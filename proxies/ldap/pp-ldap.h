@@ -41,7 +41,7 @@
 #define PP_LDAP_LOOK_MAX PP_HOLD_MAX
 
 /* The bytes in which a message's id and operation must show themselves. */
-#define PP_LDAP_PREFIX_MAX 64
+#define PP_LDAP_PREFIX_MAX 1024
 
 /* A search that no patch looks at is decoded, for its controls, if it is no
  * longer than this. */
@@ -87,6 +87,8 @@ enum pp_ldap_reason {
     PP_LDAP_R_NOT_LDAP,         /* First byte of no LDAPMessage. */
     PP_LDAP_R_LENGTH,           /* Its length is not to be read. */
     PP_LDAP_R_TOO_LONG,
+    PP_LDAP_R_ENCODING,         /* Not as RFC 4511 5.1 wants it: what some
+                                 * servers read is not known. */
     PP_LDAP_R_TLS,              /* From here on: opaque. */
     PP_LDAP_R_STARTTLS,
     PP_LDAP_R_SASL_LAYER,
@@ -199,6 +201,10 @@ struct pp_ldap_msg {
     bool minimal;               /* No length octets are longer than need be. */
     bool consistent;            /* Lengths agree with what is in elements. */
     bool tags;                  /* All tags are RFC 4511's. */
+    bool odd;                   /* There is an indefinite length, a string in
+                                 * pieces, or a header that cannot be read:
+                                 * RFC 4511 5.1 rules them out, and what some
+                                 * server makes of them is not known. */
     uint32_t trailing;          /* Bytes behind the controls. */
 
     struct pp_ber outer;        /* LDAPMessage. */
@@ -302,6 +308,7 @@ struct pp_ldap_conn {
     bool layer_asked;           /* The last bind's mechanism may put a layer
                                  * between (RFC 4513 5.2.1). */
     bool layer;                 /* It succeeded. */
+    bool tls_agreed;            /* So did StartTLS, by what is known. */
     bool bound;                 /* To 'name', or by SASL. */
     bool bound_sasl;
     bool bind_sasl;             /* The last bind is by SASL. */
@@ -333,6 +340,7 @@ struct pp_ldap_prefix {
     struct pp_ber op;
     int64_t id;
     bool whole;                 /* Id and operation could be read. */
+    bool odd;                   /* See struct pp_ldap_msg. */
 };
 
 enum pp_ldap_found {
@@ -346,6 +354,11 @@ enum pp_ldap_found {
 /* Reads the start of the message at 'pos' of 'text'. */
 enum pp_ldap_found pp_ldap_prefix(const struct pp_reader *text, uint32_t pos,
                                   struct pp_ldap_prefix *);
+
+/* The same at the start of 'text', where another first byte stands, which some
+ * servers do not look at: 'not LDAP' unless there is a known operation. */
+enum pp_ldap_found pp_ldap_prefix_odd(const struct pp_reader *text,
+                                      struct pp_ldap_prefix *);
 
 /* The event of an operation. */
 enum pp_ldap_event pp_ldap_event_of(uint32_t tag);

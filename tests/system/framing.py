@@ -3,9 +3,9 @@
 
     private.py framing.py [--seed N] [PROTOCOL...] [SECONDS]
 
-Sends vulnerable servers behind us, and the same directly, what they may read in
-other ways than we do, and with it a request or a command that has "evilN" in
-it.  In force is one patch, which resets a connection on any such.  Each number
+Sends vulnerable servers behind us, and the same directly, what they may read
+in other ways than we do, and with it a request or a command that has "evilN"
+in it.  In force is one patch, which resets a connection on any such.  Each number
 N that a server acts on all the same is a way around; what was sent for it is
 printed.  Servers behind a policy that is off show how many there would be.
 framing_PROTOCOL.py has what is sent, and to whom."""
@@ -120,6 +120,15 @@ class Framing:
     def make(self, seed, number):
         return self.of.Requests("%s %d" % (seed, number)).make(number)
 
+    def connect(self, sock, vm):
+        """Some servers die now and then, and are started again."""
+        for _ in range(10):
+            try:
+                return sock.connect((pplab.address(vm), self.of.PORT))
+            except ConnectionRefusedError:
+                time.sleep(0.1)
+        return None
+
     def send(self, vm, pieces, patience=0.15):
         """Sends each of 'pieces' once there is an answer to the one before, or
         none comes; returns all that the server said."""
@@ -129,7 +138,7 @@ class Framing:
         with sock:
             sock.settimeout(5)
             try:
-                sock.connect((pplab.address(vm), self.of.PORT))
+                self.connect(sock, vm)
                 for i, piece in enumerate(pieces):
                     last = i + 1 == len(pieces)
                     # It may take nothing more.
@@ -149,6 +158,16 @@ class Framing:
             except OSError:
                 pass
         return said
+
+    def settle(self):
+        """Waits until no server has more to say of what it got."""
+        before = None
+        time.sleep(0.3)
+        now = [os.path.getsize(s.out.name) for _, _, _, s in self.servers]
+        while now != before:
+            time.sleep(0.3)
+            before, now = now, [os.path.getsize(s.out.name)
+                                for _, _, _, s in self.servers]
 
     def run(self, seed, numbers, at_once=8):
         """Sends what there is for 'numbers'; returns for each server which of
@@ -173,7 +192,7 @@ class Framing:
             t.start()
         for t in threads:
             t.join()
-        time.sleep(0.3)
+        self.settle()
         for i, (_, _, _, server) in enumerate(self.servers):
             for n in self.of.found(server.lines(), b""):
                 said[i].setdefault(n, b"")

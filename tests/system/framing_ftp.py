@@ -42,8 +42,8 @@ PAIRS = ("CVE-1999-0017", "CVE-2020-15152", "vsftpd", "pure-ftpd",
 SHORT = ("vsftpd", "inetutils-ftpd")
 
 GOT = re.compile(r"evil(\d{7})x")
-# As a server says what a command was; and its words for one that it knows, less
-# what Telnet has.
+# As a server says what a command was; and its words for one that it knows,
+# less what Telnet has.
 COMMAND = re.compile(r"(?i)[\t-\r ]*(?:USER|CWD|SIZE|DELE)[\t-\r ](.*)")
 ANSWER = re.compile(r"[^ -~]*(?:[2-4]|5[1-9])\d+[- ]"
                     r"(?!.*(?:USER|CWD|SIZE|DELE) )(.*)")

@@ -32,8 +32,8 @@ vectors:
   - benign: another
     steps:
       - server: "220 a\r\n"
-      - client: "MAIL FROM:<good@a.test>\r\n"
-      - expect: { to-client: "220 a\r\n", to-server: "MAIL FROM:<good@a.test>\r\n" }
+      - client: "MAIL FROM:<>\r\n"
+      - expect: { to-server: "MAIL FROM:<>\r\n", to-client: "220 a\r\n" }
 '''
 
 # Servers that say which commands they got, in their log or their replies;
@@ -57,8 +57,9 @@ def found(lines, answer):
     return framing.numbers(GOT, texts)
 
 
-COMMANDS = (b"MAIL FROM:<evil%07dx@a.test>", b"EHLO evil%07dx", b"VRFY evil%07dx@b.test",
-            b"RCPT TO:<evil%07dx@c.test>", b"HELO evil%07dx")
+COMMANDS = (b"MAIL FROM:<evil%07dx@a.test>", b"EHLO evil%07dx",
+            b"VRFY evil%07dx@b.test", b"RCPT TO:<evil%07dx@c.test>",
+            b"HELO evil%07dx")
 
 ODD = (b"\0", b"\t", b"\v", b"\f", b"\r", b"\n", b" ", b"\x1c", b"\x1f",
        b"\x7f", b"\x80", b"\x85", b"\xa0", b"\xff", b"\xc2\xa0", b"\xc2\x85",
@@ -162,8 +163,9 @@ class Requests(framing.Hidden):
                              b"AUTH LOGIN YQ==", b"AUTH CRAM-MD5",
                              b"AUTH PLAIN x y", b"A\0UTH PLAIN",
                              b"AUTH\vPLAIN", b"AUTH LOGIN ="))
-        lines = [self.choice((b"*", b"YQ==", b"=", b"", b"a", b"!", b"AGEAYQ==",
-                              self.filler(), b"*\0", b" *", b"* "))
+        lines = [self.choice((b"*", b"YQ==", b"=", b"", b"a", b"!",
+                              b"AGEAYQ==", self.filler(), b"*\0", b" *",
+                              b"* "))
                  + self.end() for _ in range(self.randrange(4))]
         pieces = [first + self.end()] + lines + [evil + self.end()]
         return self.join(pieces)

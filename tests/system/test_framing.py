@@ -36,13 +36,19 @@ class Http(Short):
 class Smtp(Short):
     def test_seed(self):
         "of hidden mail commands no server gets one that a patch refuses"
-        self.look("smtp", 150)
+        self.look("smtp", 80)
 
 
 class Ftp(Short):
     def test_seed(self):
         "of hidden FTP commands no server gets one that a patch refuses"
-        self.look("ftp", 150)
+        self.look("ftp", 80)
+
+
+class Ldap(Short):
+    def test_seed(self):
+        "of hidden LDAP requests no server gets one that a patch refuses"
+        self.look("ldap", 70)
 
 
 if __name__ == "__main__":

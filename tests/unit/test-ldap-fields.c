@@ -45,7 +45,7 @@ static const struct field_vector field_vectors[] = {
     { "30(02(05) 42(1:))", { "encoding.minimal", "false" } },
     { "30(02(05))", { "operation", "other", "malformed", "true" } },
     { "30(02(000000000000000005) 42())",
-      { "operation", "other", "malformed", "true" } },
+      { "operation", "unbind", "message_id", "0", "malformed", "false" } },
     { "30(02() 42())", { "message_id", "0", "malformed", "false" } },
     { "30(02(ff80) 42())", { "message_id", "-128" } },
 
@@ -60,7 +60,7 @@ static const struct field_vector field_vectors[] = {
     { "30(02(05) 4a('dc=x') a0(30(04('1.2') 04(7fff))) 04 7f)",
       { "controls", "1", "trailing_length", "2", "malformed", "false" } },
     { "30(02(05) 4a('dc=x') a0(30 7f 04('1.2')))",
-      { "controls", "0", "malformed", "true" } },
+      { "controls", "1", "encoding.consistent", "false" } },
 
     /* RFC 4511 4.2. */
     { "30(02(05) 60(02(03) 04('cn=a') 80('secret')))",
@@ -178,7 +178,7 @@ static const struct field_vector field_vectors[] = {
     { "30(02(05) 77(80('1.3.6.1.1.8') 81(30(02(05)))))",
       { "extended.cancel_id", "5", "malformed", "false" } },
     { "30(02(05) 77(80('1.3.6.1.1.8') 81(30 05 02(05))))",
-      { "extended.cancel_id", "-1", "malformed", "false" } },
+      { "extended.cancel_id", "5", "malformed", "false" } },
 
     /* Controls that are looked into. */
     { SEARCH_OF(PRESENT, "", "a0(30(04('1.2.840.113556.1.4.319')"
