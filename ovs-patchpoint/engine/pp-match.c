@@ -220,7 +220,6 @@ is_so(const struct match *x, const struct pp_program_slot *slot,
           pp_program_at(x->program, x->program->clues) + slot->clue;
     struct pp_bytes text = pp_program_text(x->program, clue->text.off,
                                            clue->text.n);
-    size_t start = at - slot->at;
 
     switch ((enum pp_clue_how) clue->how) {
     case PP_CLUE_WHOLE:
@@ -228,12 +227,13 @@ is_so(const struct match *x, const struct pp_program_slot *slot,
     case PP_CLUE_NOCASE:
         return pp_bytes_equal_nocase(s, text);
     case PP_CLUE_HEAD:
+        return text.n <= s.n && !memcmp(s.p, text.p, text.n);
     case PP_CLUE_TAIL:
+        return (text.n <= s.n
+                && !memcmp(s.p + (s.n - text.n), text.p, text.n));
     case PP_CLUE_ANYWHERE:
-        return (at >= slot->at && text.n <= s.n - start
-                && (clue->how != PP_CLUE_HEAD || !start)
-                && (clue->how != PP_CLUE_TAIL || text.n == s.n - start)
-                && !memcmp(s.p + start, text.p, text.n));
+        return (at >= slot->at && text.n <= s.n - (at - slot->at)
+                && !memcmp(s.p + (at - slot->at), text.p, text.n));
     case PP_CLUE_ABOVE:
     case PP_CLUE_BELOW:
     case PP_N_CLUE_HOWS:
@@ -249,10 +249,12 @@ words_of(const struct match *x, const struct pp_program_lookup *l)
            + l->first_word;
 }
 
+/* Is 'key' one that the filter 'words' of 'l' lets by? */
 static inline bool
-has_bit(const uint64_t *words, uint32_t bit)
+may_have(const struct pp_program_lookup *l, const uint64_t *words,
+         uint32_t key)
 {
-    return words[bit / 64] >> bit % 64 & 1;
+    return pp_filter_has(words[pp_bucket_of(key, l->bits)], key);
 }
 
 static inline const struct pp_program_slot *
@@ -262,15 +264,36 @@ slots_of(const struct match *x, const struct pp_program_lookup *l)
            pp_program_at(x->program, x->program->slots) + l->first_slot;
 }
 
-/* Has 's', with the gram of 'slot' at 'at', the bytes next to it, too? */
+/* With the gram of 'slot', of 'gram' bytes, at 'at' in 's': does 's' have it
+ * at the right place, and the bytes next to it, too? */
 static inline bool
-has_more(const struct pp_program_slot *slot, struct pp_bytes s, size_t at)
+may_be_so(const struct pp_program_slot *slot, struct pp_bytes s, size_t at,
+          unsigned int gram)
 {
-    int64_t from = (int64_t) at + slot->more_at;
+    size_t next = slot->next == PP_SLOT_BEHIND ? at + gram : at - PP_SLOT_MORE;
 
-    return (!slot->more_at
-            || (from >= 0 && (uint64_t) from + PP_SLOT_MORE <= s.n
-                && !memcmp(s.p + from, &slot->more, PP_SLOT_MORE)));
+    if (slot->place != PP_SLOT_ANYWHERE
+        && slot->at != (slot->place == PP_SLOT_HEAD ? at : s.n - at)) {
+        return false;
+    }
+    return (slot->next == PP_SLOT_ALONE
+            || (next <= s.n && s.n - next >= PP_SLOT_MORE
+                && !memcmp(s.p + next, &slot->more, PP_SLOT_MORE)));
+}
+
+/* The slots with key 'key' and perhaps others: from 'slots[*i]' as far as
+ * 'slots[*end]'. */
+static inline const struct pp_program_slot *
+bucket_of(const struct match *x, const struct pp_program_lookup *l,
+          uint32_t key, uint32_t *i, uint32_t *end)
+{
+    const uint32_t *starts
+        = (const uint32_t *) pp_program_at(x->program, x->program->starts)
+          + l->first_start + pp_bucket_of(key, l->bits);
+
+    *i = starts[0];
+    *end = starts[1];
+    return slots_of(x, l);
 }
 
 /* Follows the clues with key 'key' that are so for 's'. */
@@ -278,15 +301,14 @@ static void
 look_up_bytes(struct match *x, const struct pp_program_lookup *l,
               uint32_t key, struct pp_bytes s, size_t at)
 {
-    const struct pp_program_slot *slots = slots_of(x, l);
-    uint32_t mask = l->n_slots - 1;
-    uint32_t i = key >> (32 - __builtin_ctz(l->n_slots));
+    uint32_t i, end;
+    const struct pp_program_slot *slots = bucket_of(x, l, key, &i, &end);
 
-    for (; slots[i & mask].clue != PP_NONE; i++) {
-        if (slots[i & mask].key == key && has_more(&slots[i & mask], s, at)
-            && is_so(x, &slots[i & mask], s, at)) {
+    for (; i < end; i++) {
+        if (slots[i].key == key && may_be_so(&slots[i], s, at, l->gram)
+            && is_so(x, &slots[i], s, at)) {
             x->n_so++;
-            follow(x, slots[i & mask].clue);
+            follow(x, slots[i].clue);
         }
     }
 }
@@ -298,7 +320,7 @@ look_up_number(struct match *x, const struct pp_program_lookup *l,
     const struct pp_program_clue *clues
         = pp_program_at(x->program, x->program->clues);
     const struct pp_program_slot *slots = slots_of(x, l);
-    uint32_t mask = l->n_slots - 1, key, i;
+    uint32_t i, end;
 
     if (l->how == PP_CLUE_ABOVE || l->how == PP_CLUE_BELOW) {
         for (i = 0; i < l->n_slots; i++) {
@@ -311,20 +333,19 @@ look_up_number(struct match *x, const struct pp_program_lookup *l,
         }
         return;
     }
-    key = pp_key_of_number(number);
-    i = key >> (32 - __builtin_ctz(l->n_slots));
-    for (; slots[i & mask].clue != PP_NONE; i++) {
-        if (clues[slots[i & mask].clue].imm == number) {
-            follow(x, slots[i & mask].clue);
+    slots = bucket_of(x, l, pp_key_of_number(number), &i, &end);
+    for (; i < end; i++) {
+        if (clues[slots[i].clue].imm == number) {
+            follow(x, slots[i].clue);
         }
     }
 }
 
 static inline bool
-has_gram(const uint64_t *words, const uint8_t *p, unsigned int gram,
-         unsigned int shift)
+may_have_gram(const struct pp_program_lookup *l, const uint64_t *words,
+              const uint8_t *p, unsigned int gram)
 {
-    return has_bit(words, pp_key_of_gram(p, gram) >> shift);
+    return may_have(l, words, pp_key_of_gram(p, gram));
 }
 
 /* Looks up the grams of 's', of 'gram' bytes each, one a stride.  A function
@@ -333,7 +354,6 @@ static inline void
 look_up_grams(struct match *x, const struct pp_program_lookup *l,
               struct pp_bytes s, unsigned int gram, size_t stride)
 {
-    unsigned int shift = 32 - l->bits;
     const uint64_t *words;
     size_t from = 0, to;
 
@@ -352,17 +372,17 @@ look_up_grams(struct match *x, const struct pp_program_lookup *l,
 
         /* Of nearly all, all four are in no text. */
         while (at + 3 * stride <= to
-               && !(has_bit(words, key >> shift)
-                    | has_gram(words, s.p + at + stride, gram, shift)
-                    | has_gram(words, s.p + at + 2 * stride, gram, shift)
-                    | has_gram(words, s.p + at + 3 * stride, gram, shift))) {
+               && !(may_have(l, words, key)
+                    | may_have_gram(l, words, s.p + at + stride, gram)
+                    | may_have_gram(l, words, s.p + at + 2 * stride, gram)
+                    | may_have_gram(l, words, s.p + at + 3 * stride, gram))) {
             at += 4 * stride;
             if (at > to) {
                 return;
             }
             key = pp_key_of_gram(s.p + at, gram);
         }
-        if (has_bit(words, key >> shift)) {
+        if (may_have(l, words, key)) {
             look_up_bytes(x, l, key, s, at);
         }
     }
@@ -373,7 +393,11 @@ static void
 look_up_all_grams(struct match *x, const struct pp_program_lookup *l,
                   struct pp_bytes s)
 {
-    if (l->gram == 4 && l->stride == 2) {
+    if (l->gram == 8 && l->stride == 2) {
+        look_up_grams(x, l, s, 8, 2);
+    } else if (l->gram == 8) {
+        look_up_grams(x, l, s, 8, l->stride);
+    } else if (l->gram == 4 && l->stride == 2) {
         look_up_grams(x, l, s, 4, 2);
     } else if (l->gram == 4) {
         look_up_grams(x, l, s, 4, l->stride);
@@ -432,7 +456,7 @@ look_up_text(struct match *x, const struct pp_program_lookup *l,
     } else {
         uint32_t key = pp_hash_key(s);
 
-        if (has_bit(words_of(x, l), key >> (32 - l->bits))) {
+        if (may_have(l, words_of(x, l), key)) {
             look_up_bytes(x, l, key, s, 0);
         }
     }

@@ -30,8 +30,8 @@ struct pp_builder {
 
     struct ofpbuf proxies_table, patches, rules, nodes, headers, captures;
     struct ofpbuf params, states, sets;
-    struct ofpbuf events, groups, columns, lookups, words, slots, clues;
-    struct ofpbuf members, text;
+    struct ofpbuf events, groups, columns, lookups, words, starts, slots;
+    struct ofpbuf clues, members, text;
     struct hmap known_nodes, known_texts;
 };
 

@@ -391,6 +391,7 @@ assemble(struct pp_builder *b, size_t *size, char **error)
         { &head.columns, &b->columns, sizeof(struct pp_program_column) },
         { &head.lookups, &b->lookups, sizeof(struct pp_program_lookup) },
         { &head.words, &b->words, sizeof(uint64_t) },
+        { &head.starts, &b->starts, sizeof(uint32_t) },
         { &head.slots, &b->slots, sizeof(struct pp_program_slot) },
         { &head.clues, &b->clues, sizeof(struct pp_program_clue) },
         { &head.members, &b->members, sizeof(uint32_t) },
@@ -464,8 +465,8 @@ pp_program_build(const struct pp_pool *pool,
     struct ofpbuf *tables[] = {
         &b.proxies_table, &b.patches, &b.rules, &b.nodes, &b.headers,
         &b.captures, &b.params, &b.states, &b.sets, &b.events, &b.groups,
-        &b.columns, &b.lookups, &b.words, &b.slots, &b.clues, &b.members,
-        &b.text,
+        &b.columns, &b.lookups, &b.words, &b.starts, &b.slots, &b.clues,
+        &b.members, &b.text,
     };
     struct pp_program *program = NULL;
     bool ok = true;

@@ -20,8 +20,15 @@
 #define COUNT_BITS_MIN 8
 #define COUNT_BITS_MAX 16
 
-/* A small table has a bitmap that nearly nothing gets by. */
-#define BITMAP_BITS_MIN 9
+/* A filter has so many bits for a key, or up to twice as many, of which a key
+ * sets two: one in 70 to 260 keys that are not there gets by.  That of a small
+ * table has some words in any case. */
+#define FILTER_BITS 16
+#define LOOKUP_BITS_MIN 3
+
+/* So many texts are worth a table with long grams, beside one with short
+ * ones. */
+#define LONG_TEXTS_MIN 64
 
 /* What one clue leads to. */
 struct lead {
@@ -79,15 +86,31 @@ find_group(struct indexer *x, uint32_t each, uint32_t scope, uint32_t key)
     return index;
 }
 
+/* The element's field that node 'index' is, with the element that scope 0
+ * stands on. */
+static uint32_t
+in_scope_0(struct indexer *x, uint32_t index)
+{
+    struct pp_node node = *pp_build_node_at(x->b, index);
+
+    node.imm = 0;
+    node.scopes = 1;
+    node.shared = 0;
+    return pp_build_node(x->b, &node);
+}
+
 static void
 add_lead(struct indexer *x, uint32_t clue, uint32_t lead)
 {
     const struct pp_clue *c = pp_clue_at(x->clues, clue);
     bool is_gram = c->how >= PP_CLUE_HEAD && c->how <= PP_CLUE_ANYWHERE;
+    /* Keys are got without a scope that stands on their elements: those of a
+     * list are looked up once, whoever looks for them. */
+    bool is_key = !is_gram && pp_build_is_key(x->b, c->node, c->each);
     struct lead new = {
-        .group = find_group(x, c->each, c->scope, c->key),
-        .node = c->node,
-        .gram = is_gram ? MIN(c->text.n, PP_GRAM_MAX) : 0,
+        .group = find_group(x, c->each, is_key ? 0 : c->scope, c->key),
+        .node = is_key ? in_scope_0(x, c->node) : c->node,
+        .gram = is_gram ? pp_gram_of(c->text.n) : 0,
         .how = c->how,
         .clue = clue,
         .lead = lead,
@@ -153,12 +176,23 @@ compare_leads(const void *a_, const void *b_)
 }
 
 /* What starts or ends a value is looked for with what is anywhere in it, where
- * there is such a thing: the value is gone through once. */
+ * there is such a thing, and what is long with what is short, where that is
+ * not much: the value is gone through once. */
 static void
 join_tables(struct lead *leads, size_t n)
 {
-    bool anywhere[PP_GRAM_MAX + 1] = { false };
+    bool anywhere[PP_GRAM_LONG + 1] = { false };
+    size_t n_of[PP_GRAM_LONG + 1] = { 0 };
 
+    for (size_t i = 0; i < n; i++) {
+        n_of[leads[i].gram]++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (leads[i].gram == PP_GRAM_LONG && n_of[PP_GRAM_SHORT]
+            && n_of[PP_GRAM_LONG] < LONG_TEXTS_MIN) {
+            leads[i].gram = PP_GRAM_SHORT;
+        }
+    }
     for (size_t i = 0; i < n; i++) {
         anywhere[leads[i].gram] |= leads[i].how == PP_CLUE_ANYWHERE;
     }
@@ -223,29 +257,44 @@ choose_grams(struct indexer *x, struct pp_text text,
     return best_at;
 }
 
-/* Makes the slots by which clue 'clue', of the text 'text', is looked up by
+/* The slot of the gram at 'at' in 'text', the text of clue 'clue', which is
+ * where 'how' says. */
+static struct pp_program_slot
+slot_of_gram(const struct indexer *x, uint32_t clue, enum pp_clue_how how,
+             struct pp_text text, uint32_t at, unsigned int gram)
+{
+    const uint8_t *p = text_of(x, text) + at;
+    struct pp_program_slot slot = {
+        .key = pp_key_of_gram(p, gram),
+        .clue = clue,
+        .at = how == PP_CLUE_TAIL ? text.n - at : at,
+        .place = (how == PP_CLUE_HEAD ? PP_SLOT_HEAD
+                  : how == PP_CLUE_TAIL ? PP_SLOT_TAIL : PP_SLOT_ANYWHERE),
+    };
+
+    if (at + gram + PP_SLOT_MORE <= text.n) {
+        slot.next = PP_SLOT_BEHIND;
+        memcpy(&slot.more, p + gram, PP_SLOT_MORE);
+    } else if (at >= PP_SLOT_MORE) {
+        slot.next = PP_SLOT_BEFORE;
+        memcpy(&slot.more, p - PP_SLOT_MORE, PP_SLOT_MORE);
+    }
+    return slot;
+}
+
+/* Makes the slots by which clue 'clue', which is 'c', is looked up by
  * grams. */
 static size_t
-put_grams(struct indexer *x, uint32_t clue, struct pp_text text,
+put_grams(struct indexer *x, uint32_t clue, const struct pp_clue *c,
           struct pp_program_lookup *l, struct pp_program_slot *slots)
 {
+    struct pp_text text = c->text;
     uint32_t at = choose_grams(x, text, l), last = at + l->stride - 1;
 
     l->reach = MAX(l->reach, l->how == PP_CLUE_TAIL ? text.n - l->gram - at
                              : last);
     for (uint32_t i = 0; i < l->stride; i++) {
-        const uint8_t *gram = text_of(x, text) + at + i;
-
-        slots[i] = (struct pp_program_slot) {
-            .key = pp_key_of_gram(gram, l->gram),
-            .clue = clue,
-            .at = at + i,
-            .more_at = (at + i + l->gram + PP_SLOT_MORE <= text.n ? l->gram
-                        : at + i >= PP_SLOT_MORE ? -PP_SLOT_MORE : 0),
-        };
-        if (slots[i].more_at) {
-            memcpy(&slots[i].more, gram + slots[i].more_at, PP_SLOT_MORE);
-        }
+        slots[i] = slot_of_gram(x, clue, c->how, text, at + i, l->gram);
     }
     return l->stride;
 }
@@ -273,7 +322,7 @@ put_clue(struct indexer *x, const struct lead *leads, size_t n,
     }
     index = PP_APPEND(&x->b->clues, &clue);
     if (lookup->gram) {
-        return put_grams(x, index, c->text, lookup, slots);
+        return put_grams(x, index, c, lookup, slots);
     }
     slots[0] = (struct pp_program_slot) {
         .key = (is_bytes
@@ -296,32 +345,37 @@ log2_up(size_t n)
     return bits;
 }
 
-/* Spreads the 'n' keys of 'list' over slots and a bitmap. */
+/* Spreads the 'n' slots of 'list' over buckets, and makes the filter. */
 static void
 put_slots(struct pp_builder *b, const struct pp_program_slot *list, size_t n,
           struct pp_program_lookup *lookup)
 {
-    uint32_t slot_bits = log2_up(2 * n);
+    unsigned int bits = MIN(MAX(log2_up(FILTER_BITS * n / 64 + 1),
+                                LOOKUP_BITS_MIN), PP_LOOKUP_BITS_MAX);
+    size_t n_buckets = (size_t) 1 << bits;
     struct pp_program_slot *slots;
+    uint32_t *starts;
     uint64_t *words;
-    size_t words_size;
 
-    lookup->bits = (uint8_t) MAX(BITMAP_BITS_MIN, log2_up(64 * n));
+    lookup->bits = (uint8_t) bits;
+    lookup->n_slots = (uint32_t) n;
     lookup->first_word = b->words.size / sizeof *words;
-    words_size = ((size_t) 1 << lookup->bits) / 8;
-    words = ofpbuf_put_zeros(&b->words, words_size);
-    lookup->n_slots = 1u << slot_bits;
-    slots = ofpbuf_put_uninit(&b->slots, lookup->n_slots * sizeof *slots);
-    memset(slots, 0xff, lookup->n_slots * sizeof *slots);
+    lookup->first_start = b->starts.size / sizeof *starts;
+    words = ofpbuf_put_zeros(&b->words, n_buckets * sizeof *words);
+    starts = ofpbuf_put_zeros(&b->starts, (n_buckets + 1) * sizeof *starts);
+    slots = ofpbuf_put_uninit(&b->slots, n * sizeof *slots);
     for (size_t i = 0; i < n; i++) {
-        uint32_t bit = list[i].key >> (32 - lookup->bits);
-        uint32_t at = list[i].key >> (32 - slot_bits);
+        uint32_t bucket = pp_bucket_of(list[i].key, bits);
 
-        words[bit / 64] |= UINT64_C(1) << bit % 64;
-        while (slots[at].clue != PP_NONE) {
-            at = (at + 1) & (lookup->n_slots - 1);
-        }
-        slots[at] = list[i];
+        words[bucket] |= pp_filter_bits(list[i].key);
+        starts[bucket]++;
+    }
+    for (size_t i = 0; i < n_buckets; i++) {
+        starts[i + 1] += starts[i];
+    }
+    /* From where each bucket ends to where it starts. */
+    for (size_t i = n; i > 0; i--) {
+        slots[--starts[pp_bucket_of(list[i - 1].key, bits)]] = list[i - 1];
     }
 }
 

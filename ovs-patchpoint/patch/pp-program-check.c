@@ -454,18 +454,27 @@ struct place {
     const struct pp_program_group *group;
 };
 
-/* Does 'slot' tell the right bytes next to the gram in 'text'? */
+/* Does 'slot', of 'c' and with a gram of 'gram' bytes, tell the right place,
+ * and the right bytes next to the gram? */
 static bool
-check_more(const struct pp_program *program, struct pp_text text,
-           const struct pp_program_slot *slot)
+check_gram(const struct pp_program *program, const struct pp_program_clue *c,
+           const struct pp_program_slot *slot, uint32_t gram)
 {
-    int64_t from = (int64_t) slot->at + slot->more_at;
+    uint32_t n = c->text.n;
+    uint32_t at = slot->place == PP_SLOT_TAIL ? n - slot->at : slot->at;
+    uint32_t next = slot->next == PP_SLOT_BEHIND ? at + gram
+                    : at - PP_SLOT_MORE;
 
-    return (!slot->more_at
-            || (from >= 0 && from + PP_SLOT_MORE <= text.n
-                && !memcmp(pp_program_text(program, text.off + (uint32_t) from,
-                                           PP_SLOT_MORE).p, &slot->more,
-                           PP_SLOT_MORE)));
+    return (slot->at <= n && gram <= n - at
+            && slot->place == (c->how == PP_CLUE_HEAD ? PP_SLOT_HEAD
+                               : c->how == PP_CLUE_TAIL ? PP_SLOT_TAIL
+                               : PP_SLOT_ANYWHERE)
+            && slot->next <= PP_SLOT_BEFORE
+            && (slot->next == PP_SLOT_ALONE
+                || (next <= n && n - next >= PP_SLOT_MORE
+                    && !memcmp(pp_program_text(program, c->text.off + next,
+                                               PP_SLOT_MORE).p, &slot->more,
+                               PP_SLOT_MORE))));
 }
 
 /* Is 'index' a rule that may be tried there?  'here': on the element. */
@@ -494,8 +503,7 @@ check_clue(const struct checker *ck, const struct place *at,
     const uint32_t *members = pp_program_at(program, program->members);
 
     if (slot->clue >= program->clues.n || !bytes_fit(program, c->text)
-        || slot->at > c->text.n || lookup->gram > c->text.n - slot->at
-        || !check_more(program, c->text, slot)
+        || !check_gram(program, c, slot, lookup->gram)
         || (lookup->gram ? c->how < PP_CLUE_HEAD || c->how > PP_CLUE_ANYWHERE
             : c->how != lookup->how)
         || !range_fits(c->first_lead, c->n_leads, program->members)) {
@@ -527,7 +535,8 @@ check_how(const struct pp_program_lookup *l, uint8_t type)
     case PP_CLUE_HEAD:
     case PP_CLUE_TAIL:
     case PP_CLUE_ANYWHERE:
-        return (type == PP_TYPE_BYTES && l->gram && l->gram <= PP_GRAM_MAX
+        return (type == PP_TYPE_BYTES && l->gram
+                && (l->gram <= PP_GRAM_SHORT || l->gram == PP_GRAM_LONG)
                 && l->stride && l->stride <= PP_STRIDE_MAX);
     case PP_CLUE_ABOVE:
     case PP_CLUE_BELOW:
@@ -538,6 +547,27 @@ check_how(const struct pp_program_lookup *l, uint8_t type)
     }
 }
 
+/* Are filter and buckets of 'l' all there? */
+static bool
+check_buckets(const struct pp_program *program,
+              const struct pp_program_lookup *l)
+{
+    const uint32_t *starts = (const uint32_t *)
+        pp_program_at(program, program->starts) + l->first_start;
+
+    if (!l->bits || l->bits > PP_LOOKUP_BITS_MAX
+        || !range_fits(l->first_word, 1u << l->bits, program->words)
+        || !range_fits(l->first_start, (1u << l->bits) + 1, program->starts)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < 1u << l->bits; i++) {
+        if (starts[i] > starts[i + 1] || starts[i + 1] > l->n_slots) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 check_lookup(const struct checker *ck, const struct place *at,
              const struct pp_program_lookup *l, uint8_t type, bool is_key)
@@ -546,29 +576,20 @@ check_lookup(const struct checker *ck, const struct place *at,
     const struct pp_program_slot *slots = pp_program_at(program,
                                                         program->slots);
     bool is_list = l->how == PP_CLUE_ABOVE || l->how == PP_CLUE_BELOW;
-    bool has_free = is_list;
 
     if (!check_how(l, type)
         || (is_key && !l->gram
             && !range_fits(l->first_shape, PP_SHAPES, program->words))
         || !range_fits(l->first_slot, l->n_slots, program->slots)
-        || (!is_list
-            && (l->n_slots < 2 || l->n_slots & (l->n_slots - 1)
-                || l->bits < 6 || l->bits > 31
-                || !range_fits(l->first_word, (1u << l->bits) / 64,
-                               program->words)))) {
+        || (!is_list && !check_buckets(program, l))) {
         return false;
     }
     for (uint32_t i = 0; i < l->n_slots; i++) {
-        const struct pp_program_slot *slot = &slots[l->first_slot + i];
-
-        if (slot->clue == PP_NONE && !is_list) {
-            has_free = true;
-        } else if (!check_clue(ck, at, l, slot)) {
+        if (!check_clue(ck, at, l, &slots[l->first_slot + i])) {
             return false;
         }
     }
-    return has_free;
+    return true;
 }
 
 /* Is 'node' the key of the elements of list 'each', all of a field's? */
@@ -788,6 +809,7 @@ pp_program_check(const void *blob, size_t size,
         || !table_fits(program, program->lookups,
                        sizeof(struct pp_program_lookup))
         || !table_fits(program, program->words, sizeof(uint64_t))
+        || !table_fits(program, program->starts, sizeof(uint32_t))
         || !table_fits(program, program->slots,
                        sizeof(struct pp_program_slot))
         || !table_fits(program, program->clues,

@@ -29,7 +29,7 @@ struct pp_pool;
 struct pp_proxy;
 
 #define PP_PROGRAM_MAGIC UINT64_C(0x31475250744e5050)   /* "PPNtPRG1" */
-#define PP_PROGRAM_VERSION 5
+#define PP_PROGRAM_VERSION 6
 #define PP_PROGRAM_MAX (256u * 1024 * 1024)
 #define PP_PROGRAM_PROXIES_MAX 64
 
@@ -66,7 +66,8 @@ struct pp_program {
     struct pp_table groups;     /* struct pp_program_group */
     struct pp_table columns;    /* struct pp_program_column */
     struct pp_table lookups;    /* struct pp_program_lookup */
-    struct pp_table words;      /* uint64_t: bitmaps */
+    struct pp_table words;      /* uint64_t: filters */
+    struct pp_table starts;     /* uint32_t: where buckets start */
     struct pp_table slots;      /* struct pp_program_slot */
     struct pp_table clues;      /* struct pp_program_clue */
     struct pp_table members;    /* uint32_t: rules, or leads */
@@ -178,9 +179,14 @@ struct pp_program_capture {
  * or contains, one gram of each text, its rarest, leads to it; only then is
  * the text compared.  Where all texts are long enough to have several grams in
  * a row, a stride of them, all these lead to it, and only one gram a stride of
- * the value is looked up.  A bitmap in front of the table of keys says of
+ * the value is looked up.  A filter in front of the table of keys says of
  * nearly all that they are not in it, and before that, of the keys of a list's
- * elements, their shape. */
+ * elements, their shape.
+ *
+ * With many patches it is their memory that a lookup takes time for: it is not
+ * in the processor's caches.  So a table is small and dense, and little of it
+ * is looked at: a word of the filter, and behind that, two starts and the
+ * slots of a bucket, which stand side by side. */
 
 enum pp_clue_how {
     PP_CLUE_WHOLE,              /* The value is the text, or the number. */
@@ -193,11 +199,21 @@ enum pp_clue_how {
     PP_N_CLUE_HOWS
 };
 
-/* Bytes in a gram, at most: shorter texts have grams of their own length. */
-#define PP_GRAM_MAX 4
-
 /* Grams in a stride, at most. */
 #define PP_STRIDE_MAX 2
+
+/* Bytes in a gram.  Long ones are for texts that have a stride of them: of
+ * many texts, most values have some short gram, one of a common word, but
+ * seldom a long one.  Others have short ones, or are one themselves. */
+#define PP_GRAM_LONG 8
+#define PP_GRAM_SHORT 4
+
+static inline unsigned int
+pp_gram_of(size_t n)
+{
+    return (n >= PP_GRAM_LONG + PP_STRIDE_MAX - 1 ? PP_GRAM_LONG
+            : n >= PP_GRAM_SHORT ? PP_GRAM_SHORT : (unsigned int) n);
+}
 
 /* The index of one event of one proxy. */
 struct pp_program_event {
@@ -229,21 +245,47 @@ struct pp_program_lookup {
                                  * from.  What starts or ends a value may also
                                  * be in a table for what is anywhere. */
     uint8_t gram;               /* Bytes in a key; 0: no gram. */
-    uint8_t bits;               /* Log2 of the bitmap's size; 6 to 31. */
     uint8_t stride;             /* Grams: of so many in a row one is looked
                                  * up. */
+    uint8_t bits;               /* Log2 of how many words the filter has, and
+                                 * how many buckets there are; 1 to 26. */
     uint32_t reach;             /* Grams of PP_CLUE_HEAD, PP_CLUE_TAIL: those
                                  * further from that end are not looked at. */
-    uint32_t first_word;        /* The bitmap, in 'words'. */
+    uint32_t first_word;        /* The filter, in 'words'. */
     uint32_t first_shape;       /* Keys of a list's elements as a whole: the
                                  * PP_SHAPES words that tell which shapes
                                  * they have.  Else PP_NONE. */
+    uint32_t first_start;       /* Of each bucket, its first slot, counted
+                                 * from 'first_slot', and one more, where the
+                                 * last one ends. */
     uint32_t first_slot;
-    uint32_t n_slots;           /* A power of two.  Probing is linear, one
-                                 * slot is free.  PP_CLUE_ABOVE and _BELOW: a
-                                 * list, by numbers, the first to be so
-                                 * first. */
+    uint32_t n_slots;           /* By buckets.  PP_CLUE_ABOVE and _BELOW have
+                                 * none, but a list, by numbers, the first to
+                                 * be so first. */
 };
+
+#define PP_LOOKUP_BITS_MAX 26
+
+/* The bucket that is for 'key', and the word of the filter, of which there are
+ * 1 << 'bits'. */
+static inline uint32_t
+pp_bucket_of(uint32_t key, unsigned int bits)
+{
+    return key >> (32 - bits);
+}
+
+/* The bits of that word that are set if the key is there, and seldom else. */
+static inline uint64_t
+pp_filter_bits(uint32_t key)
+{
+    return UINT64_C(1) << key % 64 | UINT64_C(1) << key / 64 % 64;
+}
+
+static inline bool
+pp_filter_has(uint64_t word, uint32_t key)
+{
+    return word >> key % 64 & word >> key / 64 % 64 & 1;
+}
 
 /* The shape of a key is its length, without the high bits, and its first byte,
  * without case: the keys of nearly all elements are told by it from those that
@@ -262,18 +304,33 @@ pp_shape_bit(struct pp_bytes key)
     return key.n % 64;
 }
 
-struct pp_program_slot {
-    uint32_t key;
-    uint32_t clue;              /* Or PP_NONE: free. */
-    uint32_t at;                /* Where in the clue's text the gram is. */
-    int32_t more_at;            /* Where from there PP_SLOT_MORE more bytes of
-                                 * it are, next to the gram; 0: nowhere. */
-    uint32_t more;              /* Those: by them nearly all that has the gram
-                                 * and not the text is told without looking
-                                 * the text up. */
+/* Where a value has the text of a slot. */
+enum pp_slot_place {
+    PP_SLOT_ANYWHERE,
+    PP_SLOT_HEAD,
+    PP_SLOT_TAIL,
+};
+
+/* Where PP_SLOT_MORE more bytes of the text are, next to the gram. */
+enum pp_slot_next {
+    PP_SLOT_ALONE,              /* There are not as many. */
+    PP_SLOT_BEHIND,
+    PP_SLOT_BEFORE,
 };
 
 #define PP_SLOT_MORE 4
+
+/* By its place, and the bytes next to it, nearly all that has the gram and not
+ * the text is told without looking the text up. */
+struct pp_program_slot {
+    uint32_t key;
+    uint32_t clue;
+    uint32_t more;              /* The bytes next to the gram. */
+    uint32_t at : 28;           /* Where in the clue's text the gram is; from
+                                 * the end of it, if the value ends with it. */
+    uint32_t place : 2;         /* enum pp_slot_place */
+    uint32_t next : 2;          /* enum pp_slot_next */
+};
 
 struct pp_program_clue {
     uint32_t how;               /* enum pp_clue_how */
@@ -289,18 +346,24 @@ struct pp_program_clue {
                                                  * element. */
 #define PP_LEAD_INDEX UINT32_C(0x3fffffff)
 
-/* The key of a gram, of which 'n' bytes are at 'p'. */
+/* The key of a gram, of which 'n' bytes are at 'p'.  Each bit of it depends on
+ * all of them. */
 static inline uint32_t
 pp_key_of_gram(const uint8_t *p, unsigned int n)
 {
-    uint32_t gram = p[0];
+    uint64_t gram = p[0];
+    uint32_t four;
 
-    if (n == 4) {
-        memcpy(&gram, p, 4);
+    if (n == 8) {
+        memcpy(&gram, p, 8);
+        gram ^= gram >> 32;
+    } else if (n == 4) {
+        memcpy(&four, p, 4);
+        gram = four;
     } else if (n > 1) {
-        gram |= (uint32_t) p[1] << 8 | (n == 3 ? (uint32_t) p[2] << 16 : 0);
+        gram |= (uint64_t) p[1] << 8 | (n == 3 ? (uint64_t) p[2] << 16 : 0);
     }
-    return gram * UINT32_C(0x9e3779b1);
+    return (uint32_t) (gram * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
 /* The key of a number; that of bytes is pp_hash_key(). */

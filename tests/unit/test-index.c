@@ -569,6 +569,64 @@ START_TEST(test_long)
 }
 END_TEST
 
+/* Puts 'min' to 'max' pieces together that are in one another. */
+static char *
+random_text(unsigned int min, unsigned int max)
+{
+    static const char *const pieces[] = { "ab", "ba", "aab", "b/a", "cab" };
+    struct ds s = DS_EMPTY_INITIALIZER;
+
+    for (unsigned int i = min + pick(max - min + 1); i > 0; i--) {
+        ds_put_cstr(&s, pieces[pick(ARRAY_SIZE(pieces))]);
+    }
+    return ds_steal_cstr(&s);
+}
+
+/* So many texts that long ones have a table beside that of short ones: all are
+ * found, wherever in a value they are, and in whatever else. */
+START_TEST(test_many_texts)
+{
+    enum { TEXTS = 400, LINES = 4000 };
+    static const char *const hows[] = {
+        "contains", "starts_with", "ends_with",
+    };
+    char *conditions[TEXTS], *texts[TEXTS];
+    uint64_t n_hits = 0;
+    struct pp_pool *pool;
+    struct engine e;
+
+    seed = 13;
+    for (int i = 0; i < TEXTS; i++) {
+        texts[i] = i % 4 ? random_text(5, 8) : random_text(2, 4);
+        conditions[i] = xasprintf("argument %s '%s'", hows[i % 3], texts[i]);
+    }
+    pool = make_pool((const char *const *) conditions, TEXTS);
+    engine_init(&e, pool);
+    for (int i = 0; i < LINES; i++) {
+        const char *text = texts[pick(TEXTS)];
+        char *before = random_text(0, 2), *behind = random_text(0, 2);
+        char *line = xasprintf("GET %s%.*s%s\n", before,
+                               (int) (strlen(text) - (pick(4) == 0)), text,
+                               behind);
+        struct pp_hits hits;
+        struct pp_msg msg;
+
+        engine_match(&e, line, &msg, &hits);
+        n_hits += check_hits(&e, &msg, &hits, line, conditions);
+        free(line);
+        free(before);
+        free(behind);
+    }
+    ck_assert_uint_gt(n_hits, LINES / 2);
+    engine_destroy(&e);
+    pp_pool_unref(pool);
+    for (int i = 0; i < TEXTS; i++) {
+        free(conditions[i]);
+        free(texts[i]);
+    }
+}
+END_TEST
+
 int
 main(void)
 {
@@ -582,6 +640,7 @@ main(void)
     tcase_add_test(tc, test_random);
     tcase_add_test(tc, test_looked_up);
     tcase_add_test(tc, test_long);
+    tcase_add_test(tc, test_many_texts);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
 }
