@@ -156,42 +156,40 @@ pp_http_first_value(const struct pp_reader *text,
 
 /* Takes 'line' in, which stands at 'start', as a field line, with its first
  * colon 'colon' bytes behind its start; line.n or more: it has none. */
-static inline void
+static inline void __attribute__((always_inline))
 field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
           size_t colon, uint8_t ending)
 {
-    struct pp_http_field *f = &fields->f[fields->n];
-    enum pp_http_id id = PP_HTTP_H_OTHER;
+    struct pp_bytes name = { line.p, colon < line.n ? colon : 0 };
+    enum pp_http_id id = name_identify(name);
+    uint32_t n = fields->n++;
 
-    f->line = (struct pp_span) { (uint32_t) start, (uint32_t) line.n };
-    f->ending = ending;
-    f->folded = false;
-    f->colon = colon < line.n;
-    fields->wrapped |= pp_http_wraps(*line.p);
-    if (f->colon) {
-        f->name_len = (uint32_t) colon;
-        id = name_identify((struct pp_bytes) { line.p, colon });
-        fields->wrapped |= colon && pp_http_wraps(line.p[colon - 1]);
-    } else {
-        f->name_len = (uint32_t) line.n - ending;
-    }
-    f->id = (uint8_t) id;
+    fields->f[n] = (struct pp_http_field) {
+        .line = { (uint32_t) start, (uint32_t) line.n },
+        .name_len = (uint32_t) (colon < line.n ? colon : line.n - ending),
+        .id = (uint8_t) id,
+        .ending = ending,
+        .colon = colon < line.n,
+    };
+    fields->bare_lf |= ending == 1;
+    fields->unusual |= (pp_http_wraps(*line.p)
+                        || (name.n && pp_http_wraps(name.p[name.n - 1])));
     if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
-        fields->first[id] = fields->n;
+        fields->first[id] = n;
     }
-    fields->n++;
 }
 
 /* Takes the line that ends at 'end' in as a continuation of the last one
  * (RFC 9112 5.2). */
-static void
+static inline void __attribute__((always_inline))
 field_fold(struct pp_http_fields *fields, size_t end, uint8_t ending)
 {
     struct pp_http_field *f = &fields->f[fields->n - 1];
 
     f->line = pp_http_span(f->line.off, end);
     f->ending = ending;
-    f->folded = true;
+    f->folded = fields->unusual = true;
+    fields->bare_lf |= ending == 1;
     if (!f->colon) {
         f->name_len = f->line.len - ending;
     }
@@ -244,12 +242,9 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
     size_t start = pos < text->end ? pos : text->end;
     size_t colon = SIZE_MAX;    /* Of the line at 'start'. */
     bool fit = true;
+    /* Where the compiler sees that no line is written over it. */
+    struct pp_http_fields now = { .f = fields->f, .start = (uint32_t) pos };
 
-    fields->n = 0;
-    fields->start = (uint32_t) pos;
-    fields->ending = 0;
-    fields->truncated = fields->wrapped = false;
-    memset(fields->count, 0, sizeof fields->count);
     for (size_t at = start; at < text->end; at += PP_BLOCK) {
         uint64_t colons, ends = pp_text_find(text, at, text->end, '\n', ':',
                                              &colons);
@@ -262,14 +257,15 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
             uint8_t ending = line_ending(line);
 
             if (line.n == ending) {
-                fields->ending = ending;
-                fields->end = (uint32_t) stop + 1;
+                now.ending = ending;
+                now.end = (uint32_t) stop + 1;
+                *fields = now;
                 return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
             }
             if (colon == SIZE_MAX && own) {
                 colon = at + pp_lowest(own) - start;
             }
-            fit = fit && field_line(fields, start, line, colon, ending);
+            fit = fit && field_line(&now, start, line, colon, ending);
             start = stop + 1;
             colon = SIZE_MAX;
         }
@@ -277,6 +273,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
             colon = at + pp_lowest(colons) - start;
         }
     }
+    *fields = now;
     return fields_cut_off(text, start, colon, eof, fit, fields);
 }
 
@@ -647,6 +644,27 @@ length_add(const struct pp_reader *text, struct pp_span s,
     return true;
 }
 
+/* Reads 's' if it is a Content-Length as nearly all are, digits alone, and not
+ * so many that they may not fit. */
+static bool
+length_usual(const struct pp_reader *text, struct pp_span s, uint64_t *length)
+{
+    struct pp_bytes b = pp_http_bytes(text, s);
+    uint64_t n = 0;
+
+    if (!b.n || b.n > 18) {
+        return false;
+    }
+    for (size_t i = 0; i < b.n; i++) {
+        if (!pp_http_is_digit(b.p[i])) {
+            return false;
+        }
+        n = n * 10 + (uint64_t) (b.p[i] - '0');
+    }
+    *length = n;
+    return true;
+}
+
 /* Reads all of Content-Length; values may repeat if they are the same (RFC
  * 9110 8.6).  False: they differ. */
 static bool
@@ -658,6 +676,11 @@ length_read(const struct pp_reader *text, const struct pp_http_fields *fields,
     bool seen = false;
 
     framing->valid = true;
+    if (left == 1
+        && length_usual(text, pp_http_value(text, &fields->f[i]),
+                        &framing->length)) {
+        return true;
+    }
     for (; left; i++) {
         const struct pp_http_field *f = &fields->f[i];
         struct pp_span rest = pp_http_value(text, f);

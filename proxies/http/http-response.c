@@ -435,8 +435,10 @@ pp_http_parse_from(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
             .status = PP_PARSE_SKIP, .count = call.pos,
         };
     }
-    call.stop.said = call.said;
-    memcpy(call.stop.banner, call.banner, sizeof call.banner);
+    if (call.said) {
+        call.stop.said = true;
+        memcpy(call.stop.banner, call.banner, sizeof call.banner);
+    }
     return call.stop;
 }
 

@@ -66,23 +66,20 @@ enum pp_http_odd
 pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
 {
     const struct pp_http_fields *fields = &head->fields;
-    bool framed = (fields->count[PP_HTTP_H_CONTENT_LENGTH]
-                   || fields->count[PP_HTTP_H_TRANSFER_ENCODING]);
-    bool odd = (fields->count[PP_HTTP_H_TRANSFER_ENCODING] > 1
-                || (fields->count[PP_HTTP_H_CONTENT_LENGTH]
-                    && !head->framing.valid));
+    uint32_t lengths = fields->count[PP_HTTP_H_CONTENT_LENGTH];
+    uint32_t codings = fields->count[PP_HTTP_H_TRANSFER_ENCODING];
+    uint32_t n = codings || fields->unusual ? fields->n : 0;
+    bool odd = codings > 1 || (lengths && !head->framing.valid);
 
-    if (!framed && !fields->wrapped) {
-        return PP_HTTP_NOT_ODD;
-    } else if (framed && head->line_ending == 1) {
+    if ((lengths || codings) && (head->line_ending == 1 || fields->bare_lf)) {
         return PP_HTTP_ODD_LINES;
     }
-    for (uint32_t i = 0; i < fields->n; i++) {
+    /* Whatever else is odd, only such a head has. */
+    for (uint32_t i = 0; i < n; i++) {
         const struct pp_http_field *f = &fields->f[i];
 
         /* For Node.js the fields end by a CR where a line would start. */
-        if ((framed && f->ending == 1)
-            || pp_reader_peek(text, f->line.off) == '\r') {
+        if (pp_reader_peek(text, f->line.off) == '\r') {
             return PP_HTTP_ODD_LINES;
         }
         odd |= (name_is_odd(text, f)

@@ -131,8 +131,10 @@ struct pp_http_fields {
     uint32_t end;               /* Offset after the empty line. */
     uint8_t ending;             /* Length of the empty line. */
     bool truncated;             /* Ended by FIN, not by an empty line. */
-    bool wrapped;               /* A name, or a line without one, has a byte
-                                 * around it that is none of a name. */
+    bool unusual;               /* A line is folded; or a name, or a line
+                                 * without one, has a byte around it that is
+                                 * none of a name. */
+    bool bare_lf;               /* A line ends by LF alone. */
     uint32_t count[PP_HTTP_N_IDS];      /* How many there are ... */
     uint32_t first[PP_HTTP_N_IDS];      /* ... and the first of them. */
 };

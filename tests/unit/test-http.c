@@ -175,6 +175,10 @@ static const struct vector vectors[] = {
       "R<POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n>6",
       { "POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n"
         "GET / HTTP/1.1\r\n\r\n" } },
+    { "a length behind a line that is folded behind LF", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nA: b\n c\r\nContent-Length: 18\r\n\r\n>6",
+      { "POST / HTTP/1.1\r\nA: b\n c\r\nContent-Length: 18\r\n\r\n"
+        "GET / HTTP/1.1\r\n\r\n" } },
     { "a CR where a field would be", TO_SERVER, "(content-length-conflict)",
       { "GET / HTTP/1.1\r\nA: b\r\n\r\r\nGET / HTTP/1.1\r\n\r\n" } },
     { "a CR where a trailer would be", TO_SERVER,
