@@ -177,13 +177,15 @@ other_reading(struct to_call *call, uint32_t end)
     bool telnet;
     uint32_t start;
 
-    if (!pp_ftp_reading(&call->text, end, conn->reading, &start, &telnet)) {
+    if (!pp_ftp_reading(&call->text, end, !conn->reading, conn->reading_from,
+                        &start, &telnet)) {
         return false;
     }
     pp_reader_skip(&r, start);
     msg->text = pp_reader_init(pp_reader_bytes(&r, end - start), end - start);
     msg->end = end - start;
     msg->hold = true;
+    msg->start = start;
     pp_ftp_line_parse(&msg->text, msg->end, telnet, call->scratch->plain,
                       &msg->line);
     pp_ftp_address_parse(&msg->line, &msg->address);
@@ -350,9 +352,11 @@ pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
 {
     if (what == PP_PASSED && m->hold) {
         conn->reading++;
+        conn->reading_from = m->start + 1;
         return;
     }
     conn->reading = 0;
+    conn->reading_from = 0;
     conn->scan = 0;
     if (m->event == PP_FTP_E_PIPELINED) {
         conn->to = EXPECT_OPAQUE;

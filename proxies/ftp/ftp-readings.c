@@ -27,19 +27,19 @@ is_command(const struct pp_reader *text, uint32_t off, uint32_t end)
            && pp_ftp_is_space(pp_reader_peek(text, off + n));
 }
 
-/* Other reading 'index' of the line in the first 'end' bytes of 'text': where
- * it starts, and whether it has Telnet commands.  False if there are not so
- * many. */
+/* The 'first' other reading of the line in the first 'end' bytes of 'text', or
+ * the next one that does not start before 'from': where it starts, and whether
+ * it has Telnet commands.  False if there is none. */
 bool
-pp_ftp_reading(const struct pp_reader *text, uint32_t end, unsigned int index,
-               uint32_t *start, bool *telnet)
+pp_ftp_reading(const struct pp_reader *text, uint32_t end, bool first,
+               uint32_t from, uint32_t *start, bool *telnet)
 {
     struct pp_reader whole = pp_ftp_sub(text, pp_ftp_span(0, end));
     bool blank = true, behind = false;
 
     *start = 0;
     *telnet = false;
-    if (pp_reader_find(&whole, 255) != SIZE_MAX && !index--) {
+    if (first && pp_reader_find(&whole, 255) != SIZE_MAX) {
         return true;
     }
     if (end <= PP_FTP_LINE_LEAST
@@ -51,8 +51,8 @@ pp_ftp_reading(const struct pp_reader *text, uint32_t end, unsigned int index,
     for (uint32_t off = 0; off < end; off++) {
         int c = pp_reader_peek(text, off);
 
-        if ((behind || off >= PP_FTP_LINE_LEAST) && !blank
-            && is_command(text, off, end) && !index--) {
+        if ((behind || off >= PP_FTP_LINE_LEAST) && !blank && off >= from
+            && is_command(text, off, end)) {
             *start = off;
             return true;
         }

@@ -61,6 +61,7 @@ ftp_rewind(void *conn_)
 
     conn->scan = 0;
     conn->reading = 0;
+    conn->reading_from = 0;
 }
 
 static struct pp_parse

@@ -142,6 +142,7 @@ struct pp_ftp_msg {
     uint32_t end;               /* Of the unit, which starts at 0. */
     bool eof;                   /* The client's FIN stands behind it. */
     bool hold;                  /* Another reading of it comes behind. */
+    uint32_t start;             /* With 'hold': where this one starts. */
     struct pp_ftp_line line;    /* PP_FTP_E_COMMAND. */
     struct pp_ftp_address address;
 };
@@ -188,6 +189,8 @@ enum pp_ftp_login {
 struct pp_ftp_conn {
     /* To the server. */
     uint32_t scan;              /* No LF before this one of the view. */
+    uint32_t reading_from;      /* Other readings of the line at hand that
+                                 * start before are decided. */
     uint32_t pipelined;         /* Bytes that came between AUTH and the reply
                                  * to it. */
     uint16_t hello;             /* What is left of a record that the client
@@ -315,7 +318,7 @@ uint32_t pp_ftp_to_view(const struct pp_ftp_msg *, uint32_t off, bool end);
 
 /* ftp-readings.c. */
 bool pp_ftp_reading(const struct pp_reader *text, uint32_t end,
-                    unsigned int index, uint32_t *start, bool *telnet);
+                    bool first, uint32_t from, uint32_t *start, bool *telnet);
 uint32_t pp_ftp_rest_hides(const struct pp_reader *, uint32_t start,
                            uint32_t end);
 uint32_t pp_ftp_verb_pending(const struct pp_reader *, uint32_t start,
