@@ -414,7 +414,7 @@ class Client:
         while the machine has no time for us it may have none for the server,
         and that a slice took long says nothing of it."""
         return not (getattr(self.sock, "pending", int)() or any(
-            select.select([self.sock], [], [], SLICE)[0]
+            select.select([self.sock], [], [], min(SLICE, seconds))[0]
             for _ in range(max(1, round(seconds / SLICE)))))
 
     def send(self, data):
@@ -465,9 +465,12 @@ class Client:
 LONG = 15
 # A silence is counted in these.
 SLICE = 0.02
+# For a first byte: less than the 5 s for which Node.js keeps idle connections.
+PATIENCE = 4.0
 
 
-def run_case(addr, case, server=None, settle=0.15, patience=8.0, source=None):
+def run_case(addr, case, server=None, settle=0.15, patience=PATIENCE,
+             source=None):
     """Runs 'case' on one connection to 'addr', a (host, port), and returns
     its Seen; the log comes from 'server', the Server that sits behind 'addr'.
     'settle' is how long a silence ends an answer."""
