@@ -796,8 +796,13 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
 
         case PP_PARSE_BAD:
             count_reason(ins, proxy, r.reason);
-            bad(ins, in, step);
-            return;
+            if (dir != PP_TO_SERVER || in->in_group || !rules->open
+                || !proxy->go_on || !proxy->go_on(in->conn)) {
+                bad(ins, in, step);
+                return;
+            }
+            ins->counters->proxy_bad++;
+            break;
 
         case PP_PARSE_TOO_MUCH:
             count_reason(ins, proxy, r.reason);

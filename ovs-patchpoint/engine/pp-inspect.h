@@ -110,6 +110,7 @@ struct pp_rules {
     const struct pp_patchset *set;
     const struct pp_ends *ends; /* Who the connection's ends are; or NULL. */
     bool refuse_opaque;         /* What becomes opaque is reset. */
+    bool open;                  /* What cannot be inspected passes. */
 };
 
 /* State of one connection: PP_INSPECT_SIZE(proxy) bytes, zeroed, then

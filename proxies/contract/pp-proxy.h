@@ -299,6 +299,11 @@ struct pp_proxy {
     /* 'what' became of the unit that parse() found last. */
     void (*commit)(void *conn, const struct pp_msg *, enum pp_outcome what);
 
+    /* What parse() called bad, to the server, passes all the same, as the
+     * policy says so.  True: the proxy goes on looking at it, so that nothing
+     * hides there that a server may take for a message.  May be NULL. */
+    bool (*go_on)(void *conn);
+
     /* The value of field 'field' (an index into 'fields').  For a list, the
      * number of its elements.  An absent value is empty, 0 or false; whether
      * it was there is a field of its own where that matters.  What must be

@@ -442,6 +442,33 @@ watch_data(struct to_call *call)
     return all;
 }
 
+/* Has the server shown that it does not speak HTTP? */
+static bool
+server_is_foreign(const struct pp_http_conn *conn)
+{
+    return conn->from == EXPECT_SERVER_CLOSE && !conn->said;
+}
+
+/* go_on(); see pp-proxy.h.  What is no request line here may be one for a
+ * server that takes any bytes for a method, or nothing for one that goes on to
+ * the next line: what follows is like content without an end. */
+bool
+pp_http_go_on(void *conn_)
+{
+    struct pp_http_conn *conn = conn_;
+
+    if (conn->to != EXPECT_NOTHING || conn->foreign
+        || status_of(conn->to_reason) != PP_PARSE_BAD
+        || server_is_foreign(conn)) {
+        return false;
+    }
+    conn->started = conn->watched = conn->foreign = true;
+    conn->version_begun = 0;
+    expect(conn, EXPECT_BODY);
+    conn->to_left = UINT64_MAX;
+    return true;
+}
+
 /* EXPECT_BODY, EXPECT_CHUNK_DATA: goes by count, in one skip. */
 static bool
 step_data(struct to_call *call)
@@ -449,6 +476,9 @@ step_data(struct to_call *call)
     struct pp_http_conn *conn = call->conn;
     bool swallow = conn->swallow;
 
+    if (conn->foreign && server_is_foreign(conn)) {
+        return stop_bad(call, PP_HTTP_R_NOT_HTTP);
+    }
     if (conn->watched) {
         size_t pos = (size_t) call->pos;
 

@@ -204,6 +204,13 @@ to_foreign(struct pp_http_conn *conn)
     conn->to_reason = PP_HTTP_R_NOT_HTTP;
 }
 
+/* What the server says begins as a response does, or shows what else it is. */
+static void
+first_word(struct from_call *call)
+{
+    call->conn->said |= pp_reader_peek(&call->text, call->pos) == 'H';
+}
+
 /* The server says what nobody asked for: the beginning of HTTP/2, a response
  * such as a 408, or, as the first of both, what no server of HTTP does. */
 static void
@@ -212,9 +219,9 @@ unasked(struct from_call *call)
     struct pp_http_conn *conn = call->conn;
     bool first = !conn->started && conn->to == EXPECT_REQUEST;
 
+    first_word(call);
     conn->settings = first && is_settings(&call->text, call->pos);
-    if (first && !conn->settings
-        && pp_reader_peek(&call->text, call->pos) != 'H') {
+    if (first && !conn->settings && !conn->said) {
         to_foreign(conn);
     }
     expect_close(conn);
@@ -352,6 +359,7 @@ step_other(struct from_call *call)
                : is_settings(&call->text, call->pos)) {
         conn->opaque = true;
     } else {
+        first_word(call);
         to_foreign(conn);
         expect_close(conn);
     }

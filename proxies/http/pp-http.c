@@ -151,6 +151,7 @@ const struct pp_proxy pp_proxy_http = {
     .rewind = http_rewind,
     .parse = http_parse,
     .commit = http_commit,
+    .go_on = pp_http_go_on,
     .get = pp_http_get,
     .get_elem = pp_http_get_elem,
     .get_all = pp_http_get_all,

@@ -352,13 +352,15 @@ struct pp_http_conn {
                                  * before the next chunk's header. */
     bool begun;                 /* Part of the first response was seen. */
     bool replied;               /* The client was sent a byte, by whomever. */
-    bool said;                  /* A response's head was seen. */
+    bool said;                  /* A response, or the beginning of one, was
+                                 * seen. */
     bool no_reply;              /* None can be put in any more. */
     bool last_response;         /* The server closes behind this one. */
     bool watched;               /* Servers may tell requests apart in other
                                  * places (http-watch.c)... */
     uint8_t version_begun;      /* ...and the content before ends with as many
                                  * bytes of a version. */
+    bool foreign;               /* What comes is no request, and passes. */
     bool settings;              /* Before any request the server said what
                                  * HTTP/2 begins with. */
     bool opaque;                /* A tunnel, or another protocol. */
@@ -586,6 +588,7 @@ struct pp_parse pp_http_parse_to(struct pp_http_conn *,
                                  const struct pp_view *);
 void pp_http_commit_to(struct pp_http_conn *, const struct pp_msg *,
                        enum pp_outcome);
+bool pp_http_go_on(void *conn);
 
 /* http-response.c. */
 struct pp_parse pp_http_parse_from(struct pp_http_conn *,

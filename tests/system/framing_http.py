@@ -30,7 +30,8 @@ vectors:
 
 # Pairs whose vulnerable servers say which requests they got; those of them
 # that do for a short test.
-PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2024-1135",
+PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2023-30589",
+         "CVE-2024-27982", "CVE-2025-23167", "CVE-2024-1135",
          "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225")
 SHORT = ("CVE-2021-22959", "CVE-2024-1135")
 
@@ -142,6 +143,10 @@ class Requests(framing.Requests):
                          0.95) % number + b"\r\nHost: a\r\n\r\n"
         if self.random() < 0.1:
             return b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + self.mutate(evil)
+        if self.random() < 0.05:
+            # What is no method for most may be one for some.
+            return bytes(self.randrange(256)
+                         for _ in range(self.randint(1, 4))) + evil
         fields, body = self.content(evil)
         fields.insert(self.randrange(len(fields) + 1), b"Host: a")
         if self.random() < 0.2:

@@ -213,6 +213,13 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
     case PP_PARSE_WAIT:
         return false;
     case PP_PARSE_BAD:
+        if (conn->open && dir == PP_TO_SERVER && proxy->go_on
+            && proxy->go_on(conn->state)) {
+            log_skip(conn);
+            log_word(conn, "!");
+            break;
+        }
+        /* Fall through. */
     case PP_PARSE_TOO_MUCH:
     case PP_PARSE_OPAQUE:
         conn->sides[0].over = conn->sides[1].over = true;

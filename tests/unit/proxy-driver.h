@@ -28,6 +28,7 @@ struct side {
 struct test_conn {
     uint64_t state[64];
     uint32_t wants;
+    bool open;                  /* What is bad passes. */
     struct side sides[2];
     char log[1 << 17];
     size_t log_len;

@@ -451,6 +451,56 @@ START_TEST(test_refuse)
 }
 END_TEST
 
+/* What is no request, and passes: it has a version nowhere, as long as the
+ * server may speak HTTP. */
+static const struct {
+    const char *name;
+    const char *bytes;
+    size_t n;
+    const char *answer;         /* Before 'more'; NULL: there is none. */
+    const char *more;
+    const char *log;
+} foreign[] = {
+#define BYTES(S) S, sizeof S - 1
+    { "no version", BYTES("\1\2\0\r\nno HTTP \n"), NULL, "", "!14" },
+    { "a method", BYTES("\1ET / HTTP/1.1\r\n\r\n"), NULL, "",
+      "!6(content-length-conflict)" },
+    { "a method with NUL", BYTES("\1\0T / http/1.0\r\n\r\n"), NULL, "",
+      "!6(content-length-conflict)" },
+    { "TLS' first byte", BYTES("\x16GET / HTTP/1.1\r\n\r\n"), NULL, "",
+      "!7(content-length-conflict)" },
+    { "in two", BYTES("\1ET / HTT"), NULL, "P/1.1\r\n\r\n",
+      "!6(content-length-conflict)" },
+    { "behind other bytes", BYTES("\1\2\0"), NULL, GET,
+      "!9(content-length-conflict)" },
+    { "no word", BYTES(" \n\n"), NULL, GET, "!9(content-length-conflict)" },
+    { "one word", BYTES("GET\n\n"), NULL, GET,
+      "R<GET\n\n>!6(content-length-conflict)" },
+    { "behind the server's bytes", BYTES("\1\2\0"), "\3\4\5", GET,
+      "!3(not-http)" },
+    { "the server is HTTP's", BYTES("\1\2\0"),
+      "HTTP/1.1 400 Bad Request\r\n\r\n", GET, "!921!" },
+#undef BYTES
+};
+
+START_TEST(test_foreign)
+{
+    struct test_conn *conn = conn_new(TO_SERVER);
+
+    conn->open = true;
+    conn_send(conn, PP_TO_SERVER, foreign[_i].bytes, foreign[_i].n);
+    if (foreign[_i].answer) {
+        conn_send(conn, PP_FROM_SERVER, foreign[_i].answer,
+                  strlen(foreign[_i].answer));
+    }
+    conn_send(conn, PP_TO_SERVER, foreign[_i].more, strlen(foreign[_i].more));
+    log_skip(conn);
+    ck_assert_msg(!strcmp(conn->log, foreign[_i].log), "%s: %s, not %s",
+                  foreign[_i].name, conn->log, foreign[_i].log);
+    free(conn);
+}
+END_TEST
+
 /* A head of 64 KiB a byte at a time takes no longer than a moment. */
 START_TEST(test_limits)
 {
@@ -536,6 +586,8 @@ http_suite(void)
     LOOP(test_reply_when, when_vectors);
     tcase_add_test(tc, test_refuse);
     tcase_add_test(tc, test_limits);
+    tcase_add_loop_test(tc, test_foreign, 0,
+                        sizeof foreign / sizeof *foreign);
     suite_add_tcase(suite, tc);
     return suite;
 }
