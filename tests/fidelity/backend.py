@@ -8,16 +8,12 @@ A request is read as its last Content-Length or Transfer-Encoding says; what it
 was, to the byte but for Host, goes to the log and is the answer."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 import threading
-import time
 
-
-def say(what):
-    os.write(1, (json.dumps(what) + "\n").encode())
+from inetd import say, wait_for
 
 
 def start():
@@ -78,12 +74,6 @@ def run(addr, port, argv):
     while True:
         server = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                   stdout=sys.stderr)
-        while server.poll() is None:
-            try:
-                socket.create_connection((addr, int(port)), 5).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        say({"event": "listening"})
+        wait_for(addr, port, server)
         server.wait()
         say({"event": "died"})

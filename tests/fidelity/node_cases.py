@@ -25,6 +25,23 @@ def te(value, body=CHUNKS, method=b"POST", version=b"1.1", more=b""):
             + b"Transfer-Encoding:" + value + b"\r\n\r\n" + body)
 
 
+def get(lines, path=b"/x", version=b"1.1"):
+    """A request with 'lines' of fields behind its Host."""
+    return (b"GET " + path + b" HTTP/" + version + b"\r\nHost: a\r\n" + lines
+            + b"\r\n")
+
+
+def post(lines, body, path=b"/x"):
+    """The same with content."""
+    return get(lines, path).replace(b"GET", b"POST") + body
+
+
+def trailers(lines, path=b"/x"):
+    """A request in chunks with 'lines' of trailers."""
+    return post(b"Transfer-Encoding: chunked\r\n",
+                b"2\r\nab\r\n0\r\n" + lines + b"\r\n", path)
+
+
 def two(first, second):
     """The same with two fields."""
     return te(first + b"\r\nTransfer-Encoding:" + second)
@@ -36,6 +53,11 @@ def taken(seen):
 
 def taken_second(seen):
     return len(seen.requests()) > 1 and seen.saw(event="body", body="ab")
+
+
+def shown(name, *steps, flaw=taken, **more):
+    """An exploit that shows by being taken."""
+    return case(name, EXPLOIT, *steps, flaw=flaw, **more)
 
 
 def exploit(value, flaw=taken):
