@@ -11,9 +11,11 @@
  *
  * The base has the program, which may be large, so it is made anew for other
  * patches or limits, for an engine that has none, and where it is less work
- * than very many rows.  For a new policy there is one without servers and
- * slots, which stay as they are: what that takes does not grow with the number
- * of VMs.  Policies keep the places of their services in it.
+ * than very many rows.  For a new policy there is one that has, of the
+ * servers and slots, only what is other: what that takes does not grow with
+ * the number of VMs, and servers go from one policy to the next in one step,
+ * without a moment in which they have none.  Policies keep the places of their
+ * services in it.
  *
  * Runs in control's main loop.  Owns rows that are gone until the engine has
  * been told. */
@@ -59,7 +61,7 @@ static struct pp_limits limits; /* In the base... */
 static uint32_t cuts_max;       /* ...and this, too. */
 static bool has_base;
 static uint32_t n_services;     /* Places in the base, or after it. */
-static struct pp_ipc_row *gone;
+static struct pp_snap_row *gone;
 static size_t n_gone, allocated_gone;
 
 static void
@@ -169,6 +171,79 @@ set_told(struct pp_iface *iface)
     }
 }
 
+/* Rows. */
+
+static struct pp_snap_row *
+put_row(struct ofpbuf *b, enum pp_snap_row_kind kind)
+{
+    struct pp_snap_row *row = ofpbuf_put_zeros(b, sizeof *row);
+
+    row->kind = kind;
+    return row;
+}
+
+/* Adds all servers and slots to 'b'. */
+static void
+put_all(struct ofpbuf *b, const struct pp_control *ctl)
+{
+    struct pp_bridge *br;
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
+        PP_FOR_EACH_IFACE (iface, br) {
+            const struct pp_slot *s;
+
+            set_told(iface);
+            if (iface->is_told) {
+                put_row(b, PP_ROW_SERVER)->server = iface->told;
+            }
+            LIST_FOR_EACH (s, node, &iface->slots) {
+                put_row(b, PP_ROW_SLOT)->slot = s->told;
+            }
+        }
+    }
+}
+
+/* Adds what is other with 'iface' than the engine was told. */
+static void
+put_iface(struct ofpbuf *b, struct pp_iface *iface)
+{
+    struct pp_snap_server was = iface->told;
+    bool was_told = iface->is_told;
+    struct pp_slot *s;
+
+    LIST_FOR_EACH (s, node, &iface->slots) {
+        struct pp_snap_slot slot = slot_row(s);
+
+        if (!s->is_told || memcmp(&slot, &s->told, sizeof slot)) {
+            put_row(b, PP_ROW_SLOT)->slot = slot;
+        }
+    }
+    set_told(iface);
+    if (!iface->is_told) {
+        if (was_told) {
+            put_row(b, PP_ROW_SERVER_GONE)->server.id = was.id;
+        }
+    } else if (!was_told || memcmp(&was, &iface->told, sizeof was)) {
+        put_row(b, PP_ROW_SERVER)->server = iface->told;
+    }
+}
+
+/* Adds all that is other than the engine was told.  Policies have places. */
+static void
+put_news(struct ofpbuf *b, const struct pp_control *ctl)
+{
+    struct pp_iface *iface;
+    uint32_t was = b->size;
+
+    ofpbuf_put(b, gone, n_gone * sizeof *gone);
+    n_gone = 0;
+    LIST_FOR_EACH (iface, untold_node, &ctl->untold) {
+        put_iface(b, iface);
+    }
+    COVERAGE_ADD(snapshot_row, (b->size - was) / sizeof *gone);
+}
+
 /* Gives the services of policies that have no places yet some behind those
  * that are taken. */
 static void
@@ -224,42 +299,7 @@ put_policies(struct ofpbuf *b, struct pp_snapshot *snap,
     snap->sets.n = b->size - snap->sets.off;
 }
 
-/* Adds all servers and slots. */
-static void
-put_servers(struct ofpbuf *b, struct pp_snapshot *snap,
-            const struct pp_control *ctl)
-{
-    struct pp_bridge *br;
-    struct pp_iface *iface;
-
-    snap->servers.off = b->size;
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        PP_FOR_EACH_IFACE (iface, br) {
-            set_told(iface);
-            if (iface->is_told) {
-                ofpbuf_put(b, &iface->told, sizeof iface->told);
-                snap->servers.n++;
-            }
-        }
-    }
-    align(b);
-
-    snap->slots.off = b->size;
-    HMAP_FOR_EACH (br, hmap_node, &ctl->bridges) {
-        PP_FOR_EACH_IFACE (iface, br) {
-            const struct pp_slot *s;
-
-            LIST_FOR_EACH (s, node, &iface->slots) {
-                ofpbuf_put(b, &s->told, sizeof s->told);
-                snap->slots.n++;
-            }
-        }
-    }
-    align(b);
-}
-
-/* A snapshot that comes after what has the serial 'after'; 0: it has servers
- * and slots, too. */
+/* A snapshot that comes after what has the serial 'after'; 0: after none. */
 static struct ofpbuf *
 build(const struct pp_control *ctl, uint64_t after)
 {
@@ -274,11 +314,16 @@ build(const struct pp_control *ctl, uint64_t after)
 
     ofpbuf_put_zeros(b, sizeof snap);
     align(b);
-    snap.servers.off = snap.slots.off = b->size;
     place_services();
-    if (!after) {
-        put_servers(b, &snap, ctl);
+    snap.rows.off = b->size;
+    if (after) {
+        put_news(b, ctl);
+    } else {
+        put_all(b, ctl);
     }
+    snap.rows.n = (b->size - snap.rows.off)
+                  / (uint32_t) sizeof(struct pp_snap_row);
+    align(b);
     put_policies(b, &snap, ctl);
 
     snap.program.off = b->size;
@@ -372,7 +417,8 @@ send_base(struct pp_control *ctl)
     ofpbuf_delete(b);
 }
 
-/* The base has policies now that it had not. */
+/* There are policies now that the base has not: they come with the rows that
+ * name them. */
 static void
 send_policies(struct pp_control *ctl)
 {
@@ -392,87 +438,31 @@ send_policies(struct pp_control *ctl)
     ofpbuf_delete(b);
 }
 
-/* Rows for the engine. */
-
-static struct pp_ipc_rows *
-rows_start(struct ofpbuf *b)
-{
-    ofpbuf_clear(b);
-    return ofpbuf_put_zeros(b, offsetof(struct pp_ipc_rows, rows));
-}
-
-static void
-rows_flush(struct pp_control *ctl, struct ofpbuf *b)
-{
-    struct pp_ipc_rows *msg = b->data;
-
-    if (msg->n) {
-        msg->hdr = (struct pp_ipc_hdr) { PP_IPC_ROWS, b->size };
-        msg->after = serial;
-        msg->serial = ++serial;
-        pp_engine_update_snapshot(ctl->engine, msg, b->size, -1, serial);
-    }
-    rows_start(b);
-}
-
-static void
-put_row(struct pp_control *ctl, struct ofpbuf *b,
-        const struct pp_ipc_row *row)
-{
-    COVERAGE_INC(snapshot_row);
-    ofpbuf_put(b, row, sizeof *row);
-    if (++((struct pp_ipc_rows *) b->data)->n == PP_IPC_ROWS_MAX) {
-        rows_flush(ctl, b);
-    }
-}
-
-static void
-put_iface(struct pp_control *ctl, struct ofpbuf *b, struct pp_iface *iface)
-{
-    struct pp_snap_server was = iface->told;
-    bool was_told = iface->is_told;
-    struct pp_ipc_row row;
-    struct pp_slot *s;
-
-    LIST_FOR_EACH (s, node, &iface->slots) {
-        memset(&row, 0, sizeof row);
-        row.kind = PP_ROW_SLOT;
-        row.slot = slot_row(s);
-        if (!s->is_told || memcmp(&row.slot, &s->told, sizeof s->told)) {
-            put_row(ctl, b, &row);
-        }
-    }
-    set_told(iface);
-    memset(&row, 0, sizeof row);
-    if (iface->is_told) {
-        row.kind = PP_ROW_SERVER;
-        row.server = iface->told;
-        if (!was_told || memcmp(&was, &iface->told, sizeof was)) {
-            put_row(ctl, b, &row);
-        }
-    } else if (was_told) {
-        row.kind = PP_ROW_SERVER_GONE;
-        row.server.id = was.id;
-        put_row(ctl, b, &row);
-    }
-}
-
 static void
 send_rows(struct pp_control *ctl)
 {
+    const struct pp_snap_row *rows;
     struct ofpbuf b;
-    struct pp_iface *iface;
+    uint32_t n;
 
     ofpbuf_init(&b, PP_IPC_MAX);
-    rows_start(&b);
-    for (size_t i = 0; i < n_gone; i++) {
-        put_row(ctl, &b, &gone[i]);
+    put_news(&b, ctl);
+    rows = b.data;
+    n = b.size / (uint32_t) sizeof *rows;
+    for (uint32_t i = 0; i < n; i += PP_IPC_ROWS_MAX) {
+        struct pp_ipc_rows msg = {
+            .hdr.type = PP_IPC_ROWS,
+            .after = serial,
+            .serial = serial + 1,
+            .n = MIN(n - i, PP_IPC_ROWS_MAX),
+        };
+
+        memcpy(msg.rows, &rows[i], msg.n * sizeof *rows);
+        msg.hdr.len = (uint32_t) (offsetof(struct pp_ipc_rows, rows)
+                                  + msg.n * sizeof *rows);
+        serial++;
+        pp_engine_update_snapshot(ctl->engine, &msg, msg.hdr.len, -1, serial);
     }
-    n_gone = 0;
-    LIST_FOR_EACH (iface, untold_node, &ctl->untold) {
-        put_iface(ctl, &b, iface);
-    }
-    rows_flush(ctl, &b);
     ofpbuf_uninit(&b);
 }
 
@@ -541,13 +531,10 @@ pp_snapshot_build_run(struct pp_control *ctl)
         ctl->base_serial = serial;
     } else if (is_base_due(ctl)) {
         send_base(ctl);
+    } else if (is_policy_new(ctl)) {
+        send_policies(ctl);
     } else {
-        if (is_policy_new(ctl)) {
-            send_policies(ctl);
-        }
-        if (has_base) {
-            send_rows(ctl);
-        }
+        send_rows(ctl);
     }
     LIST_FOR_EACH_SAFE (iface, untold_node, &ctl->untold) {
         ovs_list_remove(&iface->untold_node);
@@ -565,7 +552,7 @@ pp_snapshot_build_touch(struct pp_control *ctl, struct pp_iface *iface)
 }
 
 static void
-put_gone(const struct pp_ipc_row *row)
+put_gone(const struct pp_snap_row *row)
 {
     if (n_gone >= allocated_gone) {
         gone = x2nrealloc(gone, &allocated_gone, sizeof *gone);
@@ -577,7 +564,7 @@ void
 pp_snapshot_build_forget(struct pp_control *ctl OVS_UNUSED,
                          struct pp_iface *iface)
 {
-    struct pp_ipc_row row = { .kind = PP_ROW_SERVER_GONE };
+    struct pp_snap_row row = { .kind = PP_ROW_SERVER_GONE };
 
     if (iface->is_told) {
         row.server.id = iface->told.id;
@@ -589,7 +576,7 @@ pp_snapshot_build_forget(struct pp_control *ctl OVS_UNUSED,
 void
 pp_snapshot_build_forget_slot(const struct pp_bridge *br, struct pp_slot *s)
 {
-    struct pp_ipc_row row = { .kind = PP_ROW_SLOT_GONE };
+    struct pp_snap_row row = { .kind = PP_ROW_SLOT_GONE };
 
     if (s->is_told) {
         row.slot.bridge = br->number;

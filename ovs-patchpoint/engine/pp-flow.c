@@ -51,7 +51,10 @@ void
 pp_flow_set_snapshot(struct pp_flow *flow, const struct pp_snapshot *snap)
 {
     if (!snap || !snap->after) {
-        pp_servers_set(&flow->who, snap);
+        pp_servers_clear(&flow->who);
+    }
+    if (snap) {
+        pp_servers_take(&flow->who, pp_snapshot_rows(snap), snap->rows.n);
     }
     flow->snapshot = snap;
     flow->serial = snap ? snap->serial : 0;

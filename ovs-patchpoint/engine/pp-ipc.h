@@ -26,7 +26,7 @@
 
 #include "pp-snapshot.h"
 
-#define PP_IPC_VERSION 5
+#define PP_IPC_VERSION 6
 #define PP_IPC_MAX 4096         /* Longest message, in bytes. */
 
 enum pp_ipc_type {
@@ -71,27 +71,10 @@ struct pp_ipc_snapshot {
     uint64_t serial;
 };
 
-/* Servers and slots that are others than in the snapshot. */
-enum pp_ipc_row_kind {
-    PP_ROW_SERVER = 1,          /* In place of one with the same id, if any. */
-    PP_ROW_SERVER_GONE,         /* Only 'id' counts. */
-    PP_ROW_SLOT,                /* In place of one with the same number. */
-    PP_ROW_SLOT_GONE,           /* Only 'bridge' and 'slot' count. */
-};
-
-struct pp_ipc_row {
-    uint32_t kind;              /* enum pp_ipc_row_kind. */
-    uint32_t pad;
-    union {
-        struct pp_snap_server server;
-        struct pp_snap_slot slot;
-    };
-};
-
 #define PP_IPC_ROWS_MAX 38
 
-/* PP_IPC_ROWS.  Has 'n' rows, and is no longer than that takes.  Answered as a
- * snapshot is. */
+/* PP_IPC_ROWS: servers and slots that are others than in the snapshot.  Has
+ * 'n' rows, and is no longer than that takes.  Answered as a snapshot is. */
 struct pp_ipc_rows {
     struct pp_ipc_hdr hdr;
     uint64_t serial;
@@ -99,7 +82,7 @@ struct pp_ipc_rows {
                                  * the rows that came last. */
     uint32_t n;
     uint32_t pad;
-    struct pp_ipc_row rows[PP_IPC_ROWS_MAX];
+    struct pp_snap_row rows[PP_IPC_ROWS_MAX];
 };
 
 struct pp_ipc_snapshot_done {

@@ -203,52 +203,20 @@ pp_pipeline_set_snapshot(struct pp_pipeline *pl,
     return NULL;
 }
 
-static const char *
-check_row(const struct pp_snapshot *snap, const struct pp_ipc_row *row)
-{
-    switch ((enum pp_ipc_row_kind) row->kind) {
-    case PP_ROW_SERVER:
-        return pp_snapshot_check_server(snap, &row->server);
-    case PP_ROW_SLOT:
-        return pp_snapshot_check_slot(&row->slot);
-    case PP_ROW_SERVER_GONE:
-    case PP_ROW_SLOT_GONE:
-        return NULL;
-    default:
-        return "a row is of no kind that there is";
-    }
-}
-
 const char *
 pp_pipeline_set_rows(struct pp_pipeline *pl, const struct pp_ipc_rows *msg)
 {
-    struct pp_servers *who = &pl->flow.who;
+    const char *error;
 
     if (!pl->flow.snapshot || msg->after != pl->flow.serial) {
         return "these rows are not for the snapshot in force";
     }
-    for (uint32_t i = 0; i < msg->n; i++) {
-        const char *error = check_row(pl->flow.snapshot, &msg->rows[i]);
-
-        if (error) {
-            return error;
-        }
+    error = pp_snapshot_check_rows(pl->flow.snapshot, msg->rows, msg->n);
+    if (!error) {
+        pp_servers_take(&pl->flow.who, msg->rows, msg->n);
+        pl->flow.serial = msg->serial;
     }
-    for (uint32_t i = 0; i < msg->n; i++) {
-        const struct pp_ipc_row *row = &msg->rows[i];
-
-        if (row->kind == PP_ROW_SERVER) {
-            pp_servers_put(who, &row->server);
-        } else if (row->kind == PP_ROW_SERVER_GONE) {
-            pp_servers_remove(who, row->server.id);
-        } else if (row->kind == PP_ROW_SLOT) {
-            pp_servers_put_slot(who, &row->slot);
-        } else {
-            pp_servers_remove_slot(who, row->slot.bridge, row->slot.slot);
-        }
-    }
-    pl->flow.serial = msg->serial;
-    return NULL;
+    return error;
 }
 
 void

@@ -2,7 +2,7 @@
 
 /* Who is who: see pp-servers.h.
  *
- * In: the snapshot, and rows that are others than in it.  Out: servers, their
+ * In: rows of the snapshot, and of what came after it.  Out: servers, their
  * services, and what slots mean.  Runs in the engine and in the offline tool,
  * for the flow stage; owns the tables. */
 
@@ -37,8 +37,8 @@ pp_servers_init(struct pp_servers *s, uint32_t basis)
     s->basis = basis;
 }
 
-static void
-clear(struct pp_servers *s)
+void
+pp_servers_clear(struct pp_servers *s)
 {
     struct pp_server *server;
     struct pp_slot *slot;
@@ -55,7 +55,7 @@ clear(struct pp_servers *s)
 void
 pp_servers_destroy(struct pp_servers *s)
 {
-    clear(s);
+    pp_servers_clear(s);
     hmap_destroy(&s->servers);
     hmap_destroy(&s->ids);
     hmap_destroy(&s->slots);
@@ -88,8 +88,8 @@ find_id(const struct pp_servers *s, uint32_t id)
     return NULL;
 }
 
-void
-pp_servers_remove(struct pp_servers *s, uint32_t id)
+static void
+drop(struct pp_servers *s, uint32_t id)
 {
     struct pp_server *server = find_id(s, id);
 
@@ -100,12 +100,12 @@ pp_servers_remove(struct pp_servers *s, uint32_t id)
     }
 }
 
-void
-pp_servers_put(struct pp_servers *s, const struct pp_snap_server *snap)
+static void
+put(struct pp_servers *s, const struct pp_snap_server *snap)
 {
     struct pp_server *server = xmalloc(sizeof *server);
 
-    pp_servers_remove(s, snap->id);
+    drop(s, snap->id);
     server->snap = *snap;
     hmap_insert(&s->servers, &server->node,
                 hash_server(s, snap->bridge, snap->mac));
@@ -127,8 +127,8 @@ find_slot(const struct pp_servers *s, uint32_t bridge, uint16_t number)
     return NULL;
 }
 
-void
-pp_servers_remove_slot(struct pp_servers *s, uint32_t bridge, uint16_t number)
+static void
+drop_slot(struct pp_servers *s, uint32_t bridge, uint16_t number)
 {
     struct pp_slot *slot = find_slot(s, bridge, number);
 
@@ -138,26 +138,33 @@ pp_servers_remove_slot(struct pp_servers *s, uint32_t bridge, uint16_t number)
     }
 }
 
-void
-pp_servers_put_slot(struct pp_servers *s, const struct pp_snap_slot *snap)
+static void
+put_slot(struct pp_servers *s, const struct pp_snap_slot *snap)
 {
     struct pp_slot *slot = xmalloc(sizeof *slot);
 
-    pp_servers_remove_slot(s, snap->bridge, snap->slot);
+    drop_slot(s, snap->bridge, snap->slot);
     slot->snap = *snap;
     hmap_insert(&s->slots, &slot->node,
                 hash_2words(snap->bridge, snap->slot));
 }
 
 void
-pp_servers_set(struct pp_servers *s, const struct pp_snapshot *snap)
+pp_servers_take(struct pp_servers *s, const struct pp_snap_row *rows,
+                uint32_t n)
 {
-    clear(s);
-    for (uint32_t i = 0; snap && i < snap->servers.n; i++) {
-        pp_servers_put(s, &pp_snapshot_servers(snap)[i]);
-    }
-    for (uint32_t i = 0; snap && i < snap->slots.n; i++) {
-        pp_servers_put_slot(s, &pp_snapshot_slots(snap)[i]);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct pp_snap_row *row = &rows[i];
+
+        if (row->kind == PP_ROW_SERVER) {
+            put(s, &row->server);
+        } else if (row->kind == PP_ROW_SERVER_GONE) {
+            drop(s, row->server.id);
+        } else if (row->kind == PP_ROW_SLOT) {
+            put_slot(s, &row->slot);
+        } else {
+            drop_slot(s, row->slot.bridge, row->slot.slot);
+        }
     }
 }
 

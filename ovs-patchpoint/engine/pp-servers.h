@@ -23,15 +23,12 @@ struct pp_servers {
 void pp_servers_init(struct pp_servers *, uint32_t basis);
 void pp_servers_destroy(struct pp_servers *);
 
-/* Takes over what 'snapshot' says.  NULL: no server is known. */
-void pp_servers_set(struct pp_servers *, const struct pp_snapshot *snapshot);
+/* Forgets all servers and slots. */
+void pp_servers_clear(struct pp_servers *);
 
-/* One row is another, or gone. */
-void pp_servers_put(struct pp_servers *, const struct pp_snap_server *);
-void pp_servers_remove(struct pp_servers *, uint32_t id);
-void pp_servers_put_slot(struct pp_servers *, const struct pp_snap_slot *);
-void pp_servers_remove_slot(struct pp_servers *, uint32_t bridge,
-                            uint16_t slot);
+/* Takes over what 'n' rows say, one after the other.  They were checked. */
+void pp_servers_take(struct pp_servers *, const struct pp_snap_row *,
+                     uint32_t n);
 
 /* The server with 'id', or the one whose interface has 'name' and, unless that
  * is NULL, that has the address 'mac', or NULL. */

@@ -61,9 +61,9 @@ limits_are_good(const struct pp_limits *limits)
             );
 }
 
-const char *
-pp_snapshot_check_server(const struct pp_snapshot *snap,
-                         const struct pp_snap_server *server)
+static const char *
+check_server(const struct pp_snapshot *snap,
+             const struct pp_snap_server *server)
 {
     if (server->services.off > snap->services.n
         || server->services.n > snap->services.n - server->services.off) {
@@ -75,12 +75,40 @@ pp_snapshot_check_server(const struct pp_snapshot *snap,
     return NULL;
 }
 
-const char *
-pp_snapshot_check_slot(const struct pp_snap_slot *slot)
+static const char *
+check_slot(const struct pp_snap_slot *slot)
 {
     return (slot->bridge >= PP_BRIDGES_MAX || slot->slot > PP_VID_MAX
             || slot->vlan > PP_VID_MAX
             ? "a slot's bridge, number or VLAN is out of range" : NULL);
+}
+
+static const char *
+check_row(const struct pp_snapshot *snap, const struct pp_snap_row *row)
+{
+    switch ((enum pp_snap_row_kind) row->kind) {
+    case PP_ROW_SERVER:
+        return check_server(snap, &row->server);
+    case PP_ROW_SLOT:
+        return check_slot(&row->slot);
+    case PP_ROW_SERVER_GONE:
+    case PP_ROW_SLOT_GONE:
+        return NULL;
+    default:
+        return "a row is of no kind that there is";
+    }
+}
+
+const char *
+pp_snapshot_check_rows(const struct pp_snapshot *snap,
+                       const struct pp_snap_row *rows, uint32_t n)
+{
+    const char *error = NULL;
+
+    for (uint32_t i = 0; i < n && !error; i++) {
+        error = check_row(snap, &rows[i]);
+    }
+    return error;
 }
 
 const char *
@@ -98,16 +126,11 @@ pp_snapshot_check(const void *data, size_t size)
         return "the snapshot's size is wrong";
     } else if (!limits_are_good(&snap->limits)) {
         return "a limit is out of range";
-    } else if (snap->after && (snap->servers.n || snap->slots.n)) {
-        return "servers or slots are there that are to stay as they are";
     } else if (snap->cuts_max > PP_CUTS_MAX) {
         return "too many connections would be cut through";
-    } else if (!part_is_good(snap->servers, sizeof(struct pp_snap_server),
-                             size)
+    } else if (!part_is_good(snap->rows, sizeof(struct pp_snap_row), size)
                || !part_is_good(snap->services,
                                 sizeof(struct pp_snap_service), size)
-               || !part_is_good(snap->slots, sizeof(struct pp_snap_slot),
-                                size)
                || !part_is_good(snap->sets, 1, size)
                || !part_is_good(snap->program, 1, size)
                || (snap->numbers.n
@@ -129,17 +152,10 @@ pp_snapshot_check(const void *data, size_t size)
             return "the number of a patch is out of range";
         }
     }
-    for (uint32_t i = 0; i < snap->servers.n; i++) {
-        error = pp_snapshot_check_server(snap, &pp_snapshot_servers(snap)[i]);
-        if (error) {
-            return error;
-        }
-    }
-    for (uint32_t i = 0; i < snap->slots.n; i++) {
-        error = pp_snapshot_check_slot(&pp_snapshot_slots(snap)[i]);
-        if (error) {
-            return error;
-        }
+    error = pp_snapshot_check_rows(snap, pp_snapshot_rows(snap),
+                                   snap->rows.n);
+    if (error) {
+        return error;
     }
     for (uint32_t i = 0; i < snap->services.n; i++) {
         error = check_service(snap, &pp_snapshot_services(snap)[i], program);

@@ -19,7 +19,7 @@
 #include "openvswitch/types.h"
 
 #define PP_SNAPSHOT_MAGIC 0x50504f56u
-#define PP_SNAPSHOT_VERSION 7
+#define PP_SNAPSHOT_VERSION 8
 
 #define PP_NAME_LEN 64          /* Names, with their NUL. */
 
@@ -48,16 +48,15 @@ struct pp_snapshot {
     uint32_t magic;
     uint32_t version;
     uint64_t serial;            /* Grows by one a snapshot. */
-    uint64_t after;             /* 0: all is here.  Else servers and slots are
-                                 * not, and stay as they are with what has
-                                 * this serial, of which all services are
+    uint64_t after;             /* 0: all is here.  Else servers and slots stay
+                                 * as they are with what has this serial, but
+                                 * for 'rows'; and all services of that are
                                  * here at the same indexes, maybe with more
                                  * behind them. */
     uint64_t size;              /* Bytes in all. */
     struct pp_limits limits;
-    struct pp_snap_part servers;    /* struct pp_snap_server. */
+    struct pp_snap_part rows;       /* struct pp_snap_row. */
     struct pp_snap_part services;   /* struct pp_snap_service. */
-    struct pp_snap_part slots;      /* struct pp_snap_slot. */
     struct pp_snap_part sets;       /* n BYTES of struct pp_patchsets. */
     struct pp_snap_part program;    /* n BYTES of a struct pp_program. */
     struct pp_snap_part numbers;    /* uint32_t: by patch, the number by
@@ -95,6 +94,23 @@ struct pp_snap_slot {
     uint32_t pad;
 };
 
+/* One server or slot: what it is, or that it is gone. */
+enum pp_snap_row_kind {
+    PP_ROW_SERVER = 1,          /* In place of one with the same id, if any. */
+    PP_ROW_SERVER_GONE,         /* Only 'id' counts. */
+    PP_ROW_SLOT,                /* In place of one with the same number. */
+    PP_ROW_SLOT_GONE,           /* Only 'bridge' and 'slot' count. */
+};
+
+struct pp_snap_row {
+    uint32_t kind;              /* enum pp_snap_row_kind. */
+    uint32_t pad;
+    union {
+        struct pp_snap_server server;
+        struct pp_snap_slot slot;
+    };
+};
+
 /* A protected port of a server. */
 struct pp_snap_service {
     uint16_t port;              /* Host byte order. */
@@ -111,15 +127,15 @@ struct pp_snap_service {
  * what is wrong with it, in words. */
 const char *pp_snapshot_check(const void *data, size_t size);
 
-/* The same for a row that is to be used with a snapshot that was checked. */
-const char *pp_snapshot_check_server(const struct pp_snapshot *,
-                                     const struct pp_snap_server *);
-const char *pp_snapshot_check_slot(const struct pp_snap_slot *);
+/* The same for 'n' rows that are to be used with a snapshot that was
+ * checked. */
+const char *pp_snapshot_check_rows(const struct pp_snapshot *,
+                                   const struct pp_snap_row *, uint32_t n);
 
-static inline const struct pp_snap_server *
-pp_snapshot_servers(const struct pp_snapshot *snap)
+static inline const struct pp_snap_row *
+pp_snapshot_rows(const struct pp_snapshot *snap)
 {
-    return (const void *) ((const uint8_t *) snap + snap->servers.off);
+    return (const void *) ((const uint8_t *) snap + snap->rows.off);
 }
 
 static inline const struct pp_snap_service *
@@ -136,12 +152,6 @@ pp_snapshot_number(const struct pp_snapshot *snap, uint32_t patch)
         = (const void *) ((const uint8_t *) snap + snap->numbers.off);
 
     return snap->numbers.n ? numbers[patch] : patch;
-}
-
-static inline const struct pp_snap_slot *
-pp_snapshot_slots(const struct pp_snapshot *snap)
-{
-    return (const void *) ((const uint8_t *) snap + snap->slots.off);
 }
 
 #endif /* pp-snapshot.h */

@@ -338,17 +338,17 @@ make_snapshot(struct replay *r)
     }
     ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
 
-    snap.servers = (struct pp_snap_part) { b->size, r->n_servers };
+    snap.rows = (struct pp_snap_part) { b->size, r->n_servers };
     for (uint32_t i = 0; i < r->n_servers; i++) {
-        struct pp_snap_server *server = ofpbuf_put_zeros(b, sizeof *server);
+        struct pp_snap_row *row = ofpbuf_put_zeros(b, sizeof *row);
 
-        server->id = i + 1;
-        server->mac = r->servers[i];
-        server->services = (struct pp_snap_part) { 0, r->n_services };
+        row->kind = PP_ROW_SERVER;
+        row->server.id = i + 1;
+        row->server.mac = r->servers[i];
+        row->server.services = (struct pp_snap_part) { 0, r->n_services };
     }
     ofpbuf_put_zeros(b, PAD_SIZE(b->size, 8));
 
-    snap.slots = (struct pp_snap_part) { b->size, 0 };
     snap.program = (struct pp_snap_part) { b->size,
                                            (uint32_t) r->program_size };
     ofpbuf_put(b, r->program, r->program_size);

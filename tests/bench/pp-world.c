@@ -188,11 +188,13 @@ world_snapshot(const struct pp_program *program, size_t program_size)
         .port = PORT, .transport = PP_TCP, .fail = PP_FAIL_OPEN,
         .proxy = http_index(),
     };
-    struct pp_snap_server server = { .id = 1, .slot = 1 };
+    struct pp_snap_row row = {
+        .kind = PP_ROW_SERVER, .server = { .id = 1, .slot = 1 },
+    };
     struct pp_patchset *set = xzalloc(set_size);
     size_t services = ROUND_UP(sizeof snap, 8) + set_size;
-    size_t servers = services + ROUND_UP(sizeof service, 8);
-    size_t programs = servers + ROUND_UP(sizeof server, 8);
+    size_t rows = services + ROUND_UP(sizeof service, 8);
+    size_t programs = rows + ROUND_UP(sizeof row, 8);
     uint8_t *data;
 
     pp_patchset_init(set, program);
@@ -203,21 +205,20 @@ world_snapshot(const struct pp_program *program, size_t program_size)
         (uint32_t) (services - set_size), (uint32_t) set_size,
     };
     snap.services = (struct pp_snap_part) { (uint32_t) services, 1 };
-    snap.servers = (struct pp_snap_part) { (uint32_t) servers, 1 };
-    snap.slots = (struct pp_snap_part) { (uint32_t) servers, 0 };
+    snap.rows = (struct pp_snap_part) { (uint32_t) rows, 1 };
     snap.program = (struct pp_snap_part) {
         (uint32_t) programs, (uint32_t) program_size,
     };
     snap.size = programs + program_size;
     service.patchset = snap.sets.off;
-    memcpy(&server.mac, server_mac, sizeof server.mac);
-    server.services = (struct pp_snap_part) { 0, 1 };
+    memcpy(&row.server.mac, server_mac, sizeof row.server.mac);
+    row.server.services = (struct pp_snap_part) { 0, 1 };
 
     data = xzalloc(snap.size);
     memcpy(data, &snap, sizeof snap);
     memcpy(data + snap.sets.off, set, set_size);
     memcpy(data + services, &service, sizeof service);
-    memcpy(data + servers, &server, sizeof server);
+    memcpy(data + rows, &row, sizeof row);
     memcpy(data + programs, program, program_size);
     free(set);
     return (struct pp_snapshot *) (void *) data;

@@ -113,8 +113,11 @@ make_snapshot(const struct pp_program *program, size_t program_size,
     struct pp_snap_service *copies = xmemdup(services, n * sizeof *services);
     struct pp_patchset *set = xzalloc(set_size);
     struct ofpbuf *b = ofpbuf_new(65536);
-    struct pp_snap_server server = {
-        .id = 1, .slot = SERVER_SLOT, .services = { 0, n }, .name = "vm",
+    struct pp_snap_row row = {
+        .kind = PP_ROW_SERVER,
+        .server = {
+            .id = 1, .slot = SERVER_SLOT, .services = { 0, n }, .name = "vm",
+        },
     };
     struct pp_snapshot snap = {
         .magic = PP_SNAPSHOT_MAGIC, .version = PP_SNAPSHOT_VERSION,
@@ -127,15 +130,14 @@ make_snapshot(const struct pp_program *program, size_t program_size,
     for (uint32_t i = 0; i < pp_program_n_patches(program); i++) {
         pp_patchset_set(set, program, i, mode);
     }
-    memcpy(&server.mac, eth[PP_TO_SERVER], sizeof server.mac);
+    memcpy(&row.server.mac, eth[PP_TO_SERVER], sizeof row.server.mac);
     put_part(b, &snap, sizeof snap, 0);
     snap.sets = put_part(b, set, set_size, (uint32_t) set_size);
     for (uint32_t i = 0; i < n; i++) {
         copies[i].patchset = snap.sets.off;
     }
     snap.services = put_part(b, copies, n * sizeof *copies, n);
-    snap.servers = put_part(b, &server, sizeof server, 1);
-    snap.slots = put_part(b, &server, 0, 0);
+    snap.rows = put_part(b, &row, sizeof row, 1);
     snap.program = put_part(b, program, program_size,
                             (uint32_t) program_size);
     snap.size = b->size;
@@ -172,22 +174,28 @@ driver_set_slots(struct driver *d, const struct pp_snap_slot *slots,
                  uint32_t n, bool in_vlans)
 {
     struct pp_snapshot *old = d->snap;
-    struct pp_snap_server *server;
+    struct pp_snap_row *rows = xcalloc(1 + n, sizeof *rows);
     struct ofpbuf b;
 
+    rows[0] = pp_snapshot_rows(old)[0];
+    rows[0].server.in_vlans = in_vlans;
+    for (uint32_t i = 0; i < n; i++) {
+        rows[1 + i] = (struct pp_snap_row) {
+            .kind = PP_ROW_SLOT, .slot = slots[i],
+        };
+    }
     ofpbuf_init(&b, old->size);
     ofpbuf_put(&b, old, old->size);
     ofpbuf_put_zeros(&b, PAD_SIZE(b.size, 8));
-    old->slots = put_part(&b, slots, n * sizeof *slots, n);
+    old->rows = put_part(&b, rows, (1 + n) * sizeof *rows, 1 + n);
     old->size = b.size;
     memcpy(b.data, old, sizeof *old);
     d->snap = xmemdup(b.data, b.size);
     ofpbuf_uninit(&b);
     d->snap->serial++;
-    server = CONST_CAST(struct pp_snap_server *, pp_snapshot_servers(d->snap));
-    server->in_vlans = in_vlans;
     ENSURE(!pp_snapshot_check(d->snap, d->snap->size));
     pp_pipeline_set_snapshot(d->pl, d->snap);
+    free(rows);
     free(old);
 }
 

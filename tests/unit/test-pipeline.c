@@ -389,11 +389,18 @@ START_TEST(test_one_sided)
 }
 END_TEST
 
-/* A pipeline with a patch that rejects paths longer than 'limit'. */
-static struct driver *
-make_limit_driver(int limit)
+static struct pp_snap_row *
+rows_of(struct driver *d)
 {
-    struct pp_snap_service http = driver_service("http");
+    return CONST_CAST(struct pp_snap_row *, pp_snapshot_rows(d->snap));
+}
+
+/* A pipeline with a patch that rejects paths longer than 'limit', for its
+ * server's only service; that one stands at 'place' in the snapshot. */
+static struct driver *
+make_limit_driver(int limit, uint32_t place)
+{
+    struct pp_snap_service services[2] = { { .port = 0 } };
     struct pp_errors errors = PP_ERRORS_INITIALIZER;
     struct pp_pool pool = { .ref_cnt = 1, .n = 1 };
     struct driver *d;
@@ -410,7 +417,10 @@ make_limit_driver(int limit)
 
     ck_assert_msg(patch != NULL, "%s", pp_errors_format(&errors));
     pool.patches = &patch;
-    d = driver_create(&pool, PP_MODE_ENFORCE, &http, 1);
+    ck_assert_uint_lt(place, ARRAY_SIZE(services));
+    services[place] = driver_service("http");
+    d = driver_create(&pool, PP_MODE_ENFORCE, services, place + 1);
+    rows_of(d)->server.services = (struct pp_snap_part) { place, 1 };
     pp_patch_destroy(patch);
     free(text);
     return d;
@@ -421,8 +431,8 @@ make_limit_driver(int limit)
 START_TEST(test_same_address)
 {
     static const char first[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n\r\n";
-    struct driver *d = make_limit_driver(20);
-    struct driver *other = make_limit_driver(10);
+    struct driver *d = make_limit_driver(20, 0);
+    struct driver *other = make_limit_driver(10, 0);
 
     driver_connect(d, false);
     send_tcp(d, 1001, first, strlen(first));
@@ -447,18 +457,15 @@ START_TEST(test_policies_alone)
     static const char request[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n"
                                   "\r\n";
     const uint32_t n = (uint32_t) strlen(request);
-    struct driver *d = make_limit_driver(20);
-    struct driver *other = make_limit_driver(10);
+    struct driver *d = make_limit_driver(20, 0);
+    struct driver *other = make_limit_driver(10, 0);
     struct pp_snapshot *alone = other->snap;
 
     driver_connect(d, false);
     send_tcp(d, 1001, request, n);
     alone->serial = d->snap->serial + 1;
     alone->after = d->snap->serial;
-    ck_assert_str_eq(pp_snapshot_check(alone, alone->size),
-                     "servers or slots are there that are to stay as they "
-                     "are");
-    alone->servers.n = 0;
+    alone->rows.n = 0;
     ck_assert_ptr_null(pp_snapshot_check(alone, alone->size));
 
     alone->after = d->snap->serial + 7;
@@ -476,6 +483,52 @@ START_TEST(test_policies_alone)
     ck_assert_uint_eq(d->counters->match_hits, 1);
     driver_destroy(d);
     driver_destroy(other);
+}
+END_TEST
+
+/* The server has another policy, and the place of the one that it had is
+ * empty: with the server's row in the same snapshot (1) it has that from the
+ * next byte on; without it (0) its bytes pass unseen until the row comes. */
+START_TEST(test_policy_other)
+{
+    static const char request[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n"
+                                  "\r\n";
+    const uint32_t n = (uint32_t) strlen(request);
+    struct driver *d = make_limit_driver(20, 0);
+    struct driver *other = make_limit_driver(10, 1);
+    struct pp_snapshot *next = other->snap;
+
+    driver_connect(d, false);
+    send_tcp(d, 1001, request, n);
+    ck_assert_uint_eq(d->counters->proxy_messages, 1);
+
+    next->serial = d->snap->serial + 1;
+    next->after = d->snap->serial;
+    next->rows.n = (uint32_t) _i;
+    ck_assert_ptr_null(pp_snapshot_check(next, next->size));
+    ck_assert_ptr_null(pp_pipeline_set_snapshot(d->pl, next));
+    send_tcp(d, 1001 + n, request, n);
+    ck_assert_uint_eq(d->counters->match_hits, (unsigned int) _i);
+    driver_destroy(d);
+    driver_destroy(other);
+}
+END_TEST
+
+/* A row of no kind, and one with services that there are not, are refused. */
+START_TEST(test_bad_rows)
+{
+    struct driver *d = make_limit_driver(20, 0);
+
+    rows_of(d)->server.services.n = 2;
+    ck_assert_str_eq(pp_snapshot_check(d->snap, d->snap->size),
+                     "a server's services are out of range");
+    rows_of(d)->kind = PP_ROW_SLOT_GONE + 1;
+    ck_assert_str_eq(pp_snapshot_check(d->snap, d->snap->size),
+                     "a row is of no kind that there is");
+    d->snap->rows.n = UINT32_MAX;
+    ck_assert_str_eq(pp_snapshot_check(d->snap, d->snap->size),
+                     "a part of the snapshot is out of range");
+    driver_destroy(d);
 }
 END_TEST
 
@@ -611,6 +664,8 @@ main(void)
     tcase_add_test(tcase, test_one_sided);
     tcase_add_test(tcase, test_same_address);
     tcase_add_test(tcase, test_policies_alone);
+    tcase_add_loop_test(tcase, test_policy_other, 0, 2);
+    tcase_add_test(tcase, test_bad_rows);
     tcase_add_test(tcase, test_batches);
     suite_add_tcase(suite, tcase);
     return suite_main(suite);

@@ -639,22 +639,23 @@ try_outside(uint32_t attempt)
 START_TEST(test_attempt)
 {
     const struct attempt *a = &attempts[_i];
-    int outside, inside;
+    int outside, inside, expected;
 
     if (geteuid()) {
         return;
     }
     outside = try_outside((uint32_t) _i);
     inside = try_inside((uint32_t) _i);
+    expected = a->flags & NEEDED ? 0 : a->error ? a->error : -SIGSYS;
     if (outside && a->flags & LACKS) {
         printf("# %s: not possible here at all (%d)\n", a->what, outside);
+        /* A signal of the processor's comes before any filter. */
+        expected = outside == -SIGSEGV ? outside : expected;
     } else {
         ck_assert_msg(!outside, "%s: fails without the sandbox, too: %d",
                       a->what, outside);
     }
-    ck_assert_msg(inside == (a->flags & NEEDED ? 0
-                             : a->error ? a->error : -SIGSYS),
-                  "%s: %d", a->what, inside);
+    ck_assert_msg(inside == expected, "%s: %d", a->what, inside);
 }
 END_TEST
 
