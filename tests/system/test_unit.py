@@ -264,7 +264,10 @@ class Unit(unittest.TestCase):
         p = self.inside("systemd-analyze", "verify", "--man=no",
                         "/etc/systemd/system/ovs-patchpointd.service",
                         check=False)
-        self.assertEqual((p.returncode, p.stdout + p.stderr), (0, ""))
+        # Units of other packages have faults of their own.
+        said = [line for line in (p.stdout + p.stderr).splitlines()
+                if not line.startswith("/lib/systemd/system/")]
+        self.assertEqual((p.returncode, said), (0, []))
 
         self.assertTrue(self.harmed())
         self.inside("systemctl", "start", "ovs-patchpointd.service")

@@ -918,7 +918,6 @@ main(void)
     Suite *suite = suite_create("bounds");
     TCase *tc = tcase_create("life");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, test_lifetime);
     tcase_add_loop_test(tc, test_false_end, 0, 4);
     tcase_add_loop_test(tc, test_syn_flood, 0, 2);
@@ -931,7 +930,6 @@ main(void)
     suite_add_tcase(suite, tc);
 
     tc = tcase_create("room");
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_drip, 0, 2);
     tcase_add_test(tc, test_never_acks);
     tcase_add_test(tc, test_acks_late);
@@ -943,7 +941,6 @@ main(void)
     suite_add_tcase(suite, tc);
 
     tc = tcase_create("memory");
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_idle_memory, 0, ARRAY_SIZE(talks));
     tcase_add_test(tc, test_packed);
     suite_add_tcase(suite, tc);

@@ -808,7 +808,6 @@ main(void)
     Suite *suite = suite_create("expr");
     TCase *tc = tcase_create("expr");
 
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_truths, 0, ARRAY_SIZE(truths));
     tcase_add_test(tc, test_all_functions);
     tcase_add_loop_test(tc, test_errors, 0, ARRAY_SIZE(errors));

@@ -544,7 +544,6 @@ ftp_suite(void)
     Suite *suite = suite_create("ftp");
     TCase *tc = tcase_create("ftp");
 
-    tcase_set_timeout(tc, 60);
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_vectors, vectors);

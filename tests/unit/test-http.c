@@ -577,7 +577,6 @@ http_suite(void)
     Suite *suite = suite_create("http");
     TCase *tc = tcase_create("http");
 
-    tcase_set_timeout(tc, 60);
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_vectors, vectors);

@@ -633,7 +633,6 @@ main(void)
     Suite *suite = suite_create("index");
     TCase *tc = tcase_create("index");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, test_match);
     tcase_add_test(tc, test_sharing);
     tcase_add_test(tc, test_gates);

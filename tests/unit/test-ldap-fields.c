@@ -558,7 +558,6 @@ ldap_fields_suite(void)
     Suite *suite = suite_create("ldap-fields");
     TCase *tc = tcase_create("ldap-fields");
 
-    tcase_set_timeout(tc, 60);
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_fields, field_vectors);

@@ -414,7 +414,6 @@ ldap_suite(void)
     Suite *suite = suite_create("ldap");
     TCase *tc = tcase_create("ldap");
 
-    tcase_set_timeout(tc, 60);
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_vectors, vectors);

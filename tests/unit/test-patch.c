@@ -835,7 +835,6 @@ main(void)
     Suite *suite = suite_create("patch");
     TCase *tc = tcase_create("patch");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_good, 0, ARRAY_SIZE(good));
     tcase_add_loop_test(tc, test_bad, 0, ARRAY_SIZE(bad));
     tcase_add_test(tc, test_large_file);

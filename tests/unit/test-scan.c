@@ -581,7 +581,6 @@ main(void)
     TCase *tc = tcase_create("scan");
 
     tcase_add_checked_fixture(tc, set_up, tear_down);
-    tcase_set_timeout(tc, 120);
     tcase_add_test(tc, test_blocks);
     tcase_add_test(tc, test_texts);
     tcase_add_test(tc, test_pieces);

@@ -447,7 +447,6 @@ services_suite(void)
     Suite *suite = suite_create("services");
     TCase *tc = tcase_create("services");
 
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_spoken, 0, ARRAY_SIZE(spoken));
     tcase_add_loop_test(tc, test_first, 0, ARRAY_SIZE(first));
     tcase_add_test(tc, test_text);

@@ -788,7 +788,6 @@ smtp_suite(void)
     Suite *suite = suite_create("smtp");
     TCase *tc = tcase_create("smtp");
 
-    tcase_set_timeout(tc, 60);
 #define LOOP(TEST, ARRAY) \
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_vectors, vectors);

@@ -303,7 +303,6 @@ main(void)
     Suite *suite = suite_create("state");
     TCase *tc = tcase_create("state");
 
-    tcase_set_timeout(tc, 60);
     tcase_add_loop_test(tc, test_good, 0, ARRAY_SIZE(good));
     tcase_add_loop_test(tc, test_bad, 0, ARRAY_SIZE(bad));
     tcase_add_test(tc, test_group);

@@ -80,7 +80,6 @@ main(void)
     Suite *suite = suite_create("timers");
     TCase *tc = tcase_create("wheel");
 
-    tcase_set_timeout(tc, 120);
     tcase_add_loop_test(tc, test_timers, 0, 2);
     suite_add_tcase(suite, tc);
     return suite_main(suite);
