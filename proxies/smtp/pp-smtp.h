@@ -52,6 +52,8 @@ enum pp_smtp_leniency {
     PP_SMTP_ANY_SPACE = true,           /* "MAIL\vFROM:<>", and NUL. */
     PP_SMTP_SPACE_BEFORE_PATH = true,   /* "MAIL FROM: <a@b>" (4.1.1.2). */
     PP_SMTP_PATH_WITHOUT_BRACKETS = true,   /* "MAIL FROM:a@b". */
+    PP_SMTP_PATH_WITHOUT_KEYWORD = true,    /* "MAIL:<a@b>", "MAILX y:<a@b>",
+                                             * but not without brackets. */
     PP_SMTP_REPLY_ENDS_DATA = true,     /* A reply shows that the server took
                                          * a dot line for the end of the data
                                          * that RFC 5321 4.1.1.4 does not. */

@@ -94,7 +94,8 @@ const struct pp_field pp_smtp_field_table[] = {
         .name = "command.has_path",
         .type = PP_TYPE_BOOL,
         .events = COMMAND,
-        .doc = "The command is MAIL with FROM:, or RCPT with TO:.",
+        .doc = "The command is MAIL with FROM:, or RCPT with TO:, or with "
+               "another word, or none, and angle brackets.",
     },
     [PP_SMTP_F_COMMAND_PATH] = {
         .name = "command.path",

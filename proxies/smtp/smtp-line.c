@@ -9,6 +9,8 @@
 
 #include "pp-smtp.h"
 
+#include "util.h"
+
 /* The verbs that mean something to the proxy itself, or that it looks for
  * where they are hidden. */
 static const struct {
@@ -123,8 +125,29 @@ path_end(const struct pp_reader *text, size_t pos, size_t end)
     return end;
 }
 
-/* The path of MAIL and RCPT, in the argument behind 'keyword' and a colon, and
- * the parameters behind it. */
+/* The path of MAIL and RCPT, and the parameters behind it, in what stands from
+ * 'pos' to 'end', behind the colon. */
+static void
+take_path(const struct pp_reader *text, size_t pos, size_t end,
+          struct pp_smtp_command *cmd)
+{
+    struct pp_span s = pp_smtp_trim(text, pp_smtp_span(pos, end));
+
+    cmd->has_path = true;
+    if (pp_reader_peek(text, s.off) == '<' && s.len) {
+        size_t stop = path_end(text, s.off, end);
+        bool closed = (stop > s.off + 1
+                       && pp_reader_peek(text, stop - 1) == '>');
+
+        cmd->path = pp_smtp_span(s.off + 1, stop - closed);
+        cmd->params = pp_smtp_span(stop, end);
+    } else {
+        cmd->path = first_word(text, s, &cmd->params);
+        cmd->params = pp_smtp_span(pp_smtp_span_end(cmd->path), end);
+    }
+}
+
+/* The same in the argument, behind 'keyword' and a colon. */
 static void
 parse_path(const struct pp_reader *text, const char *keyword,
            struct pp_smtp_command *cmd)
@@ -142,21 +165,8 @@ parse_path(const struct pp_reader *text, const char *keyword,
         }
     }
     s = pp_smtp_trim(text, pp_smtp_span(arg.off + n, end));
-    if (!s.len || pp_reader_peek(text, s.off) != ':') {
-        return;
-    }
-    s = pp_smtp_trim(text, pp_smtp_span(s.off + 1, end));
-    cmd->has_path = true;
-    if (pp_reader_peek(text, s.off) == '<' && s.len) {
-        size_t stop = path_end(text, s.off, end);
-        bool closed = (stop > s.off + 1
-                       && pp_reader_peek(text, stop - 1) == '>');
-
-        cmd->path = pp_smtp_span(s.off + 1, stop - closed);
-        cmd->params = pp_smtp_span(stop, end);
-    } else {
-        cmd->path = first_word(text, s, &cmd->params);
-        cmd->params = pp_smtp_span(pp_smtp_span_end(cmd->path), end);
+    if (s.len && pp_reader_peek(text, s.off) == ':') {
+        take_path(text, s.off + 1, end, cmd);
     }
 }
 
@@ -196,23 +206,22 @@ is_straight(const struct pp_reader *text, const struct pp_smtp_command *cmd)
             && cmd->ending == PP_SMTP_CRLF);
 }
 
-/* Reads the command from 'start'; 'text_end' is the end of its text, 'end'
- * that of its line ending. */
-void
-pp_smtp_command_parse(const struct pp_reader *text, size_t start,
-                      size_t text_end, size_t end,
-                      struct pp_smtp_command *cmd)
+/* Finds the verb of 'cmd', the first word but no more than 'max' bytes of it,
+ * and what is behind it. */
+static void
+take_verb(const struct pp_reader *text, size_t max,
+          struct pp_smtp_command *cmd)
 {
+    struct pp_span line = pp_smtp_trim(text, cmd->line);
     size_t i;
 
-    *cmd = (struct pp_smtp_command) {
-        .line = pp_smtp_span(start, text_end),
-        .end = pp_smtp_span(text_end, end),
-        .ending = (uint8_t) (end - text_end),
-        .size = -1,
-    };
-    cmd->verb = first_word(text, pp_smtp_trim(text, cmd->line),
-                           &cmd->argument);
+    cmd->verb = first_word(text, line, &cmd->argument);
+    if (cmd->verb.len > max) {
+        cmd->verb.len = (uint32_t) max;
+        cmd->argument = pp_smtp_trim(
+            text, pp_smtp_span(pp_smtp_span_end(cmd->verb),
+                               pp_smtp_span_end(line)));
+    }
     cmd->word = first_word(text, cmd->argument, &cmd->rest);
     for (i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
         if (pp_smtp_equals(text, cmd->verb, verbs[i].verb)) {
@@ -221,6 +230,48 @@ pp_smtp_command_parse(const struct pp_reader *text, size_t start,
             cmd->lhlo = verbs[i].verb[0] == 'L';
         }
     }
+}
+
+/* The path of MAIL and RCPT for servers to which a line that begins like that,
+ * whatever else is there, is one if it has a colon, and a path in angle
+ * brackets behind the first. */
+static void
+parse_loose_path(const struct pp_reader *text, struct pp_smtp_command *cmd)
+{
+    size_t end = pp_smtp_span_end(cmd->argument);
+    size_t colon = cmd->verb.off + 4;
+    struct pp_span first = pp_smtp_span(cmd->verb.off, colon);
+    struct pp_span s;
+
+    if (cmd->verb.len < 4 || !(pp_smtp_equals(text, first, "MAIL")
+                               || pp_smtp_equals(text, first, "RCPT"))) {
+        return;
+    }
+    end = MAX(end, pp_smtp_span_end(cmd->verb));
+    while (colon < end && pp_reader_peek(text, colon) != ':') {
+        colon++;
+    }
+    s = pp_smtp_trim(text, pp_smtp_span(colon + 1, end));
+    if (colon < end && s.len && pp_reader_peek(text, s.off) == '<') {
+        take_verb(text, 4, cmd);
+        take_path(text, s.off, end, cmd);
+    }
+}
+
+/* Reads the command from 'start'; 'text_end' is the end of its text, 'end'
+ * that of its line ending. */
+void
+pp_smtp_command_parse(const struct pp_reader *text, size_t start,
+                      size_t text_end, size_t end,
+                      struct pp_smtp_command *cmd)
+{
+    *cmd = (struct pp_smtp_command) {
+        .line = pp_smtp_span(start, text_end),
+        .end = pp_smtp_span(text_end, end),
+        .ending = (uint8_t) (end - text_end),
+        .size = -1,
+    };
+    take_verb(text, SIZE_MAX, cmd);
     if (cmd->kind == PP_SMTP_MAIL) {
         parse_path(text, "FROM", cmd);
     } else if (cmd->kind == PP_SMTP_RCPT) {
@@ -229,6 +280,9 @@ pp_smtp_command_parse(const struct pp_reader *text, size_t start,
         cmd->size = parse_size(text, cmd->word);
         cmd->last = pp_smtp_equals(text, cmd->rest, "LAST");
         cmd->straight = is_straight(text, cmd);
+    }
+    if (!cmd->has_path) {
+        parse_loose_path(text, cmd);
     }
 }
 

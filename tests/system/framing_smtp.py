@@ -59,7 +59,7 @@ def found(lines, answer):
 
 COMMANDS = (b"MAIL FROM:<evil%07dx@a.test>", b"EHLO evil%07dx",
             b"VRFY evil%07dx@b.test", b"RCPT TO:<evil%07dx@c.test>",
-            b"HELO evil%07dx")
+            b"HELO evil%07dx", b"MAILX y:<evil%07dx@a.test>")
 
 ODD = (b"\0", b"\t", b"\v", b"\f", b"\r", b"\n", b" ", b"\x1c", b"\x1f",
        b"\x7f", b"\x80", b"\x85", b"\xa0", b"\xff", b"\xc2\xa0", b"\xc2\x85",
