@@ -7,7 +7,10 @@
  *
  * Whoever begins like TLS need not mean it: only the server's answer tells
  * whether it speaks TLS, too, and so whether nothing can be looked at here.
- * Until then no more passes than the record that it answers. */
+ * Until then no more passes than the record that it answers.
+ *
+ * Nor need a client begin with TLS once a server has agreed to it; and then
+ * there are servers that go on reading commands. */
 
 #include <stdint.h>
 
@@ -43,6 +46,23 @@ pp_tls_hello(const struct pp_reader *text, size_t pos)
     }
     return (length < 4 || length > PP_TLS_RECORD_MAX ? -1
             : PP_TLS_HEADER + length);
+}
+
+/* Does a client whose server has agreed to TLS begin with it at 'pos', or with
+ * what older ones do (RFC 5246 E.2)?  1 or -1; 0 if more bytes are needed to
+ * tell. */
+static inline int
+pp_tls_begins(const struct pp_reader *text, size_t pos)
+{
+    int first = pp_reader_peek(text, pos);
+    size_t at = pos + (first == PP_TLS_HANDSHAKE ? 1 : 2);
+    int next = pp_reader_peek(text, at);
+
+    if (first >= 0 && first != PP_TLS_HANDSHAKE && !(first & 0x80)) {
+        return -1;
+    }
+    return (next < 0 ? 0
+            : next == (first == PP_TLS_HANDSHAKE ? 3 : 1) ? 1 : -1);
 }
 
 /* May a server that speaks TLS begin its answer to that with 'byte'? */

@@ -280,6 +280,36 @@ step_line_end(struct to_call *call)
     return skip(end, swallow);
 }
 
+/* What the client sent before it could know of TLS, 'end' bytes of 'text', is
+ * over.  If it begins with TLS, the client has not waited for that. */
+static void
+pipelined_over(struct pp_ftp_conn *conn, const struct pp_reader *text,
+               uint32_t end)
+{
+    conn->to = (end && pp_tls_begins(text, 0) >= 0 ? EXPECT_OPAQUE
+                : EXPECT_HELLO);
+}
+
+/* EXPECT_HELLO. */
+static struct pp_parse
+step_hello(struct to_call *call)
+{
+    struct pp_ftp_conn *conn = call->conn;
+    int begins = pp_tls_begins(&call->text, 0);
+
+    if (wanted(call, PP_FTP_E_COMMAND)) {
+        if (begins < 0) {
+            conn->to = EXPECT_NOTHING;
+            conn->nothing_reason = PP_FTP_R_NOT_TLS;
+            return stop(PP_PARSE_TOO_MUCH, PP_FTP_R_NOT_TLS);
+        } else if (!begins && !call->view->eof) {
+            return stop(PP_PARSE_MORE, 0);
+        }
+    }
+    conn->to = EXPECT_OPAQUE;
+    return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
+}
+
 /* EXPECT_PIPELINED. */
 static struct pp_parse
 step_pipelined(struct to_call *call)
@@ -301,8 +331,8 @@ step_pipelined(struct to_call *call)
         && pp_ftp_lines_hide(&call->text, end)) {
         return hidden(conn);
     }
-    conn->to = EXPECT_OPAQUE;
-    return stop(PP_PARSE_OPAQUE, conn->opaque_reason);
+    pipelined_over(conn, &call->text, end);
+    return end ? skip(end, false) : step_hello(call);
 }
 
 /* parse() of the client's bytes; see pp-proxy.h. */
@@ -329,6 +359,8 @@ pp_ftp_parse_to(struct pp_ftp_conn *conn, struct pp_ftp_scratch *scratch,
         break;
     case EXPECT_PIPELINED:
         return step_pipelined(&call);
+    case EXPECT_HELLO:
+        return step_hello(&call);
     case EXPECT_GREETING:
         return stop(call.text.end ? PP_PARSE_WAIT : PP_PARSE_MORE, 0);
     case EXPECT_FOREIGN:
@@ -359,7 +391,7 @@ pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
     conn->reading_from = 0;
     conn->scan = 0;
     if (m->event == PP_FTP_E_PIPELINED) {
-        conn->to = EXPECT_OPAQUE;
+        pipelined_over(conn, &m->text, m->end);
         return;
     }
     conn->started = true;

@@ -285,7 +285,8 @@ pp_ftp_parse_from(struct pp_ftp_conn *conn, const struct pp_view *view)
         r.end = lf < view->len ? lf + 1 : lf;   /* A line at a time. */
     }
     /* Behind the reply to AUTH there are no more until the client goes on. */
-    while (pp_reader_left(&r) && conn->to != EXPECT_PIPELINED) {
+    while (pp_reader_left(&r) && conn->to != EXPECT_PIPELINED
+           && conn->to != EXPECT_HELLO) {
         uint8_t c = pp_reader_u8(&r);
 
         take(conn, c);

@@ -96,7 +96,7 @@ ftp_reply_when(const void *conn_, const struct pp_msg *msg)
 
     (void) msg;
     if (conn->closing || conn->to == EXPECT_OPAQUE
-        || conn->to == EXPECT_PIPELINED) {
+        || conn->to == EXPECT_PIPELINED || conn->to == EXPECT_HELLO) {
         return PP_REPLY_NEVER;
     }
     for (i = 0; i < conn->n_due; i++) {

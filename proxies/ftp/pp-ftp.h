@@ -66,7 +66,8 @@ enum pp_ftp_reason {
     PP_FTP_R_HIDDEN,            /* What may be a command for the server, and
                                  * cannot be looked at as one. */
     PP_FTP_R_NOT_TLS,           /* A part of a command that passed as what it
-                                 * looked like. */
+                                 * looked like; or other bytes than TLS where
+                                 * the server has agreed to that. */
     PP_FTP_R_TLS,               /* From here on: opaque. */
     PP_FTP_R_AUTH,
 };
@@ -163,6 +164,7 @@ enum pp_ftp_to {
     EXPECT_LINE_END,            /* The rest of a line that was too long. */
     EXPECT_PIPELINED,           /* AUTH was agreed to: what the client sent
                                  * before it could know that. */
+    EXPECT_HELLO,               /* The first of TLS (RFC 4217 4). */
     EXPECT_GREETING,            /* Nothing, before the server has answered
                                  * what looks like TLS. */
     EXPECT_FOREIGN,             /* The server speaks something else. */

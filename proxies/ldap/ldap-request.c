@@ -314,8 +314,9 @@ step_message(struct to_call *call)
     if (conn->await != AWAIT_NOTHING && conn->from != EXPECT_LOST) {
         return (struct pp_parse) { .status = PP_PARSE_WAIT };
     }
-    if (conn->tls_agreed && first == PP_TLS_HANDSHAKE) {
-        return result_opaque(conn, PP_LDAP_R_STARTTLS);
+    if (conn->tls_agreed && pp_tls_begins(&call->text, 0) >= 0) {
+        return (pp_tls_begins(&call->text, 0)
+                ? result_opaque(conn, PP_LDAP_R_STARTTLS) : result_more(0));
     }
     if (!conn->started && first == PP_TLS_HANDSHAKE) {
         return step_tls(call);

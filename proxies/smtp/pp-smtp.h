@@ -69,7 +69,8 @@ enum pp_smtp_reason {
     PP_SMTP_R_HIDDEN,           /* What may be a command for the server, in
                                  * what is none for us. */
     PP_SMTP_R_NOT_TLS,          /* A part of a command that passed as what it
-                                 * looked like. */
+                                 * looked like; or other bytes than TLS where
+                                 * the server has agreed to that. */
     PP_SMTP_R_TLS,              /* From here on: opaque. */
     PP_SMTP_R_TURNED,           /* Client and server change places. */
 };
@@ -199,7 +200,8 @@ enum pp_smtp_to {
     EXPECT_AUTH,                /* A line after 334 (RFC 4954 4). */
     EXPECT_PLAINTEXT,           /* 'early' bytes that came before the server
                                  * had agreed to TLS. */
-    EXPECT_TLS,                 /* RFC 3207 4: not to be followed. */
+    EXPECT_HELLO,               /* The first of TLS, RFC 3207 4. */
+    EXPECT_TLS,                 /* More of it: not to be followed. */
     EXPECT_TURNED,              /* The same, RFC 5321 F.1. */
 };
 

@@ -337,6 +337,16 @@ step_auth(struct pp_smtp_call *call)
     return true;
 }
 
+/* The plaintext 's' is over.  If TLS begins with it, the client has not waited
+ * for the server to agree. */
+static void
+plaintext_over(struct pp_smtp_conn *conn, const struct pp_reader *text,
+               struct pp_span s)
+{
+    conn->to = (s.len && pp_tls_begins(text, s.off) >= 0 ? EXPECT_TLS
+                : EXPECT_HELLO);
+}
+
 /* EXPECT_PLAINTEXT.  A corrected one is as long as it is. */
 static bool
 step_plaintext(struct pp_smtp_call *call)
@@ -355,8 +365,28 @@ step_plaintext(struct pp_smtp_call *call)
         && pp_smtp_lines_hide(&call->text, call->pos, end)) {
         return pp_smtp_stop_hidden(call);
     }
-    call->conn->to = EXPECT_TLS;
+    plaintext_over(call->conn, &call->text, pp_smtp_span(call->pos, end));
     call->pos = end;
+    return true;
+}
+
+/* EXPECT_HELLO. */
+static bool
+step_tls(struct pp_smtp_call *call)
+{
+    struct pp_smtp_conn *conn = call->conn;
+    int begins = pp_tls_begins(&call->text, call->pos);
+
+    if (pp_smtp_is_watching(call)) {
+        if (begins < 0) {
+            conn->to = EXPECT_BROKEN;
+            conn->from_reason = PP_SMTP_R_NOT_TLS;
+            return true;
+        } else if (!begins && !call->view->eof) {
+            return stop_more(call);
+        }
+    }
+    conn->to = EXPECT_TLS;
     return true;
 }
 
@@ -387,6 +417,8 @@ step(struct pp_smtp_call *call)
         return step_auth(call);
     case EXPECT_PLAINTEXT:
         return step_plaintext(call);
+    case EXPECT_HELLO:
+        return step_tls(call);
     case EXPECT_TLS:
         return pp_smtp_stop_status(call, PP_PARSE_OPAQUE, PP_SMTP_R_TLS);
     case EXPECT_TURNED:
@@ -461,7 +493,7 @@ pp_smtp_commit_to(struct pp_smtp_conn *conn, const struct pp_msg *msg,
         }
         break;
     case PP_SMTP_E_PLAINTEXT:
-        conn->to = EXPECT_TLS;
+        plaintext_over(conn, &m->text, m->plaintext);
         break;
     case PP_SMTP_E_BREAK:
         if (what == PP_PASSED && m->hold) {

@@ -197,7 +197,7 @@ reply_to(struct pp_smtp_conn *conn, enum pp_smtp_kind kind, unsigned int code)
         break;
     case PP_SMTP_STARTTLS:
         go_on(conn, (code != 220 ? EXPECT_COMMAND
-                     : conn->early ? EXPECT_PLAINTEXT : EXPECT_TLS));
+                     : conn->early ? EXPECT_PLAINTEXT : EXPECT_HELLO));
         break;
     case PP_SMTP_TURN:
         go_on(conn, good ? EXPECT_TURNED : EXPECT_COMMAND);

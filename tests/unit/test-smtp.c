@@ -251,16 +251,29 @@ static const struct vector vectors[] = {
     VECTOR("STARTTLS", ALL, "C<STARTTLS\r\n>(tls)",
            HI, "STARTTLS\r\n", READY, "\026\003\001"),
     VECTOR("pipelined behind STARTTLS", ALL,
-           "C<STARTTLS\r\n>P<NOOP\r\n\026>(tls)",
-           HI, "STARTTLS\r\nNOOP\r\n\026", READY, "\003\001"),
-    VECTOR("pipelined behind STARTTLS, nothing wanted", 0, "17(tls)",
-           HI, "STARTTLS\r\nNOOP\r\n\026", READY, "\003\001"),
+           "C<STARTTLS\r\n>P<NOOP\r\n>(tls)",
+           HI, "STARTTLS\r\nNOOP\r\n", READY, "\026\003\001"),
+    VECTOR("pipelined behind STARTTLS, nothing wanted", 0, "16(tls)",
+           HI, "STARTTLS\r\nNOOP\r\n", READY, "\026\003\001"),
+    VECTOR("TLS before the server agrees", ALL,
+           "C<STARTTLS\r\n>P<\026\003\001>(tls)",
+           HI, "STARTTLS\r\n\026\003\001", READY, "\024\003\003"),
+    VECTOR("STARTTLS, in the form of SSL 2.0", ALL, "C<STARTTLS\r\n>(tls)",
+           HI, "STARTTLS\r\n", READY, "\200\056\001\003\001"),
+    VECTOR("STARTTLS, but not TLS", ALL, "C<STARTTLS\r\n>(not-tls)",
+           HI, "STARTTLS\r\n", READY, "xxxxxMAIL FROM:<a@b>\r\n"),
+    VECTOR("STARTTLS, but not TLS either", ALL,
+           "C<STARTTLS\r\n>P<NOOP\r\n>(not-tls)",
+           HI, "STARTTLS\r\nNOOP\r\n", READY, "\026\nHELO a\r\n"),
+    VECTOR("STARTTLS, but not TLS, nothing looks", AUTH, "10(tls)",
+           HI, "STARTTLS\r\n", READY, "HELO a\r\n"),
     VECTOR("STARTTLS, refused", ALL,
            "C<STARTTLS\r\n>C<NOOP\r\n>C<QUIT\r\n>",
            HI, "STARTTLS\r\nNOOP\r\n", SORRY, "QUIT\r\n"),
     VECTOR("STARTTLS, replies due before it", ALL,
            "C<EHLO a\r\n>C<STARTTLS\r\n>P<NOOP\r\n>(tls)",
-           HI, "EHLO a\r\nSTARTTLS\r\nNOOP\r\n", OFFER READY, "\026"),
+           HI, "EHLO a\r\nSTARTTLS\r\nNOOP\r\n", OFFER READY,
+           "\026\003"),
 
     /* RFC 4954. */
     VECTOR("AUTH", ALL,
@@ -286,7 +299,8 @@ static const struct vector vectors[] = {
            "C<LHLO a\r\n>C<RCPT TO:<a>\r\n>C<RCPT TO:<b>\r\n>C<DATA\r\n>3"
            "C<STARTTLS\r\n>1(tls)",
            HI, "LHLO a\r\nRCPT TO:<a>\r\nRCPT TO:<b>\r\nDATA\r\n",
-           OFFER OK OK GO, ".\r\nSTARTTLS\r\nX", OK "452 no\r\n" READY, "Y"),
+           OFFER OK OK GO, ".\r\nSTARTTLS\r\nX", OK "452 no\r\n" READY,
+           "\026\003"),
 
     /* RFC 2645 5.2.1. */
     VECTOR("ATRN", ALL, "C<ATRN a.b\r\n>(turned)",
@@ -297,7 +311,7 @@ static const struct vector vectors[] = {
     /* A load balancer's line, which gets no reply. */
     VECTOR("PROXY", ALL, "C<PROXY TCP4 a b 1 2\r\n>C<STARTTLS\r\n>(tls)",
            "", "PROXY TCP4 a b 1 2\r\n", HI, "STARTTLS\r\n", READY,
-           "\026"),
+           "\026\003"),
     VECTOR("PROXY, more waits", ALL, "C<PROXY TCP4 a b 1 2\r\n>", "",
            "PROXY TCP4 a b 1 2\r\nNOOP\r\n"),
     VECTOR("PROXY, but one command waits", ALL,
@@ -369,6 +383,7 @@ START_TEST(test_limits)
     conn_send(conn, PP_TO_SERVER, s, 100);
     conn_send(conn, PP_TO_SERVER, "\r\n1", 3);
     conn_send(conn, PP_FROM_SERVER, HI READY, strlen(HI READY));
+    conn_send(conn, PP_TO_SERVER, "\026\003", 2);
     ck_assert_ptr_nonnull(strstr(conn->log, ">104(tls)"));
     free(conn);
 
