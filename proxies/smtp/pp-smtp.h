@@ -279,6 +279,8 @@ struct pp_smtp_conn {
                                  * way: see smtp-watch.c. */
     bool doubted;               /* So may the chunk at hand. */
     bool fresh;                 /* In it, a line starts. */
+    bool after_lf;              /* The last command ended with LF alone: for
+                                 * some servers, its line goes on. */
     bool lmtp;
     bool crlf;                  /* The server ends its lines with CRLF. */
     bool esmtp;

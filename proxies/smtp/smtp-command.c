@@ -118,6 +118,8 @@ command_passed(struct pp_smtp_conn *conn, const struct pp_smtp_command *cmd)
         break;
     }
     pp_smtp_owe(conn, kind);
+    conn->after_lf = (cmd->ending == PP_SMTP_LF && cmd->verb.len
+                      && kind != PP_SMTP_PROXY);
     conn->started = true;
     conn->commands++;
     conn->next = next;
@@ -226,6 +228,10 @@ step_command(struct pp_smtp_call *call)
     }
     if (conn->hello && !conn->again) {
         return step_hello(call);
+    }
+    if (conn->after_lf && conn->n_owed && pp_smtp_is_watching(call)) {
+        /* Was it a line for the server, too? */
+        return pp_smtp_stop_status(call, PP_PARSE_WAIT, 0);
     }
     if (!pp_smtp_line_end(call, PP_SMTP_LINE_MAX, &text_end, &end)) {
         return false;

@@ -39,7 +39,8 @@ vectors:
 # Servers that say which commands they got, in their log or their replies;
 # those of them that do for a short test.
 PAIRS = ("CVE-2024-27305", "CVE-2023-51764", "CVE-2023-51765",
-         "CVE-2023-51766", "python-smtpd", "smtp-server")
+         "CVE-2023-51766", "python-smtpd", "smtp-server", "courier",
+         "qpsmtpd")
 SHORT = ("CVE-2024-27305", "CVE-2023-51764")
 
 GOT = re.compile(r"evil(\d{7})x")
@@ -118,6 +119,11 @@ class Requests(framing.Hidden):
         return [self.choice((b"NOOP", b"RSET", b"HELP", b"NOOP x", b"FOO"))
                 + self.some(b"\r\n", ENDS, 0) + evil + self.end()]
 
+    def across_lf(self, evil):
+        """One line for servers that want CRLF."""
+        i = 1 + self.choice([i for i, c in enumerate(evil) if c in b" :<"])
+        return [evil[:i] + b"\n" + evil[i:] + b"\r\n"]
+
     def in_long_line(self, evil):
         start = self.choice((b"NOOP ", b"MAIL FROM:<a@a.test> X=", b"FOO ",
                              b"HELO ", b"RCPT TO:<", b"", b"AUTH PLAIN ",
@@ -176,13 +182,17 @@ class Requests(framing.Hidden):
                              b"START\0TLS", b"TURN", b"ATRN", b"ETRN b.test",
                              b"XCLIENT NAME=a", b"XFORWARD NAME=a",
                              b"PROXY TCP4 1.1.1.1 1.1.1.1 1 1"))
-        return self.join([first + self.end(), evil + self.end()])
+        # What is no TLS may take the place of its start.
+        junk = self.choice((b"", b"x" * self.randrange(9), b"\x16\n",
+                            b"RSET\r\n" * self.randrange(3)))
+        return self.join([first + self.end(), junk + evil + self.end()])
 
     def make(self, number):
         """What is sent for 'number': a list of what is sent at once, between
         which answers are waited for."""
         evil = self.evil(number)
         hide = self.choice((self.in_command, self.behind_command,
+                            self.across_lf,
                             self.in_long_line, self.in_data, self.in_data,
                             self.in_chunk, self.in_chunk, self.in_auth,
                             self.behind_starttls))

@@ -48,7 +48,7 @@ static const struct vector vectors[] = {
            "220-a\r\n220-b\r\n220 c\r\n", "NOOP\r\n"),
     VECTOR("empty line", ALL, "C<\r\n>C<NOOP\r\n>", HI, "\r\nNOOP\r\n"),
     VECTOR("LF_ENDS_COMMAND", ALL, "C<NOOP\n>C<QUIT\n>", HI,
-           "NOOP\nQUIT\n"),
+           "NOOP\nQUIT\n", OK),
     VECTOR("a bare CR ends no command", ALL, "C<NOOP\rQUIT\r\n>", HI,
            "NOOP\rQUIT\r\n"),
     VECTOR("FIN_ENDS_LINE", ALL, "C<NOOP>", HI, "NOOP", "", ""),
@@ -66,7 +66,7 @@ static const struct vector vectors[] = {
            "xxxxxxxxxxxx\r\nNOOP\r\n" "NOOP\r\n", HI),
     VECTOR("like TLS, in lines, until the server speaks", ALL,
            "C<\026\003\001\001\001\001" X64 "\n>C<NOOP\r\n>", "",
-           "\026\003\001\001\001\001" X64 "\nNO", HI, "OP\r\n"),
+           "\026\003\001\001\001\001" X64 "\nNO", HI OK, "OP\r\n"),
     VECTOR("like TLS behind the greeting", ALL,
            "C<\026\003\001\001\001\001" X64 X64 X64 X64 "more\r\n>", HI,
            TLS_HELLO "more\r\n"),
@@ -246,6 +246,20 @@ static const struct vector vectors[] = {
            "C<NOOP\r\n>C<DATA\r\n>C<HELO a\r\n>",
            HI, "NOOP\r\nDATA\r\n", "500 \"C\n354\"?\r\n" SORRY,
            "HELO a\r\n"),
+
+    /* What is one line for servers that want CRLF. */
+    VECTOR("behind LF alone", COMMAND, "C<MAIL\n>", HI,
+           "MAIL\nFROM:<a@b>\r\n"),
+    VECTOR("behind LF alone, the server replies", COMMAND,
+           "C<NOOP\r\n>C<MAIL\n>C<FROM:<a@b>\r\n>", HI,
+           "NOOP\r\nMAIL\nFROM:<a@b>\r\n", OK OK),
+    VECTOR("behind LF alone, one reply is due", COMMAND,
+           "C<NOOP\r\n>C<MAIL\n>", HI,
+           "NOOP\r\nMAIL\nFROM:<a@b>\r\n", OK),
+    VECTOR("behind LF alone, nothing looks", AUTH, "17", HI,
+           "MAIL\nFROM:<a@b>\r\n"),
+    VECTOR("behind an empty line", COMMAND, "C<\n>C<\t\n>C<NOOP\r\n>", HI,
+           "\n\t\nNOOP\r\n"),
 
     /* RFC 3207. */
     VECTOR("STARTTLS", ALL, "C<STARTTLS\r\n>(tls)",
