@@ -165,6 +165,31 @@ hello_ends(struct to_call *call)
     return skip(conn->hello, false);
 }
 
+/* The line of 'end' bytes, as servers take it to which only CRLF ends a line:
+ * more of the argument of a command that we have let go.  False: it is not. */
+static bool
+joined_reading(struct to_call *call, uint32_t end)
+{
+    struct pp_ftp_conn *conn = call->conn;
+    struct pp_ftp_msg *msg = &call->scratch->msg;
+    uint8_t *joined = call->scratch->joined;
+    uint32_t n = conn->first_len;
+
+    if (!conn->after_lf || !conn->n_due || !n || conn->joined) {
+        return false;           /* With a reply it was a line. */
+    }
+    memcpy(joined, conn->first, n);
+    joined[n] = ' ';
+    memcpy(joined + n + 1, call->text.base, end);
+    msg->end = n + 1 + end;
+    msg->text = pp_reader_init(joined, msg->end);
+    msg->hold = msg->joined = true;
+    pp_ftp_line_parse(&msg->text, msg->end, false, call->scratch->plain,
+                      &msg->line);
+    pp_ftp_address_parse(&msg->line, &msg->address);
+    return true;
+}
+
 /* The line of 'end' bytes, as the next of the servers that read it in other
  * ways takes it.  False: there are no more.  It is decided before the line as
  * we read it, which is let go with it. */
@@ -231,7 +256,7 @@ step_command(struct to_call *call)
     msg->event = PP_FTP_E_COMMAND;
     msg->end = end;
     msg->eof = eof;
-    msg->hold = false;
+    msg->hold = msg->joined = false;
     if (pp_ftp_line_parse(&call->text, end, true, call->scratch->plain,
                           &msg->line) != PP_FTP_FOUND) {
         if (conn->hello) {
@@ -240,6 +265,9 @@ step_command(struct to_call *call)
         conn->to = EXPECT_NOTHING;
         conn->nothing_reason = PP_FTP_R_TELNET_NEWLINE;
         return stop(PP_PARSE_TOO_MUCH, PP_FTP_R_TELNET_NEWLINE);
+    }
+    if (wanted(call, PP_FTP_E_COMMAND) && joined_reading(call, end)) {
+        return message(end, true);
     }
     if (wanted(call, PP_FTP_E_COMMAND) && other_reading(call, end)) {
         return (conn->reading < PP_FTP_READINGS_MAX ? message(end, true)
@@ -377,11 +405,32 @@ pp_ftp_parse_to(struct pp_ftp_conn *conn, struct pp_ftp_scratch *scratch,
     return parse;
 }
 
+/* 'line' is what the server has got now. */
+static void
+line_ended(struct pp_ftp_conn *conn, const struct pp_ftp_line *line)
+{
+    if (!conn->after_lf || !conn->first_len) {
+        uint32_t end = pp_ftp_span_end(line->verb);
+        uint32_t n = pp_ftp_verb_at(&line->plain, line->verb.off, end);
+
+        conn->first_len = n == line->verb.len ? (uint8_t) n : 0;
+        for (uint32_t i = 0; i < conn->first_len; i++) {
+            conn->first[i] = (uint8_t) pp_reader_peek(&line->plain,
+                                                      line->verb.off + i);
+        }
+    }
+    conn->after_lf = line->ending == 1;
+}
+
 /* commit() of a unit; see pp-proxy.h. */
 void
 pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
                  enum pp_outcome what)
 {
+    if (what == PP_PASSED && m->hold && m->joined) {
+        conn->joined = true;
+        return;
+    }
     if (what == PP_PASSED && m->hold) {
         conn->reading++;
         conn->reading_from = m->start + 1;
@@ -389,6 +438,7 @@ pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
     }
     conn->reading = 0;
     conn->reading_from = 0;
+    conn->joined = false;
     conn->scan = 0;
     if (m->event == PP_FTP_E_PIPELINED) {
         pipelined_over(conn, &m->text, m->end);
@@ -396,7 +446,7 @@ pp_ftp_commit_to(struct pp_ftp_conn *conn, const struct pp_ftp_msg *m,
     }
     conn->started = true;
     if (what == PP_PASSED) {
-        conn->after_lf = m->line.ending == 1;
+        line_ended(conn, &m->line);
         command_passed(conn, &m->line);
     }
     if (m->line.cut) {

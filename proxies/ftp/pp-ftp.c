@@ -62,6 +62,7 @@ ftp_rewind(void *conn_)
     conn->scan = 0;
     conn->reading = 0;
     conn->reading_from = 0;
+    conn->joined = false;
 }
 
 static struct pp_parse

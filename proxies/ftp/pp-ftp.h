@@ -144,6 +144,7 @@ struct pp_ftp_msg {
     bool eof;                   /* The client's FIN stands behind it. */
     bool hold;                  /* Another reading of it comes behind. */
     uint32_t start;             /* With 'hold': where this one starts. */
+    bool joined;                /* With 'hold': behind an earlier command. */
     struct pp_ftp_line line;    /* PP_FTP_E_COMMAND. */
     struct pp_ftp_address address;
 };
@@ -152,6 +153,7 @@ struct pp_ftp_scratch {
     struct pp_ftp_msg msg;
     uint8_t plain[PP_FTP_LINE_MAX];     /* msg.line.plain, where it has to be
                                          * put together. */
+    uint8_t joined[PP_FTP_VERB_MAX + 1 + PP_FTP_LINE_MAX];
     /* For reframe(), which reads the edited line again. */
     struct pp_ftp_line edited_line;
     uint8_t edited_plain[PP_FTP_LINE_MAX];
@@ -209,6 +211,11 @@ struct pp_ftp_conn {
                                  * the server. */
     bool after_lf;              /* The last line that the server has ended
                                  * with LF alone. */
+    bool joined;                /* The reading of the line at hand as the rest
+                                 * of that has been decided. */
+    uint8_t first_len;          /* With 'after_lf': the first known command
+                                 * behind CRLF; 0: none. */
+    uint8_t first[PP_FTP_VERB_MAX];
 
     /* From the server.  Where in a line it is is all that is kept of it. */
     uint8_t column;             /* Bytes of this line, up to 4. */

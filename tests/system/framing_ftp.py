@@ -44,7 +44,7 @@ SHORT = ("vsftpd", "inetutils-ftpd")
 GOT = re.compile(r"evil(\d{7})x")
 # As a server says what a command was; and its words for one that it knows,
 # less what Telnet has.
-COMMAND = re.compile(r"(?i)[\t-\r ]*(?:USER|CWD|SIZE|DELE)[\t-\r ](.*)")
+COMMAND = re.compile(r"(?is)[\t-\r ]*(?:USER|CWD|SIZE|DELE)[\t-\r ](.*)")
 ANSWER = re.compile(r"[^ -~]*(?:[2-4]|5[1-9])\d+[- ]"
                     r"(?!.*(?:USER|CWD|SIZE|DELE) )(.*)")
 
@@ -101,6 +101,12 @@ class Requests(framing.Hidden):
                              b"RNFR a.txt", b"TYPE I", b"SITE", b"PASS a"))
                 + self.some(b"\r\n", ENDS + TELNET, 0) + evil + self.end()]
 
+    def across_lf(self, evil):
+        """One line for servers that want CRLF."""
+        i = evil.find(b" ") + 1
+        return [evil[:i] + self.choice((b"\n", b"a\n", b"\n\n", b"\nCWD a\n"))
+                + evil[i:] + b"\r\n"]
+
     def in_long_line(self, evil):
         start = self.choice((b"NOOP ", b"CWD ", b"FOO ", b"", b"SITE ",
                              b"USER ", b"TYPE "))
@@ -131,6 +137,7 @@ class Requests(framing.Hidden):
         which answers are waited for."""
         evil = self.evil(number)
         hide = self.choice((self.in_command, self.behind_command,
+                            self.across_lf,
                             self.in_long_line, self.in_long_line,
                             self.among_telnet, self.among_telnet,
                             self.behind_auth))

@@ -88,6 +88,15 @@ static const struct vector vectors[] = {
     { "behind as much as fits", COMMAND,
       "C+<CWD " X500 "SIZE a\r\n>C<CWD " X500 "SIZE a\r\n>",
       { "CWD " X500 "SIZE a\r\n" } },
+    { "behind LF", COMMAND,
+      "C<CWD a\n>C+<b\r\n>C<b\r\n>C<DELE c\n>C+<SIZE d\n>C<SIZE d\n>"
+      "C+<" IAC "\361e\r\n>C+<" IAC "\361e\r\n>C<" IAC "\361e\r\n>"
+      "C<SIZE d\r\n>",
+      { "CWD a\nb\r\nDELE c\nSIZE d\n" IAC "\361e\r\nSIZE d\r\n" } },
+    { "behind LF, and the server replies", COMMAND,
+      "C<CWD a\n>C<SIZE b\r\n>",
+      { "CWD a\n", HELLO "250 ok\r\n", "SIZE b\r\n" } },
+    { "behind LF, nothing looks", 0, "9", { "CWD a\nb\r\n" } },
     { "hidden behind AUTH", COMMAND, "C<AUTH TLS\r\n>(hidden-command)",
       { "AUTH TLS\r\nX\r\nUSER a\r\n", HELLO "234 a\r\n" } },
 
