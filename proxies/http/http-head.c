@@ -172,8 +172,10 @@ field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
         .colon = colon < line.n,
     };
     fields->bare_lf |= ending == 1;
-    fields->unusual |= (pp_http_wraps(*line.p)
-                        || (name.n && pp_http_wraps(name.p[name.n - 1])));
+    fields->unusual |= (pp_http_wraps(*line.p) || !name.n
+                        || pp_http_wraps(name.p[name.n - 1])
+                        || (name.n == 14 && name.p[7] == '_')
+                        || (name.n == 17 && name.p[8] == '_'));
     if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
         fields->first[id] = n;
     }
@@ -182,7 +184,8 @@ field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
 /* Takes the line that ends at 'end' in as a continuation of the last one
  * (RFC 9112 5.2). */
 static inline void __attribute__((always_inline))
-field_fold(struct pp_http_fields *fields, size_t end, uint8_t ending)
+field_fold(struct pp_http_fields *fields, size_t end, uint8_t ending,
+           bool blank)
 {
     struct pp_http_field *f = &fields->f[fields->n - 1];
 
@@ -190,9 +193,20 @@ field_fold(struct pp_http_fields *fields, size_t end, uint8_t ending)
     f->ending = ending;
     f->folded = fields->unusual = true;
     fields->bare_lf |= ending == 1;
+    fields->may_end |= blank;
     if (!f->colon) {
         f->name_len = f->line.len - ending;
     }
+}
+
+/* Is there nothing but white space in 'line'? */
+static bool
+is_blank(struct pp_bytes line)
+{
+    while (line.n && pp_http_is_space(line.p[line.n - 1])) {
+        line.n--;
+    }
+    return !line.n;
 }
 
 /* Takes in 'line', which stands at 'start'; 'colon' as for field_add().
@@ -202,7 +216,7 @@ field_line(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
            size_t colon, uint8_t ending)
 {
     if (line.p[0] <= ' ' && pp_http_is_ows(line.p[0]) && fields->n) {
-        field_fold(fields, start + line.n, ending);
+        field_fold(fields, start + line.n, ending, is_blank(line));
         return true;
     }
     if (fields->n >= PP_HTTP_FIELDS_MAX) {
@@ -232,6 +246,21 @@ fields_cut_off(const struct pp_reader *text, size_t start, size_t colon,
     return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
 }
 
+/* Which bytes of the block at 'at' are CRs with no LF behind them; 'lfs' are
+ * those that are LFs.  Of the last byte of a block the next call tells: it
+ * sets '*bare'; '*cr' is kept for it. */
+static inline uint64_t __attribute__((always_inline))
+bare_crs(const struct pp_reader *text, size_t at, uint64_t lfs, bool *cr,
+         bool *bare)
+{
+    const uint64_t last = UINT64_C(1) << (PP_BLOCK - 1);
+    uint64_t same, crs = pp_text_find(text, at, text->end, '\r', '\r', &same);
+
+    *bare |= *cr && !(lfs & 1);
+    *cr = (crs & last) != 0;
+    return crs & ~(lfs >> 1) & ~last;
+}
+
 /* Reads the field lines from 'pos' as far as the empty line behind them, or
  * as far as FIN ('eof').  That there are too many is said when their end has
  * come, however they arrive. */
@@ -241,6 +270,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
 {
     size_t start = pos < text->end ? pos : text->end;
     size_t colon = SIZE_MAX;    /* Of the line at 'start'. */
+    bool cr = false;            /* The last byte looked at is one. */
     bool fit = true;
     /* Where the compiler sees that no line is written over it. */
     struct pp_http_fields now = { .f = fields->f, .start = (uint32_t) pos };
@@ -248,6 +278,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
     for (size_t at = start; at < text->end; at += PP_BLOCK) {
         uint64_t colons, ends = pp_text_find(text, at, text->end, '\n', ':',
                                              &colons);
+        uint64_t bare = bare_crs(text, at, ends, &cr, &now.may_end);
 
         while (ends) {
             size_t stop = at + pp_lowest(ends);
@@ -259,6 +290,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
             if (line.n == ending) {
                 now.ending = ending;
                 now.end = (uint32_t) stop + 1;
+                now.may_end |= (bare << (PP_BLOCK - 1 - (stop - at))) != 0;
                 *fields = now;
                 return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
             }
@@ -272,6 +304,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
         if (colon == SIZE_MAX && colons) {
             colon = at + pp_lowest(colons) - start;
         }
+        now.may_end |= bare != 0;
     }
     *fields = now;
     return fields_cut_off(text, start, colon, eof, fit, fields);
@@ -547,7 +580,7 @@ pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
     found = pp_http_fields_parse(text, end, eof, &head->fields);
     if (found == PP_HTTP_FOUND) {
         pp_http_framing(text, &head->fields, &head->framing);
-        head->odd = pp_http_head_odd(text, head);
+        head->odd = PP_HTTP_NOT_ODD;
     }
     return found;
 }

@@ -143,12 +143,14 @@ static void
 expect_content(struct pp_http_conn *conn,
                const struct pp_http_framing *framing)
 {
+    conn->begins = BEGINS_OTHERWISE;
     switch (framing->kind) {
     case PP_HTTP_NO_BODY:
         expect_request(conn);
         break;
     case PP_HTTP_LENGTH:
         expect(conn, EXPECT_BODY);
+        conn->begins = BEGINS_UNKNOWN;
         conn->to_left = framing->length;
         break;
     case PP_HTTP_CHUNKED:
@@ -280,25 +282,6 @@ step_tls(struct to_call *call)
             : stop_more(call, 0));
 }
 
-/* The preface of HTTP/2, and that part of it which is a request's head. */
-#define PP_HTTP_PREFACE 24
-#define PP_HTTP_PREFACE_HEAD 17
-
-/* How much of the preface of HTTP/2 (RFC 9113 3.4) the client's first bytes
- * are: all of it, if so many are there, or 0. */
-static uint32_t
-preface(const struct pp_reader *text)
-{
-    static const char all[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    uint32_t n = 0;
-
-    _Static_assert(sizeof all - 1 == PP_HTTP_PREFACE, "its length");
-    while (n < PP_HTTP_PREFACE && pp_reader_peek(text, n) == all[n]) {
-        n++;
-    }
-    return n == PP_HTTP_PREFACE || n == text->end ? n : 0;
-}
-
 /* True when the content behind 'head' is a form that a patch looks at, and
  * may be short enough to be held. */
 static bool
@@ -316,7 +299,7 @@ head_holds(const struct to_call *call, const struct pp_http_head *head)
            && pp_http_form_type(&call->text, head) != PP_HTTP_NO_FORM;
 }
 
-/* There is a version in what should have none. */
+/* There is a mark of a request line in what should have none. */
 static bool
 watch_ends(struct to_call *call)
 {
@@ -326,9 +309,10 @@ watch_ends(struct to_call *call)
 
 /* Is there one from 'pos' to 'end'? */
 static bool
-has_version(const struct to_call *call, size_t pos, size_t end)
+has_mark(const struct to_call *call, size_t pos, size_t end)
 {
-    return pp_http_watch_find(&call->text, pos, end) < end;
+    return (pp_http_watch_find(&call->text, pos, end, call->conn->foreign)
+            < end);
 }
 
 /* Decides what to do about the head that was found. */
@@ -338,8 +322,8 @@ head_found(struct to_call *call)
     struct pp_http_head *head = &call->scratch->msg.head;
     bool hold;
 
-    if ((call->conn->watched || head->odd == PP_HTTP_ODD_LINES)
-        && has_version(call, head->fields.start, head->fields.end)) {
+    head->odd = pp_http_head_odd(&call->text, head);
+    if (pp_http_watch_head(call->conn, &call->text, head)) {
         return watch_ends(call);
     }
     if (head->one_word && !wanted(call, PP_HTTP_E_REQUEST)) {
@@ -362,7 +346,8 @@ step_request(struct to_call *call)
 {
     struct pp_http_conn *conn = call->conn;
     int first = pp_reader_peek(&call->text, 0);
-    uint32_t empty;
+    uint32_t empty, header = 0;
+    enum pp_http_found found;
 
     if (call->pos || first < 0) {
         return stop_more(call, 0);
@@ -375,6 +360,13 @@ step_request(struct to_call *call)
     if (pp_http_watch_continues(&call->text, 0, conn->version_begun)) {
         return watch_ends(call);
     }
+    found = (conn->started ? PP_HTTP_MALFORMED
+             : pp_http_proxy_header(&call->text, &header));
+    if (found == PP_HTTP_FOUND
+        || (found == PP_HTTP_MORE && !call->view->eof)) {
+        call->pos = header;
+        return stop_more(call, 0);
+    }
     empty = empty_lines(&call->text);
     if (empty) {
         conn->version_begun = 0;
@@ -385,7 +377,7 @@ step_request(struct to_call *call)
         return step_tls(call);
     }
     if (!conn->started && first == 'P') {
-        uint32_t n = preface(&call->text);
+        uint32_t n = pp_http_preface(&call->text);
 
         if (n == PP_HTTP_PREFACE) {
             return expect_other(call, n, PP_HTTP_R_HTTP2);
@@ -426,7 +418,7 @@ watch_data(struct to_call *call)
     size_t pos = (size_t) call->pos, left = call->text.end - pos;
     bool all = left >= conn->to_left;
     size_t end = all ? pos + (size_t) conn->to_left : call->text.end;
-    size_t found = pp_http_watch_find(&call->text, pos, end);
+    size_t found = pp_http_watch_find(&call->text, pos, end, conn->foreign);
     size_t begun = pp_http_watch_pending(&call->text, pos, end);
 
     if (found < end) {
@@ -440,6 +432,36 @@ watch_data(struct to_call *call)
     conn->to_left -= end - pos;
     call->pos = end;
     return all;
+}
+
+/* Looks how the content at 'pos' begins; blanks before that pass.  False: that
+ * stops it. */
+static bool
+content_begins(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t pos = (size_t) call->pos, left = call->text.end - pos;
+    bool all = left >= conn->to_left;
+    size_t end = all ? pos + (size_t) conn->to_left : call->text.end;
+
+    call->pos = pp_http_watch_blanks(&call->text, pos, end);
+    conn->to_left -= call->pos - pos;
+    switch (pp_http_watch_begins(&call->text, (size_t) call->pos, end)) {
+    case PP_HTTP_FOUND:
+        return !watch_ends(call);
+    case PP_HTTP_MORE:
+        if (!all && !call->view->eof) {
+            return stop_more(call, 0);
+        }
+        conn->begins = BEGINS_AND_ENDS;
+        return true;
+    case PP_HTTP_TOO_LONG:
+    case PP_HTTP_TOO_MANY:
+    case PP_HTTP_MALFORMED:
+        break;
+    }
+    conn->begins = BEGINS_OTHERWISE;
+    return true;
 }
 
 /* Has the server shown that it does not speak HTTP? */
@@ -464,6 +486,7 @@ pp_http_go_on(void *conn_)
     }
     conn->started = conn->watched = conn->foreign = true;
     conn->version_begun = 0;
+    conn->begins = BEGINS_OTHERWISE;
     expect(conn, EXPECT_BODY);
     conn->to_left = UINT64_MAX;
     return true;
@@ -479,11 +502,14 @@ step_data(struct to_call *call)
     if (conn->foreign && server_is_foreign(conn)) {
         return stop_bad(call, PP_HTTP_R_NOT_HTTP);
     }
+    if (conn->begins == BEGINS_UNKNOWN && !swallow && !content_begins(call)) {
+        return conn->to == EXPECT_NOTHING;
+    }
     if (conn->watched) {
         size_t pos = (size_t) call->pos;
 
         if (!watch_data(call)) {
-            return call->pos == pos && has_version(call, pos, call->text.end)
+            return call->pos == pos && has_mark(call, pos, call->text.end)
                    ? watch_ends(call) : stop_more(call, 0);
         }
     }
@@ -533,9 +559,11 @@ step_chunk(struct to_call *call)
     if (found != PP_HTTP_FOUND && !wanted(call, PP_HTTP_E_CHUNK)) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
-    if (conn->watched && (has_version(call, chunk->start, chunk->end)
-                          || pp_http_watch_continues(&call->text, chunk->start,
-                                                     conn->version_begun))) {
+    if ((chunk->odd && has_mark(call, chunk->start, chunk->end))
+        || (conn->watched
+            && (has_mark(call, chunk->start, chunk->end)
+                || pp_http_watch_continues(&call->text, chunk->start,
+                                           conn->version_begun)))) {
         return watch_ends(call);
     }
     conn->version_begun = 0;
@@ -577,14 +605,15 @@ trailers_end(struct to_call *call, size_t pos, size_t *end)
 }
 
 /* False: those from 'pos' to 'end' have a version that could be a request's,
- * as they may end before it.  Where a patch looks at trailers, it is for that
- * to say what becomes of them. */
+ * as they may end before it: some servers take them to be one line, or none.
+ * Where a patch looks at trailers, it is for that to say what becomes of
+ * them, if they are fields. */
 static bool
 trailers_pass(const struct to_call *call, size_t pos, size_t end)
 {
     return !((pp_http_trailers_are_odd(&call->text, pos, end)
-              || (call->conn->watched && !wanted(call, PP_HTTP_E_TRAILERS)))
-             && has_version(call, pos, end));
+              || !wanted(call, PP_HTTP_E_TRAILERS))
+             && has_mark(call, pos, end));
 }
 
 /* EXPECT_TRAILERS. */
@@ -635,6 +664,20 @@ held_head(struct to_call *call, enum pp_http_event event)
                 == PP_HTTP_FOUND));
 }
 
+/* Does the content begin as a request? */
+static bool
+held_begins(struct to_call *call)
+{
+    const struct pp_http_msg *msg = &call->scratch->msg;
+    enum pp_http_found found = pp_http_watch_begins(
+        &call->text, pp_http_watch_blanks(&call->text, msg->body_start,
+                                          msg->body_end), msg->body_end);
+
+    call->conn->begins = found == PP_HTTP_MORE ? BEGINS_AND_ENDS
+                                               : BEGINS_OTHERWISE;
+    return found == PP_HTTP_FOUND;
+}
+
 /* All of it is there: its last unit, which lets it go. */
 static bool
 held_end(struct to_call *call)
@@ -647,8 +690,9 @@ held_end(struct to_call *call)
     if (pp_http_body_parse(msg, call->view->eof) != PP_HTTP_FOUND) {
         return stop_bad(call, PP_HTTP_R_CHUNK_SIZE);
     }
-    if (call->conn->watched
-        && has_version(call, msg->head.fields.start, msg->body_end)) {
+    if ((call->conn->watched
+         && has_mark(call, msg->head.fields.start, msg->body_end))
+        || (!msg->n_pieces && held_begins(call))) {
         return watch_ends(call);
     }
     return stop_message(call, 0, msg->body_end, false);
@@ -837,7 +881,8 @@ pp_http_parse_to(struct pp_http_conn *conn, struct pp_http_scratch *scratch,
     while (step(&call)) {
         continue;
     }
-    if (conn->watched && !call.pos && call.stop.status == PP_PARSE_BAD) {
+    if ((conn->watched || conn->begins == BEGINS_AND_ENDS) && !call.pos
+        && call.stop.status == PP_PARSE_BAD) {
         /* For the server it may be the middle of something. */
         watch_ends(&call);
         step_nothing(&call);

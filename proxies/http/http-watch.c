@@ -5,9 +5,9 @@
  * RFC 9112 section 11.2 calls it request smuggling: a field or a chunk that
  * only some read has what is content for one be a request for another.  Which
  * reading is the server's cannot be known.  But whatever it is, a request has
- * a version in its first line.  So once a client has sent something odd, its
- * connection is watched: "HTTP/" is let through in the first line of what is a
- * request for us, and nowhere else.
+ * a version in its first line, or none and a method that is known.  So once a
+ * client has sent something odd, its connection is watched: these marks are
+ * let through in the first line of what is a request for us, and nowhere else.
  *
  * In: heads and chunk headers, and bytes of a connection that is watched.
  * Out: whether they are odd, and where they have to stop.  Keeps nothing. */
@@ -20,8 +20,20 @@
 
 #include "util.h"
 
+/* Is 's' the name 'name', which has '-' for one byte, but for that byte? */
+static bool
+name_is_like(const struct pp_reader *text, struct pp_span s, const char *name)
+{
+    struct pp_bytes b = pp_http_bytes(text, s);
+    size_t n = strcspn(name, "-");
+
+    return (b.n == strlen(name) && pp_http_same_word(b.p, name, n)
+            && pp_http_same_word(b.p + n + 1, name + n + 1, b.n - n - 1));
+}
+
 /* Is the name of 'f' one that says how long the content is, but for such bytes
- * around it? */
+ * around it, or for another between its words?  In the variables that CGI has
+ * (RFC 3875 4.1.18), and servers like it, '-' and '_' are one. */
 static bool
 name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
 {
@@ -34,12 +46,30 @@ name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
     while (end > s.off && pp_http_wraps(pp_reader_peek(text, end - 1))) {
         end--;
     }
-    if (end - s.off == s.len) {
+    s = pp_http_span(s.off, end);
+    if (s.len == f->name_len && (f->id == PP_HTTP_H_CONTENT_LENGTH
+                                 || f->id == PP_HTTP_H_TRANSFER_ENCODING)) {
         return false;
     }
-    s = pp_http_span(s.off, end);
-    return pp_http_equals(text, s, "content-length")
-           || pp_http_equals(text, s, "transfer-encoding");
+    return (name_is_like(text, s, "content-length")
+            || name_is_like(text, s, "transfer-encoding"));
+}
+
+/* Is there a length's name in 'f', which is folded?  For cheroot a line that
+ * is folded is a field. */
+static bool
+fold_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    struct pp_span s = f->line;
+
+    for (; s.len; s = pp_http_span(s.off + 1, pp_http_span_end(s))) {
+        if (s.off > f->line.off
+            && (pp_http_starts(text, s, "content-length")
+                || pp_http_starts(text, s, "transfer-encoding"))) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Is 'f', a Transfer-Encoding, other than "chunked" alone, and yet perhaps
@@ -61,28 +91,56 @@ coding_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
     return false;
 }
 
-/* See pp-http.h. */
+/* Is the line 'f' other than a token and a colon?  For some servers the head
+ * ends there.  For Python's parser of mail the fields do: it sees no length in
+ * the lines behind. */
+static bool
+line_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
+{
+    struct pp_bytes b = pp_http_bytes(text, pp_http_raw_name(f));
+
+    for (size_t i = 0; i < b.n; i++) {
+        if (!pp_is_tchar(b.p[i])) {
+            return true;
+        }
+    }
+    return !b.n || !f->colon;
+}
+
+/* See pp-http.h.  Both lengths in one head, and a coding in one of HTTP/1.0,
+ * are read in either way (RFC 9112 6.1). */
 enum pp_http_odd
 pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
 {
     const struct pp_http_fields *fields = &head->fields;
     uint32_t lengths = fields->count[PP_HTTP_H_CONTENT_LENGTH];
     uint32_t codings = fields->count[PP_HTTP_H_TRANSFER_ENCODING];
-    uint32_t n = codings || fields->unusual ? fields->n : 0;
-    bool odd = codings > 1 || (lengths && !head->framing.valid);
+    uint32_t n = lengths || codings || fields->unusual ? fields->n : 0;
+    bool odd = (codings > 1 || (lengths && !head->framing.valid)
+                || (codings && lengths)
+                || (codings
+                    && !pp_http_equals(text, head->version, "http/1.1"))
+                || (head->form == PP_HTTP_AUTHORITY
+                    && head->framing.kind != PP_HTTP_NO_BODY));
 
-    if ((lengths || codings) && (head->line_ending == 1 || fields->bare_lf)) {
+    if (!head->version.len && !lengths && !codings) {
+        return PP_HTTP_NOT_ODD;     /* Perhaps another protocol. */
+    }
+    if (((lengths || codings) && (head->line_ending == 1 || fields->bare_lf))
+        || fields->may_end
+        || (pp_http_find(text, head->line, '\r')
+            < pp_http_span_end(head->line))) {
         return PP_HTTP_ODD_LINES;
     }
     /* Whatever else is odd, only such a head has. */
     for (uint32_t i = 0; i < n; i++) {
         const struct pp_http_field *f = &fields->f[i];
 
-        /* For Node.js the fields end by a CR where a line would start. */
-        if (pp_reader_peek(text, f->line.off) == '\r') {
+        /* For Node.js they end by a CR where a line would start, too. */
+        if (line_is_odd(text, f)) {
             return PP_HTTP_ODD_LINES;
         }
-        odd |= (name_is_odd(text, f)
+        odd |= (name_is_odd(text, f) || (f->folded && fold_is_odd(text, f))
                 || (f->id == PP_HTTP_H_CONTENT_LENGTH && f->folded)
                 || (f->id == PP_HTTP_H_TRANSFER_ENCODING
                     && coding_is_odd(text, f)));
@@ -90,49 +148,51 @@ pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
     return odd ? PP_HTTP_ODD_LENGTH : PP_HTTP_NOT_ODD;
 }
 
-/* See pp-http.h. */
-bool
-pp_http_chunk_is_odd(const struct pp_reader *text,
-                     const struct pp_http_chunk *chunk)
-{
-    return !chunk->valid || chunk->ending == 1
-           || (pp_http_find(text, chunk->line, '\r')
-               < pp_http_span_end(chunk->line));
-}
-
-/* See pp-http.h. */
-bool
-pp_http_trailers_are_odd(const struct pp_reader *text, size_t pos, size_t end)
-{
-    for (size_t i = pos; i + 1 < end; i++) {
-        int c = pp_reader_peek(text, i);
-
-        if ((i == pos || pp_reader_peek(text, i - 1) == '\n') && c == '\r'
-            && pp_reader_peek(text, i + 1) != '\n') {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What versions begin with.  Node.js takes two others, in capitals, for some
- * methods. */
-static const struct version {
+/* What requests have in their first line: the beginning of a version, or
+ * where there is none (HTTP/0.9), of all.  A space stands for any white space
+ * within a line.  Node.js takes two other versions, in capitals, for some
+ * methods; it and waitress take other methods than GET without a version. */
+static const struct mark {
     const char *text;
     bool any_case;
-} versions[] = { { "http/", true }, { "ICE/", false }, { "RTSP/", false } };
-#define VERSION_MAX 5
+} marks[] = {
+    { "http/", true }, { "ICE/", false }, { "RTSP/", false },
+    { "GET ", false }, { "HEAD /", false }, { "POST /", false },
+    { "PUT /", false }, { "PATCH /", false }, { "DELETE /", false },
+    { "OPTIONS /", false },
+};
+#define MARK_MAX 9
+#define N_VERSIONS 3
 
-/* True when the bytes at 'pos' are those of 'v' from its byte 'from' on: all,
+/* No method is longer, of what content may begin with. */
+#define METHOD_MAX 32
+
+/* May a mark start with 'c'? */
+static bool
+starts_mark(int c)
+{
+    return c > ' ' && strchr("hHIRGPDO", c);
+}
+
+/* White space within a line, for some. */
+static bool
+is_line_space(int c)
+{
+    return c >= 0 && c != '\r' && c != '\n'
+           && (c <= ' ' || c == 0x85 || c == 0xa0);
+}
+
+/* True when the bytes at 'pos' are those of 'm' from its byte 'from' on: all,
  * or as many as there are before the text's end. */
 static bool
-version_at(const struct pp_reader *text, size_t pos, const struct version *v,
-           size_t from)
+mark_at(const struct pp_reader *text, size_t pos, const struct mark *m,
+        size_t from)
 {
-    for (; v->text[from] && pos < text->end; from++, pos++) {
+    for (; m->text[from] && pos < text->end; from++, pos++) {
         int c = pp_reader_peek(text, pos);
 
-        if ((v->any_case ? pp_http_lower(c) : c) != v->text[from]) {
+        if (m->text[from] == ' ' ? !is_line_space(c)
+            : (m->any_case ? pp_http_lower(c) : c) != m->text[from]) {
             return false;
         }
     }
@@ -141,12 +201,16 @@ version_at(const struct pp_reader *text, size_t pos, const struct version *v,
 
 /* See pp-http.h. */
 size_t
-pp_http_watch_find(const struct pp_reader *text, size_t pos, size_t end)
+pp_http_watch_find(const struct pp_reader *text, size_t pos, size_t end,
+                   bool versions)
 {
+    size_t n = versions ? N_VERSIONS : ARRAY_SIZE(marks);
+
     for (; pos < end; pos++) {
-        for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-            if (strlen(versions[i].text) <= end - pos
-                && version_at(text, pos, &versions[i], 0)) {
+        for (size_t i = 0; i < n
+                           && starts_mark(pp_reader_peek(text, pos)); i++) {
+            if (strlen(marks[i].text) <= end - pos
+                && mark_at(text, pos, &marks[i], 0)) {
                 return pos;
             }
         }
@@ -161,10 +225,10 @@ pp_http_watch_pending(const struct pp_reader *text, size_t pos, size_t end)
     struct pp_reader r = *text;
 
     r.end = end;
-    for (size_t n = MIN(VERSION_MAX - 1, end - pos); n; n--) {
-        for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
-            if (n < strlen(versions[i].text)
-                && version_at(&r, end - n, &versions[i], 0)) {
+    for (size_t n = MIN(MARK_MAX - 1, end - pos); n; n--) {
+        for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+            if (n < strlen(marks[i].text)
+                && mark_at(&r, end - n, &marks[i], 0)) {
                 return n;
             }
         }
@@ -176,13 +240,177 @@ pp_http_watch_pending(const struct pp_reader *text, size_t pos, size_t end)
 bool
 pp_http_watch_continues(const struct pp_reader *text, size_t pos, size_t begun)
 {
-    for (size_t i = 0; begun && i < ARRAY_SIZE(versions); i++) {
-        size_t n = strlen(versions[i].text);
+    for (size_t i = 0; begun && i < ARRAY_SIZE(marks); i++) {
+        size_t n = strlen(marks[i].text);
 
         if (begun < n && n - begun <= text->end - MIN(pos, text->end)
-            && version_at(text, pos, &versions[i], begun)) {
+            && mark_at(text, pos, &marks[i], begun)) {
             return true;
         }
     }
     return false;
+}
+
+/* See pp-http.h. */
+bool
+pp_http_chunk_is_odd(const struct pp_reader *text,
+                     const struct pp_http_chunk *chunk)
+{
+    size_t end = pp_http_span_end(chunk->line);
+
+    /* Some keep a size in 32 bits. */
+    return !chunk->valid || chunk->size > INT32_MAX || chunk->ending == 1
+           || chunk->before.len
+           || pp_http_find(text, chunk->line, '\r') < end
+           || pp_http_watch_find(text, chunk->line.off, end, false) < end;
+}
+
+/* The end of the run of bytes of a token from 'pos' on, or of a word. */
+static size_t
+run_end(const struct pp_reader *text, size_t pos, size_t end, bool token)
+{
+    int c;
+
+    while (pos < end && (c = pp_reader_peek(text, pos)) > ' '
+           && (!token || pp_is_tchar((uint8_t) c))) {
+        pos++;
+    }
+    return pos;
+}
+
+/* See pp-http.h. */
+bool
+pp_http_trailers_are_odd(const struct pp_reader *text, size_t pos, size_t end)
+{
+    uint8_t ending;
+
+    for (size_t next; pos < end; pos = next) {
+        size_t name = run_end(text, pos, end, true);
+
+        next = end;
+        if (!pp_http_line_end(text, pos, &next, &ending)) {
+            return false;
+        }
+        if ((name == pos || pp_reader_peek(text, name) != ':')
+            && pos + ending < next) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The end of the run of spaces from 'pos' on. */
+static size_t
+spaces_end(const struct pp_reader *text, size_t pos, size_t end)
+{
+    while (pos < end && is_line_space(pp_reader_peek(text, pos))) {
+        pos++;
+    }
+    return pos;
+}
+
+/* See pp-http.h. */
+size_t
+pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
+{
+    int c;
+
+    while (pos < end && (is_line_space(c = pp_reader_peek(text, pos))
+                         || c == '\r' || c == '\n')) {
+        pos++;
+    }
+    return pos;
+}
+
+/* As pp_http_watch_begins(), of no more than a head may be long. */
+static enum pp_http_found
+line_begins(const struct pp_reader *text, size_t pos, size_t end)
+{
+    size_t space = run_end(text, pos, end, false);
+    size_t target = spaces_end(text, space, end);
+    size_t last = spaces_end(text, run_end(text, target, end, false), end);
+    int c = last < end ? pp_reader_peek(text, last) : -1;
+
+    if (space - pos > METHOD_MAX || (space < end && target == space)) {
+        return PP_HTTP_MALFORMED;
+    }
+    if (target < end && pp_http_watch_find(text, pos, target + 1, false) == pos
+        && (pp_reader_peek(text, target) == '/' || c == '\r' || c == '\n')) {
+        return PP_HTTP_FOUND;       /* Whatever its version. */
+    }
+    if (last == end) {
+        return PP_HTTP_MORE;
+    }
+    if (!mark_at(text, last, &marks[0], 0)) {
+        return PP_HTTP_MALFORMED;
+    }
+    last = run_end(text, last, end, false);
+    return (last == end ? PP_HTTP_MORE
+            : pp_http_is_digit(pp_reader_peek(text, last - 1)) ? PP_HTTP_FOUND
+            : PP_HTTP_MALFORMED);
+}
+
+/* See pp-http.h. */
+enum pp_http_found
+pp_http_watch_begins(const struct pp_reader *text, size_t pos, size_t end)
+{
+    bool long_ = end - pos > PP_HTTP_HEAD_MAX;
+    enum pp_http_found found
+        = line_begins(text, pos, long_ ? pos + PP_HTTP_HEAD_MAX : end);
+
+    return long_ && found == PP_HTTP_MORE ? PP_HTTP_MALFORMED : found;
+}
+
+/* Where the field lines start that may hide another request's.  A request line
+ * of one word that goes on behind LF alone, with the target and the version,
+ * is one for gunicorn (CVE-2024-1135): that is for a patch. */
+static size_t
+hiding_start(const struct pp_reader *text, const struct pp_http_head *head)
+{
+    size_t start = head->fields.start, end = head->fields.end;
+    size_t word = run_end(text, start, end, false);
+    uint8_t ending;
+
+    if (head->one_word && head->line_ending == 1 && word > start
+        && mark_at(text, spaces_end(text, word, end), &marks[0], 0)) {
+        pp_http_line_end(text, start, &start, &ending);
+    }
+    return start;
+}
+
+/* May the request line be the rest of one that began in the content before? */
+static bool
+line_is_rest(const struct pp_http_conn *conn, const struct pp_reader *text,
+             const struct pp_http_head *head)
+{
+    struct pp_span method = head->method;
+    size_t end = pp_http_span_end(head->line);
+
+    if (conn->watched
+        ? pp_http_watch_find(text, head->line.off, end, true) == end
+        : conn->begins != BEGINS_AND_ENDS) {
+        return false;
+    }
+    return (!head->version.len || !head->target.len
+            || method.off != head->line.off
+            || (run_end(text, method.off, pp_http_span_end(method), true)
+                < pp_http_span_end(method)));
+}
+
+/* See pp-http.h. */
+bool
+pp_http_watch_head(const struct pp_http_conn *conn,
+                   const struct pp_reader *text,
+                   const struct pp_http_head *head)
+{
+    size_t start = hiding_start(text, head), end = head->fields.end;
+    /* uWSGI takes all that there is before a space for the method. */
+    bool goes_on = (!head->version.len
+                    || (pp_reader_peek(text, head->method_separator.off)
+                        != ' '));
+
+    return (((conn->watched || head->odd == PP_HTTP_ODD_LINES)
+             && pp_http_watch_find(text, start, end, false) < end)
+            || (goes_on && pp_http_watch_find(text, start, end, true) < end)
+            || line_is_rest(conn, text, head));
 }

@@ -8,6 +8,7 @@
  *     pp-http.c         the entry: tables of the contract, connection state
  *     http-head.c       lines, field lines, request line, framing
  *     http-chunk.c      a chunk's header line
+ *     http-preface.c    what may come before all requests
  *     http-request.c    to the server: which unit comes next
  *     http-response.c   from the server: which reply belongs to what
  *     http-body.c       a held form: its decoded bytes, where they stand
@@ -42,6 +43,10 @@
 
 /* What a held form leaves free, so that its last chunk and trailers fit. */
 #define PP_HTTP_HOLD_RESERVE (PP_HTTP_HEAD_MAX + PP_HTTP_CHUNK_LINE_MAX + 8)
+
+/* The preface of HTTP/2, and that part of it which is a request's head. */
+#define PP_HTTP_PREFACE 24
+#define PP_HTTP_PREFACE_HEAD 17
 
 /* Beyond this one the next request waits for a reply to an earlier one. */
 #define PP_HTTP_PIPELINE_MAX 64         /* Requests without a reply. */
@@ -131,10 +136,14 @@ struct pp_http_fields {
     uint32_t end;               /* Offset after the empty line. */
     uint8_t ending;             /* Length of the empty line. */
     bool truncated;             /* Ended by FIN, not by an empty line. */
-    bool unusual;               /* A line is folded; or a name, or a line
-                                 * without one, has a byte around it that is
-                                 * none of a name. */
+    bool unusual;               /* A line is folded, or has no name, or one
+                                 * with a byte around it that is none of a
+                                 * name, or with '_' where those of lengths
+                                 * have '-'. */
     bool bare_lf;               /* A line ends by LF alone. */
+    bool may_end;               /* There is a CR without LF behind it, which
+                                 * ends a line for the JDK's server, or a blank
+                                 * line is folded, which ends all for POCO. */
     uint32_t count[PP_HTTP_N_IDS];      /* How many there are ... */
     uint32_t first[PP_HTTP_N_IDS];      /* ... and the first of them. */
 };
@@ -180,7 +189,7 @@ struct pp_http_head {
     struct pp_span authority, path, query;      /* Of the target. */
     struct pp_http_fields fields;
     struct pp_http_framing framing;
-    enum pp_http_odd odd;
+    enum pp_http_odd odd;       /* Of a request that was just found. */
 };
 
 /* A chunk's header line. */
@@ -324,6 +333,14 @@ enum pp_http_await {
     AWAIT_UPGRADE,              /* 101 changes the protocol (7.8). */
 };
 
+/* How content begins: some servers do not read it, where their application
+ * does not, and take it for the next request. */
+enum pp_http_begins {
+    BEGINS_OTHERWISE,
+    BEGINS_UNKNOWN,             /* As a request line may; more is to come. */
+    BEGINS_AND_ENDS,            /* So, and that was all of it. */
+};
+
 /* A connection. */
 struct pp_http_conn {
     uint64_t to_left;
@@ -360,6 +377,7 @@ struct pp_http_conn {
                                  * places (http-watch.c)... */
     uint8_t version_begun;      /* ...and the content before ends with as many
                                  * bytes of a version. */
+    uint8_t begins;             /* enum pp_http_begins. */
     bool foreign;               /* What comes is no request, and passes. */
     bool settings;              /* Before any request the server said what
                                  * HTTP/2 begins with. */
@@ -547,15 +565,25 @@ bool pp_http_chunk_is_odd(const struct pp_reader *,
 bool pp_http_trailers_are_odd(const struct pp_reader *, size_t pos,
                               size_t end);
 
-/* Where a version starts from 'pos' on that is whole before 'end'; 'end':
- * nowhere. */
-size_t pp_http_watch_find(const struct pp_reader *, size_t pos, size_t end);
+/* Where a mark of a request line starts from 'pos' on that is whole before
+ * 'end', or with 'versions' one that is a version's; 'end': nowhere. */
+size_t pp_http_watch_find(const struct pp_reader *, size_t pos, size_t end,
+                          bool versions);
 /* How many bytes before 'end', and not before 'pos', one may start with. */
 size_t pp_http_watch_pending(const struct pp_reader *, size_t pos,
                              size_t end);
 /* With 'begun' bytes of one before 'pos', is the rest there? */
 bool pp_http_watch_continues(const struct pp_reader *, size_t pos,
                              size_t begun);
+/* The end of what is from 'pos' to 'end' that may be before a request line. */
+size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
+/* Do the bytes from 'pos' to 'end' begin with a request line?  PP_HTTP_MORE:
+ * what follows may tell; else PP_HTTP_FOUND or PP_HTTP_MALFORMED. */
+enum pp_http_found pp_http_watch_begins(const struct pp_reader *, size_t pos,
+                                        size_t end);
+/* May 'head' be the rest of another for some, or hide one? */
+bool pp_http_watch_head(const struct pp_http_conn *, const struct pp_reader *,
+                        const struct pp_http_head *);
 
 bool pp_http_line_end(const struct pp_reader *, size_t pos, size_t *end,
                       uint8_t *ending);
@@ -573,6 +601,11 @@ void pp_http_framing(const struct pp_reader *, const struct pp_http_fields *,
 bool pp_http_has_token(const struct pp_reader *,
                        const struct pp_http_fields *, enum pp_http_id,
                        const char *token);
+
+/* http-preface.c. */
+uint32_t pp_http_preface(const struct pp_reader *);
+enum pp_http_found pp_http_proxy_header(const struct pp_reader *,
+                                        uint32_t *n);
 
 /* http-response.c. */
 bool pp_http_speaks(const struct pp_view *);

@@ -28,6 +28,14 @@ static const struct vector vectors[] = {
     { "empty lines before", TO_SERVER, "4R<" GET ">", { "\r\n\r\n" GET } },
     { "empty lines between", TO_SERVER, "R<" GET ">2R<" GET ">",
       { GET "\r\n" GET } },
+    { "PROXY header", TO_SERVER, "36R<" GET ">",
+      { "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n" GET } },
+    { "PROXY header, unknown", TO_SERVER, "15R<" GET ">",
+      { "PROXY UNKNOWN\r\n" GET } },
+    { "PROXY header, before TLS", TO_SERVER, "277(tls)",
+      { "PROXY UNKNOWN\r\n" TLS_HELLO "more", "\026\003\003" } },
+    { "no PROXY header", TO_SERVER, "R<PROXY /a HTTP/1.1\r\n\r\n>",
+      { "PROXY /a HTTP/1.1\r\n\r\n" } },
     { "LF_ENDS_LINE", TO_SERVER, "R<GET / HTTP/1.1\nHost: a\n\n>R<" GET ">",
       { "GET / HTTP/1.1\nHost: a\n\n" GET } },
     { "LF_ENDS_LINE, mixed", TO_SERVER,
@@ -153,7 +161,7 @@ static const struct vector vectors[] = {
      * first line of what is one here (http-watch.c). */
     { "chunked for some, and Content-Length", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: "
-      "chunked;a\r\n\r\n>C<22\r\n>6",
+      "chunked;a\r\n\r\n>C<22\r\n>",
       { "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: "
         "chunked;a\r\n\r\n22\r\nGET / HTTP/1.1\r\n" } },
     { "the same, and nothing like a request", TO_SERVER,
@@ -172,11 +180,11 @@ static const struct vector vectors[] = {
       { "POST / HTTP/1.1\r\nTransfer-Encoding\xa0: chunked\r\n\r\n" GET
         "POST / HTTP/1.1\r\nContent-Length: 6\r\n\r\nHTTP/1" } },
     { "a length behind LF", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n>6",
+      "R<POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n>",
       { "POST / HTTP/1.1\r\nA: b\nContent-Length: 18\r\n\r\n"
         "GET / HTTP/1.1\r\n\r\n" } },
     { "a length behind a line that is folded behind LF", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nA: b\n c\r\nContent-Length: 18\r\n\r\n>6",
+      "R<POST / HTTP/1.1\r\nA: b\n c\r\nContent-Length: 18\r\n\r\n>",
       { "POST / HTTP/1.1\r\nA: b\n c\r\nContent-Length: 18\r\n\r\n"
         "GET / HTTP/1.1\r\n\r\n" } },
     { "a CR where a field would be", TO_SERVER, "(content-length-conflict)",
@@ -190,6 +198,108 @@ static const struct vector vectors[] = {
       "R<POST / HTTP/1.1\nContent-Length: 25\n\n>19",
       { "POST / HTTP/1.1\nContent-Length: 25\n\n"
         "ice/1 SOURCE /evil ICE/1.0\r\n\r\n" } },
+    { "a request without a version", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: +25\r\n\r\n>5",
+      { "POST / HTTP/1.1\r\nContent-Length: +25\r\n\r\n"
+        "a b cGET\t/evil\r\n" } },
+    { "both lengths", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked"
+      "\r\n\r\n>C<22\r\n>10",
+      { "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked"
+        "\r\n\r\n22\r\nFOO /evil HTTP/1.1\r\n" } },
+    { "a coding in HTTP/1.0", TO_SERVER,
+      "R<POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n>C<22\r\n>",
+      { "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "22\r\nGET / HTTP/1.1\r\n" } },
+    { "a length behind a line that is no field", TO_SERVER,
+      "R<POST / HTTP/1.1\r\na b: c\r\nContent-Length: 23\r\n\r\n>5",
+      { "POST / HTTP/1.1\r\na b: c\r\nContent-Length: 23\r\n\r\n"
+        "a b cGET / HTTP/1.1\r\n\r\n" } },
+    { "a name that CGI's variables make a length's", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 23\r\nContent_Length: 3\r\n\r\n"
+      ">5",
+      { "POST / HTTP/1.1\r\nContent-Length: 23\r\nContent_Length: 3\r\n\r\n"
+        "a b cGET / HTTP/1.1\r\n\r\n" } },
+    { "a length in a line that is folded", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nA: b\r\n Content-Length: 9\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nA: b\r\n Content-Length: 9\r\n\r\n"
+        "GET /a HTTP/1.1\r\nA: GET / HTTP/1.1\r\n\r\n" } },
+    { "the same of a coding, alone", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nTRANSFER_ENCODING: chunked\r\n\r\n>R<POST / "
+      "HTTP/1.1\r\nContent-Length: 23\r\n\r\n>5",
+      { "POST / HTTP/1.1\r\nTRANSFER_ENCODING: chunked\r\n\r\n"
+        "POST / HTTP/1.1\r\nContent-Length: 23\r\n\r\n"
+        "a b cGET / HTTP/1.1\r\n\r\n" } },
+    { "a line that is no field may end a head", TO_SERVER,
+      "(content-length-conflict)",
+      { "GET / HTTP/1.1\r\nA: b\r\n:\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "CRs may end a head", TO_SERVER, "(content-length-conflict)",
+      { "GET / HTTP/1.1\r\nA: b\r\rGET / HTTP/1.1\r\n\r\n" } },
+    { "a blank line may end a head", TO_SERVER, "(content-length-conflict)",
+      { "GET / HTTP/1.1\r\nA: b\r\n \r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a request line may go on", TO_SERVER, "(content-length-conflict)",
+      { "GET\t/a\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "one that goes on with its target", TO_SERVER,
+      "R<GET\n/a HTTP/1.1\r\n\r\n>(request-line)",
+      { "GET\n/a HTTP/1.1\r\n\r\n" } },
+    { "lines of another protocol", TO_SERVER,
+      "R<a b\r\nc\r\n d\r\n\r\n>(not-http)",
+      { "a b\r\nc\r\n d\r\n\r\n\001" } },
+    { "a request line of one word may go on", TO_SERVER,
+      "(content-length-conflict)", { "{}\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "content that begins as a request", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n>2",
+      { "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n"
+        "\r\nFOO / HTTP/1.1\r\n\r\n" } },
+    { "content that begins as one with another version", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\nPUT /a FOO/1.1\n" } },
+    { "content that begins as a request without a version", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nGET a\r\n\r\n" } },
+    { "content that is words", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 26\r\n\r\n>26R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 26\r\n\r\n"
+        "GET to know HTTP/1.1 well\n" GET } },
+    { "content that has a request", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 23\r\n\r\n>23R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 23\r\n\r\n"
+        "{\"GET / HTTP/1.1\": \"1\"}" GET } },
+    { "a form that begins as a request", TO_SERVER | BODY,
+      "R+<" FORM "Content-Length: 18\r\n\r\n>(content-length-conflict)",
+      { FORM "Content-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a request line that began in the content", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5",
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"
+        "FOO / HTTP/1.1\r\n\r\n" } },
+    { "the rest has no target", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5",
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"
+        "FOO /a HTTP/1.1\r\n\r\n" } },
+    { "the same, and only if it is odd", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nFOO /" GET } },
+    { "a request line that began in odd content", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 3x\r\n\r\n>3",
+      { "POST / HTTP/1.1\r\nContent-Length: 3x\r\n\r\n"
+        "FOO / HTTP/1.1\r\n\r\n" } },
+    { "content of CONNECT", TO_SERVER,
+      "R<CONNECT a:1 HTTP/1.1\r\nContent-Length: 23\r\n\r\n>5",
+      { "CONNECT a:1 HTTP/1.1\r\nContent-Length: 23\r\n\r\n"
+        "a b cGET / HTTP/1.1\r\n\r\n" } },
+    { "a request in trailers", REQUEST, "R<" CHUNKED ">3",
+      { CHUNKED "0\r\nA: b\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a request in trailers that are looked at", TO_SERVER,
+      "R<" CHUNKED ">C<0\r\n>",
+      { CHUNKED "0\r\nA: b\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a request in a chunk's header", TO_SERVER, "R<" CHUNKED ">",
+      { CHUNKED "a;b / HTTP/1.1\r\n" } },
+    { "no CRLF behind a chunk's data", TO_SERVER,
+      "R<" CHUNKED ">C<2\r\n>2C<xx12\r\n>",
+      { CHUNKED "2\r\nhixx12\r\nGET / HTTP/1.1\r\n\r\n" } },
+    { "a chunk whose size does not fit for some", TO_SERVER,
+      "R<" CHUNKED ">C<100000003\r\n>10",
+      { CHUNKED "100000003\r\nabc\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n" } },
     { "a version that goes on behind the content", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 04,4\r\nContent-Length: +4"
       "\r\n\r\n>4",
@@ -281,7 +391,8 @@ static const struct vector vectors[] = {
         "\r\n" GET } },
     { "form too long", TO_SERVER | BODY,
       "R<" FORM "Content-Length: 262144\r\n\r\n>27",
-      { FORM "Content-Length: 262144\r\n\r\n" GET } },
+      { FORM "Content-Length: 262144\r\n\r\n"
+        "a=b c d efghijklmnopqrstuvw" } },
     { "form with a long chunk", TO_SERVER | BODY,
       "R+<" FORM "Transfer-Encoding: chunked\r\n\r\n>C+<2\r\n>"
       "C<\r\n40000\r\n>27",
@@ -291,6 +402,32 @@ static const struct vector vectors[] = {
       "B<" FORM "Content-Length: 3\r\n\r\na=>",
       { FORM "Content-Length: 3\r\n\r\na=", "", "" } },
 };
+
+/* The PROXY protocol's header in bytes (version 2), which passes only where it
+ * has nothing of a request in it. */
+START_TEST(test_proxy_header)
+{
+    static const char start[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14"
+                                "\300\0\2\1\300\0\2\2\0\1\0\2";
+    const char *rest = _i ? "GET /abc" GET : "\4\0\5abcde" GET;
+    size_t first = sizeof start - 1, n = first + 8 + sizeof GET - 1;
+    char bytes[128];
+
+    memcpy(bytes, start, first);
+    memcpy(bytes + first, rest, n - first);
+    for (size_t cut = 0; cut < n; cut++) {
+        struct test_conn *conn = conn_new(TO_SERVER);
+
+        conn->open = true;
+        conn_send(conn, PP_TO_SERVER, bytes, cut);
+        conn_send(conn, PP_TO_SERVER, bytes + cut, n - cut);
+        log_skip(conn);
+        ck_assert_str_eq(conn->log, _i ? "4!38(content-length-conflict)"
+                         : "36R<" GET ">");
+        free(conn);
+    }
+}
+END_TEST
 
 /* The preface of HTTP/2 says nothing until the server has its part, of which a
  * SETTINGS frame is the first. */
@@ -581,6 +718,7 @@ http_suite(void)
     tcase_add_loop_test(tc, TEST, 0, sizeof (ARRAY) / sizeof (ARRAY)[0])
     LOOP(test_vectors, vectors);
     tcase_add_loop_test(tc, test_http2, 0, 4);
+    tcase_add_loop_test(tc, test_proxy_header, 0, 2);
     LOOP(test_refused, refusals);
     LOOP(test_reply_when, when_vectors);
     tcase_add_test(tc, test_refuse);
