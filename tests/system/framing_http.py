@@ -28,14 +28,16 @@ vectors:
     to-server: "GET /good HTTP/1.1\r\nHost: a\r\n\r\n"
 '''
 
-# Pairs whose vulnerable servers say which requests they got; those of them
-# that do for a short test.
+# Servers that say which requests they got, those of pairs the vulnerable ones;
+# those of them that do for a short test.
 PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2023-30589",
          "CVE-2024-27982", "CVE-2025-23167", "CVE-2024-1135",
-         "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225")
-SHORT = ("CVE-2021-22959", "CVE-2024-1135")
+         "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225", "apache",
+         "nginx", "python-http")
+SHORT = ("CVE-2021-22959", "CVE-2024-1135", "python-http")
 
-GOT = re.compile(r"[^ ]*evil(\d+)")
+# In a target, or in a whole line, which has a method, too.
+GOT = re.compile(r"(?:[^ ]* +)?[^ ]*evil(\d+)")
 
 
 def found(lines, _answer):
@@ -81,6 +83,22 @@ SIZES = (b"0%x", b"0x%x", b"+%x", b"-%x", b"%x ", b" %x", b"%x;x=y", b"%x ;x",
 LINES = (b"X: y\r\n", b"X: y\n", b"X\r\n", b" X: y\r\n",
          b"Content-Length: 5\r\n", b"X: \r\r\n", b"\r\r\n", b"\rX: y\r\n")
 
+# What is no field, or ends the head for some, or has a length for some.
+NO_FIELDS = (b"foo", b"x y: z", b":", b": x", b"\x80x: y", b"x\0: y", b" x: y",
+             b"x: y\r", b"x: y\rz", b"From x", b"\r", b"x: y\r\n ", b"\0",
+             b"x: y\r\n\tContent-Length: 9", b"x: y\rContent-Length: 9",
+             b"x: y\x85Content-Length: 9", b"Content_Length: 9",
+             b"TRANSFER_ENCODING: chunked")
+
+# What may be between a head and what is behind.
+ENDS = (b"\r\r", b"\n\r", b"\n\n", b"\r\n \r\n", b"\r\n\t\r\n", b"\r\n:\r\n",
+        b"\r\nfoo\r\n", b"\r\n\0\r\n", b"\r\n\r", b"\r\n\v\r\n", b"\n \n",
+        b"\r\n\x85\r\n", b"\r\n.\r\n")
+
+# A request that is not whole, or none.
+STARTS = (b"GET\t/a\r\n", b"GET /a\r\n", b"GET\r\n", b"{}\r\n", b"foo\n",
+          b"GET\n ", b"POST /a\r\n\r\n", b"PROXY UNKNOWN\r\n")
+
 FIELDS = (b"Expect: 100-continue", b"Connection: close",
           b"Connection: keep-alive", b"Connection: Transfer-Encoding",
           b"Connection: Upgrade\r\nUpgrade: websocket", b"TE: chunked",
@@ -98,6 +116,8 @@ class Requests(framing.Requests):
 
     def field(self, name, value):
         form = self.some(b"n: ", NAMES, 0.7)
+        if self.random() < 0.03:
+            name = name.replace(b"-", b"_")
         return form.replace(b"N", name.lower()).replace(b"n", name) + value
 
     def end(self):
@@ -120,6 +140,9 @@ class Requests(framing.Requests):
         elif kind == 1:
             fields = [TE]
             body = self.chunk(evil) + self.last() + self.choice((b"", evil))
+            if self.random() < 0.2:
+                body = (self.chunk(b"abc") + b"0" + self.end()
+                        + self.some(b"", LINES) + evil)
         elif kind == 2:
             fields, body = [CL, TE], self.last() + evil
         else:
@@ -133,28 +156,54 @@ class Requests(framing.Requests):
                            if name == CL else self.some(b"chunked", CODINGS))
                 for name in fields], body
 
+    def behind(self, evil):
+        """In a place of a head where some see another end, or a length."""
+        kind = self.randrange(3)
+        if kind == 0:
+            return self.choice(STARTS) + evil
+        line = self.some(b"GET /a HTTP/1.1\r\n", (b"GET /a HTTP/1.1",))
+        if kind == 1:
+            return line + b"Host: a" + self.choice(ENDS) + evil
+        other = b"GET /a HTTP/1.1\r\nHost: a\r\nX: "
+        length = b"Content-Length: %d" % len(other)
+        length = self.choice((length.replace(b"-", b"_"), self.mutate(length),
+                              b"X: y" + self.choice(ODD) + length,
+                              b"X: y\r\n " + length))
+        return (b"POST /a HTTP/1.1\r\nHost: a\r\n" + length + b"\r\n\r\n"
+                + other + evil)
+
     def make(self, number):
         """What is sent for 'number': a list of what is sent at once, between
         which answers are waited for."""
         return [self.request(number)]
 
     def request(self, number):
-        evil = self.some(b"GET /evil%d HTTP/1.1", (b"SOURCE /evil%d ICE/1.0",),
-                         0.95) % number + b"\r\nHost: a\r\n\r\n"
+        evil = self.some(b"GET /evil%d HTTP/1.1", (
+            b"SOURCE /evil%d ICE/1.0", b"GET /evil%d", b"GET\t/evil%d",
+            b"POST /evil%d"), 0.9) % number + b"\r\nHost: a\r\n\r\n"
         if self.random() < 0.1:
             return b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + self.mutate(evil)
+        if self.random() < 0.1:
+            return self.behind(evil)
         if self.random() < 0.05:
             # What is no method for most may be one for some.
             return bytes(self.randrange(256)
                          for _ in range(self.randint(1, 4))) + evil
         fields, body = self.content(evil)
         fields.insert(self.randrange(len(fields) + 1), b"Host: a")
+        if self.random() < 0.15:
+            fields.insert(self.randrange(len(fields) + 1),
+                          self.choice(NO_FIELDS))
         if self.random() < 0.2:
             fields.insert(0, self.choice(FIELDS))
         line = b" ".join((
-            self.some(b"POST", (b"GET", b"HEAD", b"DELETE", b"FOO")), b"/a",
+            self.some(b"POST", (b"GET", b"HEAD", b"DELETE", b"FOO",
+                                b"CONNECT")),
+            self.some(b"/a", (b"/early",), 0.8),
             self.some(b"HTTP/1.1", (b"HTTP/1.0", b"HTTP/2.0", b"HTTP/1.10",
                                     b"http/1.1", b"HTTP/0.9"), 0.8)))
+        if line.endswith(b"1.0") and self.random() < 0.7:
+            fields.insert(0, b"Connection: keep-alive")
         head = b"".join(part + self.end() for part in [line] + fields + [b""])
         if self.random() < 0.15:
             head = self.mutate(head)
