@@ -522,7 +522,8 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
     return true;
 }
 
-/* Splits the request line: the first word is the method, the last one, where
+/* Splits the request line: the first word is the method (but not behind white
+ * space if it is a target's: then there is none), the last one, where
  * it starts with "HTTP/", the version, and the target is what is between,
  * which may have spaces of its own (RFC 9112 3.2: such a line is invalid, and
  * some servers accept it).  False: no word. */
@@ -535,12 +536,15 @@ line_split(const struct pp_reader *text, struct pp_http_head *head)
     uint32_t end = line_run_back(b, start, (uint32_t) b.n, true);
     uint32_t word = line_run(b, start, false);
 
+    if (PP_HTTP_NO_METHOD && start && start < end && b.p[start] == '/') {
+        start = word = 0;
+    }
     head->method = pp_http_span(off + start, off + word);
     start = line_run(b, word, true);
     start = start < end ? start : end;
     head->method_separator = pp_http_span(off + word, off + start);
     head->one_word = start >= end;
-    if (!head->method.len) {
+    if (!head->method.len && head->one_word) {
         return false;
     }
 

@@ -391,7 +391,7 @@ line_is_rest(const struct pp_http_conn *conn, const struct pp_reader *text,
         : conn->begins != BEGINS_AND_ENDS) {
         return false;
     }
-    return (!head->version.len || !head->target.len
+    return (!head->version.len || !head->target.len || !method.len
             || method.off != head->line.off
             || (run_end(text, method.off, pp_http_span_end(method), true)
                 < pp_http_span_end(method)));

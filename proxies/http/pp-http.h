@@ -72,6 +72,7 @@ enum pp_http_leniency {
     PP_HTTP_PYTHON_SPACE = true,        /* Or what Python takes for it. */
     PP_HTTP_ANY_METHOD = true,          /* "(GET[": any character is one
                                          * of a method's. */
+    PP_HTTP_NO_METHOD = true,           /* " /": nothing before the space. */
     PP_HTTP_NO_VERSION = true,          /* "GET /" with a head behind it. */
     PP_HTTP_REPEATED_CODING = true,     /* "chunkedchunked" is chunked. */
     PP_HTTP_LOOSE_LENGTH = true,        /* "+5", "5_0", "5x", "" as length. */

@@ -46,6 +46,8 @@ static const struct vector vectors[] = {
       { "GET / HTTP/1.1\r\nA: b\rC: d\r\n\r\n" } },
     { "ANY_SPACE_IN_LINE", TO_SERVER, "R<GET\t/\tHTTP/1.1\r\n\r\n>",
       { "GET\t/\tHTTP/1.1\r\n\r\n" } },
+    { "NO_METHOD", TO_SERVER, "R< / HTTP/1.1\r\n\r\n>R<" GET ">",
+      { " / HTTP/1.1\r\n\r\n" GET } },
     { "NO_VERSION", TO_SERVER, "R<GET /\r\n\r\n>R<" GET ">",
       { "GET /\r\n\r\n" GET } },
     { "EOF_ENDS_HEAD", TO_SERVER, "R<GET / HTTP/1.1\r\nA: b>",
