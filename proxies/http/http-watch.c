@@ -322,32 +322,49 @@ pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
     return pos;
 }
 
-/* As pp_http_watch_begins(), of no more than a head may be long. */
+/* Is the word from 'pos' to 'end' a version? */
+static bool
+is_version(const struct pp_reader *text, size_t pos, size_t end)
+{
+    return (mark_at(text, pos, &marks[0], 0)
+            && pp_http_is_digit(pp_reader_peek(text, end - 1)));
+}
+
+/* As pp_http_watch_begins(), of no more than a head may be long.  A request
+ * line has a method, a target and a version; or a known method and nothing but
+ * a target, or a path and one word, or what ends with a version.  All else is
+ * prose. */
 static enum pp_http_found
 line_begins(const struct pp_reader *text, size_t pos, size_t end)
 {
-    size_t space = run_end(text, pos, end, false);
-    size_t target = spaces_end(text, space, end);
-    size_t last = spaces_end(text, run_end(text, target, end, false), end);
-    int c = last < end ? pp_reader_peek(text, last) : -1;
+    size_t stop = run_end(text, pos, end, false);
+    size_t word = spaces_end(text, stop, end);
+    bool known, path, version = false;
+    int n;
 
-    if (space - pos > METHOD_MAX || (space < end && target == space)) {
+    if (stop - pos > METHOD_MAX || (stop < end && word == stop)) {
         return PP_HTTP_MALFORMED;
     }
-    if (target < end && pp_http_watch_find(text, pos, target + 1, false) == pos
-        && (pp_reader_peek(text, target) == '/' || c == '\r' || c == '\n')) {
-        return PP_HTTP_FOUND;       /* Whatever its version. */
+    known = (word < end
+             && pp_http_watch_find(text, pos, word + 1, false) == pos);
+    path = pp_reader_peek(text, word) == '/';
+    for (n = 1; word < end; n++) {
+        int c = pp_reader_peek(text, word);
+
+        stop = run_end(text, word, end, false);
+        if (c == '\r' || c == '\n') {
+            return (known && (n == 2 || (n == 3 && path) || version)
+                    ? PP_HTTP_FOUND : PP_HTTP_MALFORMED);
+        }
+        version = stop < end && is_version(text, word, stop);
+        if (n == 2 && version) {
+            return PP_HTTP_FOUND;
+        } else if (n > 1 && !known && !mark_at(text, word, &marks[0], 0)) {
+            return PP_HTTP_MALFORMED;
+        }
+        word = spaces_end(text, stop, end);
     }
-    if (last == end) {
-        return PP_HTTP_MORE;
-    }
-    if (!mark_at(text, last, &marks[0], 0)) {
-        return PP_HTTP_MALFORMED;
-    }
-    last = run_end(text, last, end, false);
-    return (last == end ? PP_HTTP_MORE
-            : pp_http_is_digit(pp_reader_peek(text, last - 1)) ? PP_HTTP_FOUND
-            : PP_HTTP_MALFORMED);
+    return PP_HTTP_MORE;
 }
 
 /* See pp-http.h. */

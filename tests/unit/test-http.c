@@ -263,6 +263,10 @@ static const struct vector vectors[] = {
       "R<POST / HTTP/1.1\r\nContent-Length: 26\r\n\r\n>26R<" GET ">",
       { "POST / HTTP/1.1\r\nContent-Length: 26\r\n\r\n"
         "GET to know HTTP/1.1 well\n" GET } },
+    { "content that is words, and begins as one", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 19\r\n\r\n>19R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 19\r\n\r\n"
+        "GET /a returns 404\n" GET } },
     { "content that has a request", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 23\r\n\r\n>23R<" GET ">",
       { "POST / HTTP/1.1\r\nContent-Length: 23\r\n\r\n"
