@@ -195,6 +195,9 @@ split_slowly(const uint8_t *p, size_t n, size_t at[6])
         end--;
     }
     at[0] = i;                          /* The method... */
+    if (i && i < end && p[i] == '/') {
+        at[0] = i = 0;                  /* There is none. */
+    }
     while (i < end && !is_white(p, i)) {
         i++;
     }
@@ -214,7 +217,7 @@ split_slowly(const uint8_t *p, size_t n, size_t at[6])
         }
         at[3] = word;
     }
-    return at[1] > at[0];
+    return at[1] > at[0] || at[2] < at[5];
 }
 
 static void
@@ -263,12 +266,38 @@ is_space(uint8_t c)
 
 /* Holds the field lines that were found in the 'n' bytes at 'p' from 'pos' on
  * against what they are. */
+/* Is there a place between 'pos' and 'end' where some servers have the head
+ * end: a CR with no LF behind it, or a fold with nothing in it? */
+static bool
+may_end_slowly(const uint8_t *p, size_t pos, size_t end)
+{
+    size_t start = pos;
+
+    for (size_t i = pos; i < end; i++) {
+        size_t j = start;
+
+        if (p[i] == '\r' && p[i + 1] != '\n') {
+            return true;
+        } else if (p[i] != '\n') {
+            continue;
+        }
+        while (is_space(p[j]) && j < i) {
+            j++;
+        }
+        if (start > pos && j == i && (p[start] == ' ' || p[start] == '\t')) {
+            return true;
+        }
+        start = i + 1;
+    }
+    return false;
+}
+
 static void
 check_fields(const struct pp_reader *text, size_t pos, bool eof,
              const struct pp_http_fields *fields, enum pp_http_found found)
 {
     const uint8_t *p = text->base;
-    size_t n = text->end, i = 0;
+    size_t n = text->end, i = 0, from = pos;
 
     while (pos < n) {
         const struct pp_http_field *f = &fields->f[i];
@@ -289,6 +318,7 @@ check_fields(const struct pp_reader *text, size_t pos, bool eof,
                 SAME(fields->n, i);
                 SAME(fields->end, end);
                 SAME(fields->ending, ending);
+                SAME(fields->may_end, may_end_slowly(p, from, end));
                 HOLDS(!fields->truncated);
                 return;
             } else if (end == n || (p[end] != ' ' && p[end] != '\t')) {
