@@ -138,9 +138,11 @@ check_delete(struct run *run, const struct pp_msg *msg, struct pp_span extent)
                                &view, &again);
     }
     /* What FIN cut off may be no such message any more, or one that servers
-     * could read in different ways; the engine then resets the connection. */
+     * could read in different ways, or behind which they close; the engine
+     * then resets the connection. */
     ASSERT(view.eof || parse.status == PP_PARSE_TOO_MUCH
            || parse.status == PP_PARSE_WAIT
+           || (parse.status == PP_PARSE_SKIP && parse.swallow)
            || (parse.status == PP_PARSE_MESSAGE && again.event == msg->event));
 }
 
