@@ -372,9 +372,12 @@ enum pp_http_found
 pp_http_watch_begins(const struct pp_reader *text, size_t pos, size_t end)
 {
     bool long_ = end - pos > PP_HTTP_HEAD_MAX;
-    enum pp_http_found found
-        = line_begins(text, pos, long_ ? pos + PP_HTTP_HEAD_MAX : end);
+    struct pp_reader r = *text;
+    enum pp_http_found found;
 
+    /* What is behind has no say, whether it has come or not. */
+    r.end = long_ ? pos + PP_HTTP_HEAD_MAX : end;
+    found = line_begins(&r, pos, r.end);
     return long_ && found == PP_HTTP_MORE ? PP_HTTP_MALFORMED : found;
 }
 
