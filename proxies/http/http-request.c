@@ -360,15 +360,17 @@ step_request(struct to_call *call)
     if (pp_http_watch_continues(&call->text, 0, conn->version_begun)) {
         return watch_ends(call);
     }
-    found = (conn->started ? PP_HTTP_MALFORMED
+    found = (conn->started || conn->past_start ? PP_HTTP_MALFORMED
              : pp_http_proxy_header(&call->text, &header));
     if (found == PP_HTTP_FOUND
         || (found == PP_HTTP_MORE && !call->view->eof)) {
+        conn->past_start = found == PP_HTTP_FOUND;
         call->pos = header;
         return stop_more(call, 0);
     }
     empty = empty_lines(&call->text);
     if (empty) {
+        conn->past_start = true;
         conn->version_begun = 0;
         call->pos = empty;
         return stop_more(call, 0);
@@ -443,24 +445,18 @@ content_begins(struct to_call *call)
     size_t pos = (size_t) call->pos, left = call->text.end - pos;
     bool all = left >= conn->to_left;
     size_t end = all ? pos + (size_t) conn->to_left : call->text.end;
+    enum pp_http_found found;
 
     call->pos = pp_http_watch_blanks(&call->text, pos, end);
     conn->to_left -= call->pos - pos;
-    switch (pp_http_watch_begins(&call->text, (size_t) call->pos, end)) {
-    case PP_HTTP_FOUND:
+    found = pp_http_watch_begins(&call->text, (size_t) call->pos, end);
+    if (found == PP_HTTP_FOUND) {
         return !watch_ends(call);
-    case PP_HTTP_MORE:
-        if (!all && !call->view->eof) {
-            return stop_more(call, 0);
-        }
-        conn->begins = BEGINS_AND_ENDS;
-        return true;
-    case PP_HTTP_TOO_LONG:
-    case PP_HTTP_TOO_MANY:
-    case PP_HTTP_MALFORMED:
-        break;
+    } else if (found == PP_HTTP_MORE && !all && !call->view->eof) {
+        return stop_more(call, 0);
     }
-    conn->begins = BEGINS_OTHERWISE;
+    conn->begins = (found == PP_HTTP_MORE ? BEGINS_AND_ENDS
+                    : BEGINS_OTHERWISE);
     return true;
 }
 

@@ -364,6 +364,8 @@ struct pp_http_conn {
     uint8_t to_reason;          /* With EXPECT_NOTHING. */
     uint8_t unanswered;         /* Requests without a final response. */
     bool started;               /* A byte came from the client. */
+    bool past_start;            /* What may be before the first request has
+                                 * passed: empty lines, a PROXY header. */
     bool swallow;               /* What is left of this message must not
                                  * reach the server. */
     bool end_due;               /* What ends a chunk's data is still to come,
