@@ -165,13 +165,27 @@ hello_ends(struct to_call *call)
     return skip(conn->hello, false);
 }
 
+/* The line at hand is to be decided as the 'n' bytes at 'base' first. */
+static void
+take_reading(struct to_call *call, const uint8_t *base, uint32_t n,
+             bool telnet)
+{
+    struct pp_ftp_msg *msg = &call->scratch->msg;
+
+    msg->text = pp_reader_init(base, n);
+    msg->end = n;
+    msg->hold = true;
+    pp_ftp_line_parse(&msg->text, n, telnet, call->scratch->plain,
+                      &msg->line);
+    pp_ftp_address_parse(&msg->line, &msg->address);
+}
+
 /* The line of 'end' bytes, as servers take it to which only CRLF ends a line:
  * more of the argument of a command that we have let go.  False: it is not. */
 static bool
 joined_reading(struct to_call *call, uint32_t end)
 {
     struct pp_ftp_conn *conn = call->conn;
-    struct pp_ftp_msg *msg = &call->scratch->msg;
     uint8_t *joined = call->scratch->joined;
     uint32_t n = conn->first_len;
 
@@ -181,12 +195,8 @@ joined_reading(struct to_call *call, uint32_t end)
     memcpy(joined, conn->first, n);
     joined[n] = ' ';
     memcpy(joined + n + 1, call->text.base, end);
-    msg->end = n + 1 + end;
-    msg->text = pp_reader_init(joined, msg->end);
-    msg->hold = msg->joined = true;
-    pp_ftp_line_parse(&msg->text, msg->end, false, call->scratch->plain,
-                      &msg->line);
-    pp_ftp_address_parse(&msg->line, &msg->address);
+    take_reading(call, joined, n + 1 + end, false);
+    call->scratch->msg.joined = true;
     return true;
 }
 
@@ -197,7 +207,6 @@ static bool
 other_reading(struct to_call *call, uint32_t end)
 {
     struct pp_ftp_conn *conn = call->conn;
-    struct pp_ftp_msg *msg = &call->scratch->msg;
     struct pp_reader r = call->text;
     bool telnet;
     uint32_t start;
@@ -207,13 +216,8 @@ other_reading(struct to_call *call, uint32_t end)
         return false;
     }
     pp_reader_skip(&r, start);
-    msg->text = pp_reader_init(pp_reader_bytes(&r, end - start), end - start);
-    msg->end = end - start;
-    msg->hold = true;
-    msg->start = start;
-    pp_ftp_line_parse(&msg->text, msg->end, telnet, call->scratch->plain,
-                      &msg->line);
-    pp_ftp_address_parse(&msg->line, &msg->address);
+    take_reading(call, pp_reader_bytes(&r, end - start), end - start, telnet);
+    call->scratch->msg.start = start;
     return true;
 }
 

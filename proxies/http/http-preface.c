@@ -11,27 +11,6 @@
 
 #include <string.h>
 
-/* How much of the preface of HTTP/2 (RFC 9113 3.4) the client's first bytes
- * are: all of it, if so many are there, or 0. */
-uint32_t
-pp_http_preface(const struct pp_reader *text)
-{
-    static const char all[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    uint32_t n = 0;
-
-    _Static_assert(sizeof all - 1 == PP_HTTP_PREFACE, "its length");
-    while (n < PP_HTTP_PREFACE && pp_reader_peek(text, n) == all[n]) {
-        n++;
-    }
-    return n == PP_HTTP_PREFACE || n == text->end ? n : 0;
-}
-
-/* The two forms of the PROXY protocol's header (HAProxy's proxy-protocol.txt,
- * 2.1 and 2.2), which balancers put before what the client sends. */
-#define PROXY_V1_MAX 107
-#define PROXY_V2_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
-#define PROXY_V2_MIN 16
-
 /* How many bytes of 'text' are those of 'word', 'n' bytes. */
 static size_t
 same_bytes(const struct pp_reader *text, const char *word, size_t n)
@@ -43,6 +22,24 @@ same_bytes(const struct pp_reader *text, const char *word, size_t n)
     }
     return i;
 }
+
+/* How much of the preface of HTTP/2 (RFC 9113 3.4) the client's first bytes
+ * are: all of it, if so many are there, or 0. */
+uint32_t
+pp_http_preface(const struct pp_reader *text)
+{
+    static const char all[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    uint32_t n = (uint32_t) same_bytes(text, all, PP_HTTP_PREFACE);
+
+    _Static_assert(sizeof all - 1 == PP_HTTP_PREFACE, "its length");
+    return n == PP_HTTP_PREFACE || n == text->end ? n : 0;
+}
+
+/* The two forms of the PROXY protocol's header (HAProxy's proxy-protocol.txt,
+ * 2.1 and 2.2), which balancers put before what the client sends. */
+#define PROXY_V1_MAX 107
+#define PROXY_V2_SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
+#define PROXY_V2_MIN 16
 
 /* A line with addresses and ports, or UNKNOWN: nothing that could be part of a
  * request. */

@@ -411,7 +411,7 @@ step_request(struct to_call *call)
 
 /* Content that passes. */
 
-/* Lets as much of the content pass as has no version.  True: that is all of
+/* Lets as much of the content pass as has no mark.  True: that is all of
  * it. */
 static bool
 watch_data(struct to_call *call)
@@ -555,11 +555,11 @@ step_chunk(struct to_call *call)
     if (found != PP_HTTP_FOUND && !wanted(call, PP_HTTP_E_CHUNK)) {
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
-    if ((chunk->odd && has_mark(call, chunk->start, chunk->end))
+    if (((chunk->odd || conn->watched)
+         && has_mark(call, chunk->start, chunk->end))
         || (conn->watched
-            && (has_mark(call, chunk->start, chunk->end)
-                || pp_http_watch_continues(&call->text, chunk->start,
-                                           conn->version_begun)))) {
+            && pp_http_watch_continues(&call->text, chunk->start,
+                                       conn->version_begun))) {
         return watch_ends(call);
     }
     conn->version_begun = 0;

@@ -55,21 +55,26 @@ name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
             || name_is_like(text, s, "transfer-encoding"));
 }
 
+/* Is 'word' anywhere in 's'? */
+static bool
+has_word(const struct pp_reader *text, struct pp_span s, const char *word)
+{
+    while (s.len && !pp_http_starts(text, s, word)) {
+        s = pp_http_span(s.off + 1, pp_http_span_end(s));
+    }
+    return s.len > 0;
+}
+
 /* Is there a length's name in 'f', which is folded?  For cheroot a line that
  * is folded is a field. */
 static bool
 fold_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
 {
-    struct pp_span s = f->line;
+    struct pp_span s = pp_http_span(f->line.off + 1,
+                                    pp_http_span_end(f->line));
 
-    for (; s.len; s = pp_http_span(s.off + 1, pp_http_span_end(s))) {
-        if (s.off > f->line.off
-            && (pp_http_starts(text, s, "content-length")
-                || pp_http_starts(text, s, "transfer-encoding"))) {
-            return true;
-        }
-    }
-    return false;
+    return (has_word(text, s, "content-length")
+            || has_word(text, s, "transfer-encoding"));
 }
 
 /* Is 'f', a Transfer-Encoding, other than "chunked" alone, and yet perhaps
@@ -83,12 +88,7 @@ coding_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
         && pp_http_equals(text, pp_http_trim(text, s), "chunked")) {
         return false;
     }
-    for (; s.len; s = pp_http_span(s.off + 1, pp_http_span_end(s))) {
-        if (pp_http_starts(text, s, "chunked")) {
-            return true;
-        }
-    }
-    return false;
+    return has_word(text, s, "chunked");
 }
 
 /* Is the line 'f' other than a token and a colon?  For some servers the head

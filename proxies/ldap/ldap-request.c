@@ -305,6 +305,7 @@ step_message(struct to_call *call)
 {
     struct pp_ldap_conn *conn = call->conn;
     int first = pp_reader_peek(&call->text, 0);
+    int begins;
     struct pp_ldap_prefix prefix;
     enum pp_ldap_found found;
 
@@ -314,9 +315,10 @@ step_message(struct to_call *call)
     if (conn->await != AWAIT_NOTHING && conn->from != EXPECT_LOST) {
         return (struct pp_parse) { .status = PP_PARSE_WAIT };
     }
-    if (conn->tls_agreed && pp_tls_begins(&call->text, 0) >= 0) {
-        return (pp_tls_begins(&call->text, 0)
-                ? result_opaque(conn, PP_LDAP_R_STARTTLS) : result_more(0));
+    begins = conn->tls_agreed ? pp_tls_begins(&call->text, 0) : -1;
+    if (begins >= 0) {
+        return (begins ? result_opaque(conn, PP_LDAP_R_STARTTLS)
+                : result_more(0));
     }
     if (!conn->started && first == PP_TLS_HANDSHAKE) {
         return step_tls(call);

@@ -395,6 +395,9 @@ rows_of(struct driver *d)
     return CONST_CAST(struct pp_snap_row *, pp_snapshot_rows(d->snap));
 }
 
+/* A request whose path is longer than 10 bytes, and not than 20. */
+static const char eleven[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n\r\n";
+
 /* A pipeline with a patch that rejects paths longer than 'limit', for its
  * server's only service; that one stands at 'place' in the snapshot. */
 static struct driver *
@@ -430,19 +433,18 @@ make_limit_driver(int limit, uint32_t place)
  * message in between: what it says counts. */
 START_TEST(test_same_address)
 {
-    static const char first[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n\r\n";
     struct driver *d = make_limit_driver(20, 0);
     struct driver *other = make_limit_driver(10, 0);
 
     driver_connect(d, false);
-    send_tcp(d, 1001, first, strlen(first));
+    send_tcp(d, 1001, eleven, strlen(eleven));
     ck_assert_uint_eq(d->counters->proxy_messages, 1);
     ck_assert_uint_eq(d->counters->match_hits, 0);
 
     ck_assert_uint_eq(d->snap->size, other->snap->size);
     memcpy(d->snap, other->snap, d->snap->size);
     pp_pipeline_set_snapshot(d->pl, d->snap);
-    send_tcp(d, 1001 + (uint32_t) strlen(first), first, strlen(first));
+    send_tcp(d, 1001 + (uint32_t) strlen(eleven), eleven, strlen(eleven));
     ck_assert_uint_eq(d->counters->proxy_messages, 2);
     ck_assert_uint_eq(d->counters->match_hits, 1);
     driver_destroy(other);
@@ -454,15 +456,13 @@ END_TEST
  * what is in force. */
 START_TEST(test_policies_alone)
 {
-    static const char request[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n"
-                                  "\r\n";
-    const uint32_t n = (uint32_t) strlen(request);
+    const uint32_t n = (uint32_t) strlen(eleven);
     struct driver *d = make_limit_driver(20, 0);
     struct driver *other = make_limit_driver(10, 0);
     struct pp_snapshot *alone = other->snap;
 
     driver_connect(d, false);
-    send_tcp(d, 1001, request, n);
+    send_tcp(d, 1001, eleven, n);
     alone->serial = d->snap->serial + 1;
     alone->after = d->snap->serial;
     alone->rows.n = 0;
@@ -470,7 +470,7 @@ START_TEST(test_policies_alone)
 
     alone->after = d->snap->serial + 7;
     ck_assert_ptr_nonnull(pp_pipeline_set_snapshot(d->pl, alone));
-    send_tcp(d, 1001 + n, request, n);
+    send_tcp(d, 1001 + n, eleven, n);
     ck_assert_uint_eq(d->counters->match_hits, 0);
 
     alone->after = d->snap->serial;
@@ -478,7 +478,7 @@ START_TEST(test_policies_alone)
     ck_assert_ptr_nonnull(pp_pipeline_set_snapshot(d->pl, alone));
     alone->services.n = 1;
     ck_assert_ptr_null(pp_pipeline_set_snapshot(d->pl, alone));
-    send_tcp(d, 1001 + 2 * n, request, n);
+    send_tcp(d, 1001 + 2 * n, eleven, n);
     ck_assert_uint_eq(d->counters->proxy_messages, 3);
     ck_assert_uint_eq(d->counters->match_hits, 1);
     driver_destroy(d);
@@ -491,15 +491,13 @@ END_TEST
  * next byte on; without it (0) its bytes pass unseen until the row comes. */
 START_TEST(test_policy_other)
 {
-    static const char request[] = "GET /eleven-long HTTP/1.1\r\nHost: a\r\n"
-                                  "\r\n";
-    const uint32_t n = (uint32_t) strlen(request);
+    const uint32_t n = (uint32_t) strlen(eleven);
     struct driver *d = make_limit_driver(20, 0);
     struct driver *other = make_limit_driver(10, 1);
     struct pp_snapshot *next = other->snap;
 
     driver_connect(d, false);
-    send_tcp(d, 1001, request, n);
+    send_tcp(d, 1001, eleven, n);
     ck_assert_uint_eq(d->counters->proxy_messages, 1);
 
     next->serial = d->snap->serial + 1;
@@ -507,7 +505,7 @@ START_TEST(test_policy_other)
     next->rows.n = (uint32_t) _i;
     ck_assert_ptr_null(pp_snapshot_check(next, next->size));
     ck_assert_ptr_null(pp_pipeline_set_snapshot(d->pl, next));
-    send_tcp(d, 1001 + n, request, n);
+    send_tcp(d, 1001 + n, eleven, n);
     ck_assert_uint_eq(d->counters->match_hits, (unsigned int) _i);
     driver_destroy(d);
     driver_destroy(other);

@@ -264,8 +264,6 @@ is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Holds the field lines that were found in the 'n' bytes at 'p' from 'pos' on
- * against what they are. */
 /* Is there a place between 'pos' and 'end' where some servers have the head
  * end: a CR with no LF behind it, or a fold with nothing in it? */
 static bool
@@ -292,6 +290,8 @@ may_end_slowly(const uint8_t *p, size_t pos, size_t end)
     return false;
 }
 
+/* Holds the field lines that were found in the 'n' bytes at 'p' from 'pos' on
+ * against what they are. */
 static void
 check_fields(const struct pp_reader *text, size_t pos, bool eof,
              const struct pp_http_fields *fields, enum pp_http_found found)
