@@ -558,7 +558,7 @@ consume(struct pp_stream *st, struct pp_half *half, enum pp_dir dir, size_t n)
 {
     if (half->pending) {
         pp_pending_consume(st, half, n);
-    } else if (st->dir == dir) {
+    } else if (n && st->dir == dir) {
         st->fresh.p += n;
         st->fresh.n -= n;
     }
@@ -624,7 +624,7 @@ apply_pass(struct pp_stream *st, struct pp_half *half, enum pp_dir dir,
         pos = e->off + e->removed;
         st->rebuild = true;
     }
-    if (dir == PP_TO_SERVER) {
+    if (dir == PP_TO_SERVER && pos < count) {
         pp_keep_append(st, half, pp_map(half, half->decided + pos),
                        view->base + pos, count - pos);
     }
