@@ -154,12 +154,15 @@ pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
  * methods; it and waitress take other methods than GET without a version. */
 static const struct mark {
     const char *text;
+    size_t n;                   /* Bytes of it. */
     bool any_case;
 } marks[] = {
-    { "http/", true }, { "ICE/", false }, { "RTSP/", false },
-    { "GET ", false }, { "HEAD /", false }, { "POST /", false },
-    { "PUT /", false }, { "PATCH /", false }, { "DELETE /", false },
-    { "OPTIONS /", false },
+#define MARK(TEXT, ANY_CASE) { TEXT, sizeof TEXT - 1, ANY_CASE }
+    MARK("http/", true), MARK("ICE/", false), MARK("RTSP/", false),
+    MARK("GET ", false), MARK("HEAD /", false), MARK("POST /", false),
+    MARK("PUT /", false), MARK("PATCH /", false), MARK("DELETE /", false),
+    MARK("OPTIONS /", false),
+#undef MARK
 };
 #define MARK_MAX 9
 #define N_VERSIONS 3
@@ -209,7 +212,7 @@ pp_http_watch_find(const struct pp_reader *text, size_t pos, size_t end,
     for (; pos < end; pos++) {
         for (size_t i = 0; i < n
                            && starts_mark(pp_reader_peek(text, pos)); i++) {
-            if (strlen(marks[i].text) <= end - pos
+            if (marks[i].n <= end - pos
                 && mark_at(text, pos, &marks[i], 0)) {
                 return pos;
             }
@@ -227,7 +230,7 @@ pp_http_watch_pending(const struct pp_reader *text, size_t pos, size_t end)
     r.end = end;
     for (size_t n = MIN(MARK_MAX - 1, end - pos); n; n--) {
         for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-            if (n < strlen(marks[i].text)
+            if (n < marks[i].n
                 && mark_at(&r, end - n, &marks[i], 0)) {
                 return n;
             }
@@ -241,7 +244,7 @@ bool
 pp_http_watch_continues(const struct pp_reader *text, size_t pos, size_t begun)
 {
     for (size_t i = 0; begun && i < ARRAY_SIZE(marks); i++) {
-        size_t n = strlen(marks[i].text);
+        size_t n = marks[i].n;
 
         if (begun < n && n - begun <= text->end - MIN(pos, text->end)
             && mark_at(text, pos, &marks[i], begun)) {
