@@ -5,10 +5,13 @@
 proxies_libpp_proxies_a_SOURCES += \
 	proxies/http/http-body.c \
 	proxies/http/http-chunk.c \
+	proxies/http/http-commit.c \
+	proxies/http/http-content.c \
 	proxies/http/http-field-table.c \
 	proxies/http/http-fields.c \
 	proxies/http/http-fields.h \
 	proxies/http/http-head.c \
+	proxies/http/http-held.c \
 	proxies/http/http-lists.c \
 	proxies/http/http-locate.c \
 	proxies/http/http-multipart.c \
@@ -17,6 +20,7 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/http/http-refuse.c \
 	proxies/http/http-request.c \
 	proxies/http/http-response.c \
+	proxies/http/http-to-server.h \
 	proxies/http/http-watch.c \
 	proxies/http/pp-http.c \
 	proxies/http/pp-http.h

@@ -121,7 +121,8 @@ http_reply_when(const void *conn_, const struct pp_msg *msg)
     const struct pp_http_conn *conn = conn_;
     const struct pp_http_msg *m = msg ? msg->decoded : NULL;
     bool passed = m && !m->held && (m->event == PP_HTTP_E_CHUNK
-                                    || m->event == PP_HTTP_E_TRAILERS);
+                                    || m->event == PP_HTTP_E_TRAILERS
+                                    || m->reading);
 
     if (conn->no_reply || conn->opaque || conn->last_response) {
         return PP_REPLY_NEVER;

@@ -9,7 +9,11 @@
  *     http-head.c       lines, field lines, request line, framing
  *     http-chunk.c      a chunk's header line
  *     http-preface.c    what may come before all requests
- *     http-request.c    to the server: which unit comes next
+ *     http-request.c    to the server: which unit comes next...
+ *     http-content.c    ...content that passes...
+ *     http-held.c       ...content that is held...
+ *     http-commit.c     ...and what the fate of a unit means
+ *     http-watch.c      requests that servers may tell apart elsewhere
  *     http-response.c   from the server: which reply belongs to what
  *     http-body.c       a held form: its decoded bytes, where they stand
  *     http-lists.c      query parameters, cookies, lists with commas
@@ -259,6 +263,8 @@ struct pp_http_msg {
     enum pp_http_event event;
     bool hold;                  /* Returned with 'hold'. */
     bool held;                  /* So is the head before it. */
+    bool reading;               /* It is content for us, and a request for a
+                                 * server that does not read that. */
     struct pp_http_head head;   /* Request, body. */
     struct pp_http_chunk chunk; /* Chunk. */
     struct pp_http_fields trailers;     /* Trailers. */

@@ -172,6 +172,29 @@ class Requests(framing.Requests):
         return (b"POST /a HTTP/1.1\r\nHost: a\r\n" + length + b"\r\n\r\n"
                 + other + evil)
 
+    def inner(self):
+        """A request as there may be one in content."""
+        line = self.some(b"GET", (b"PUT", b"FOO", b"POST")) + b" /early HTTP/1.1"
+        body = self.choice((b"", b"", b"ab", b"GET /c HTTP/1.1\r\n\r\n"))
+        fields = self.choice(([], [b"Host: a"],
+                              [b"Content-Length: %d" % len(body)]))
+        if self.random() < 0.2:
+            fields = [b"Transfer-Encoding: chunked"]
+            body = self.chunk(b"abc") + self.last()
+        return b"".join(part + self.end()
+                        for part in [line] + fields + [b""]) + body
+
+    def nested(self, evil):
+        """Behind others, in content that some do not read."""
+        body = b"".join(self.inner() for _ in range(self.randrange(3))) + evil
+        if self.random() < 0.3:
+            body = self.mutate(body)
+        length = self.choice((len(body), len(body), body.find(evil),
+                              len(body) - self.randrange(len(evil))))
+        return (self.some(b"POST", (b"GET", b"FOO")) + b" /early HTTP/1.1\r\n"
+                b"Host: a\r\nContent-Length: %d\r\n\r\n" % length
+                + self.some(b"", (b"\r\n", b" ")) + body)
+
     def make(self, number):
         """What is sent for 'number': a list of what is sent at once, between
         which answers are waited for."""
@@ -185,6 +208,8 @@ class Requests(framing.Requests):
             return b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" + self.mutate(evil)
         if self.random() < 0.1:
             return self.behind(evil)
+        if self.random() < 0.15:
+            return self.nested(evil)
         if self.random() < 0.05:
             # What is no method for most may be one for some.
             return bytes(self.randrange(256)

@@ -33,6 +33,43 @@ class Http(Short):
         self.look("http", 400)
 
 
+class Content(unittest.TestCase):
+    """Requests in the content of a request: for a server that does not read
+    it, they are the next ones."""
+
+    @staticmethod
+    def around(*requests):
+        content = b"".join(requests)
+        return (b"POST /early HTTP/1.1\r\nHost: a\r\n"
+                b"Content-Length: %d\r\n\r\n" % len(content) + content)
+
+    def test_content(self):
+        "those that a patch refuses do not get through, and others do"
+        lab = pplab.Lab.of(type(self))
+        servers = framing.Framing(lab, "http", ("python-http",))
+        good, evil = pplab.get(b"/good"), pplab.get(b"/evil1")
+        for _, mode, vm, server in servers.servers:
+            for case, sent, goods, evils in (
+                    ("one", self.around(good), 1, 0),
+                    ("two, and one behind",
+                     self.around(good, good) + pplab.get(b"/good"), 3, 0),
+                    ("an answer behind",
+                     self.around(good, b"HTTP/1.1 200 OK\r\n\r\n"), 1, 0),
+                    ("an exploit", self.around(evil), 0, 1),
+                    ("an exploit behind", self.around(good, evil), 1, 1)):
+                with self.subTest(case, mode=mode):
+                    server.mark()
+                    servers.send(vm, [sent])
+                    servers.settle()
+                    paths = [line.get("url") for line in server.lines()
+                             if line.get("event") == "request"]
+                    self.assertEqual(paths.count("/good"), goods, paths)
+                    if mode == "off":
+                        self.assertEqual(paths.count("/evil1"), evils)
+                    elif "/evil1" in paths:
+                        raise GotThrough([sent])
+
+
 class Smtp(Short):
     def test_seed(self):
         "of hidden mail commands no server gets one that a patch refuses"

@@ -250,9 +250,46 @@ static const struct vector vectors[] = {
     { "a request line of one word may go on", TO_SERVER,
       "(content-length-conflict)", { "{}\r\nGET / HTTP/1.1\r\n\r\n" } },
     { "content that begins as a request", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n>2",
+      "R<POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n>2"
+      "R<FOO / HTTP/1.1\r\n\r\n>R<" GET ">",
       { "POST / HTTP/1.1\r\nContent-Length: 20\r\n\r\n"
-        "\r\nFOO / HTTP/1.1\r\n\r\n" } },
+        "\r\nFOO / HTTP/1.1\r\n\r\n" GET } },
+    { "content that begins so, which nobody looks at", CHUNK,
+      "100",
+      { "POST / HTTP/1.1\r\nContent-Length: 34\r\n\r\n"
+        "FOO / HTTP/1.1\r\nA: b\r\n\r\nwords here" GET } },
+    { "content of requests and words", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 70\r\n\r\n>"
+      "R<" GET ">R<PUT / HTTP/1.1\r\n\r\n>25R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 70\r\n\r\n"
+        GET "PUT / HTTP/1.1\r\n\r\n" "HTTP/1.1 200 OK\r\n\r\nwords." GET } },
+    { "content that begins as a request with content", REQUEST,
+      "R<POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\n>"
+      "R<PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n>3R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 40\r\n\r\n"
+        "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab\n" GET } },
+    { "a request behind that", REQUEST,
+      "R<POST / HTTP/1.1\r\nContent-Length: 57\r\n\r\n>"
+      "R<PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\n>2",
+      { "POST / HTTP/1.1\r\nContent-Length: 57\r\n\r\n"
+        "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab"
+        "PUT / HTTP/1.1\r\n\r\n" } },
+    { "content that a patch looks at, of a request in content", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 39\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 39\r\n\r\n"
+        "PUT / HTTP/1.1\r\nContent-Length: 2\r\n\r\nab" } },
+    { "an odd request in content", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 25\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 25\r\n\r\n"
+        "PUT / HTTP/1.1\r\n:\r\nA: b\r\n\r\n" } },
+    { "content of an odd request begins as one", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 18x\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 18x\r\n\r\n"
+        "PUT / HTTP/1.1\r\n\r\n" } },
+    { "a request that begins in content, and ends behind it", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n"
+        "PUT / HTTP/1.1\r\n" GET } },
     { "content that begins as one with another version", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n>",
       { "POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\nPUT /a FOO/1.1\n" } },

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* To the server: what the fate of a unit means for what follows; see
+ * http-to-server.h.
+ *
+ * In: units that were decided.  Out: nothing.  Runs in the engine's data
+ * threads; owns nothing. */
+
+#include <config.h>
+
+#include "http-to-server.h"
+
+/* The content that 'framing' tells of. */
+void
+pp_http_expect_content(struct pp_http_conn *conn,
+                       const struct pp_http_framing *framing)
+{
+    conn->begins = BEGINS_OTHERWISE;
+    switch (framing->kind) {
+    case PP_HTTP_NO_BODY:
+        expect_request(conn);
+        break;
+    case PP_HTTP_LENGTH:
+        expect(conn, EXPECT_BODY);
+        conn->begins = BEGINS_UNKNOWN;
+        conn->to_left = framing->length;
+        break;
+    case PP_HTTP_CHUNKED:
+        expect(conn, EXPECT_CHUNK);
+        conn->end_due = false;
+        break;
+    case PP_HTTP_CONFLICT:
+        expect_nothing(conn, PP_HTTP_R_LENGTH_CONFLICT);
+        break;
+    }
+}
+
+/* The head in the content passed.  Content behind it, if it has any, may be
+ * read or not again: no mark of a request line is to be in it. */
+void
+pp_http_reading_passed(struct pp_http_conn *conn,
+                       const struct pp_http_head *head)
+{
+    bool more = head->framing.kind != PP_HTTP_NO_BODY;
+
+    conn->scan = conn->line = 0;
+    conn->to_left -= head->fields.end;
+    conn->watched |= more;
+    conn->begins = more || !conn->to_left ? BEGINS_OTHERWISE : BEGINS_UNKNOWN;
+    if (!conn->to_left) {
+        expect_request(conn);
+    }
+}
+
+/* The data of 'chunk'. */
+void
+pp_http_expect_chunk_data(struct pp_http_conn *conn,
+                          const struct pp_http_chunk *chunk)
+{
+    if (chunk->truncated) {
+        expect_nothing(conn, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
+    } else if (chunk->size < 0) {
+        expect_nothing(conn, PP_HTTP_R_CHUNK_SIZE);
+    } else if (!chunk->size) {
+        expect(conn, EXPECT_TRAILERS);
+    } else {
+        expect(conn, EXPECT_CHUNK_DATA);
+        conn->to_left = (uint64_t) chunk->size;
+    }
+}
+
+/* What comes behind 'chunk', of a held message. */
+void
+pp_http_held_expect(struct pp_http_conn *conn,
+                    const struct pp_http_chunk *chunk)
+{
+    if (chunk->size < 0) {
+        expect_nothing(conn, PP_HTTP_R_CHUNK_SIZE);
+    } else if (!chunk->size) {
+        expect(conn, HELD_TRAILERS);
+        conn->held = chunk->end;
+    } else {
+        expect(conn, HELD_CHUNK);
+        conn->held = chunk->end + (uint32_t) chunk->size;
+        conn->held_chunks++;
+        conn->end_due = true;
+    }
+}
+
+/* A request went on to the server, and a reply to it is due. */
+void
+pp_http_request_passed(struct pp_http_conn *conn,
+                       const struct pp_http_head *head,
+                       const struct pp_reader *text)
+{
+    uint64_t bit = UINT64_C(1) << (conn->unanswered & 63);
+    bool connect = pp_http_equals(text, head->method, "connect");
+
+    if (conn->unanswered >= PP_HTTP_PIPELINE_MAX) {
+        conn->no_reply = true;      /* parse() does not let it come to it. */
+        return;
+    }
+    conn->head_bits &= ~bit;
+    conn->connect_bits &= ~bit;
+    if (head->method.len == 4 && pp_http_equals(text, head->method, "head")) {
+        conn->head_bits |= bit;
+    }
+    if (connect) {
+        conn->connect_bits |= bit;
+        conn->await = AWAIT_CONNECT;
+    } else if (head->fields.count[PP_HTTP_H_UPGRADE]) {
+        conn->await = AWAIT_UPGRADE;
+    }
+    conn->unanswered++;
+    conn->started = true;
+    conn->version_begun = 0;
+}
+
+/* What became of a unit. */
+
+/* The head that the content at hand begins with. */
+static void
+commit_reading(struct pp_http_conn *conn, const struct pp_http_head *head,
+               enum pp_outcome what)
+{
+    if (what == PP_PASSED) {
+        pp_http_reading_passed(conn, head);
+    } else {
+        /* The server has the head, and will never have the rest. */
+        conn->swallow = true;
+        expect(conn, EXPECT_CLOSE);
+    }
+}
+
+/* A head. */
+static void
+commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
+               enum pp_outcome what)
+{
+    const struct pp_http_head *head = &msg->head;
+
+    conn->started = true;
+    conn->watched |= head->odd != PP_HTTP_NOT_ODD;
+    if (head->one_word) {
+        /* A server that goes on behind it is not known. */
+        conn->swallow = what != PP_PASSED;
+        expect_nothing(conn, conn->watched ? PP_HTTP_R_LENGTH_CONFLICT
+                       : PP_HTTP_R_REQUEST_LINE);
+    } else if (what != PP_PASSED) {
+        conn->swallow = true;
+        pp_http_expect_content(conn, &head->framing);
+    } else if (msg->hold) {
+        msg->scratch->held_by = conn;
+        conn->held = head->fields.end;
+        conn->held_chunks = 0;
+        conn->end_due = false;
+        if (head->framing.kind == PP_HTTP_CHUNKED) {
+            expect(conn, HELD_CHUNK);
+        } else {
+            expect(conn, HELD_BODY);
+            conn->held_total = conn->held + (uint32_t) head->framing.length;
+        }
+    } else {
+        pp_http_request_passed(conn, head, &msg->text);
+        pp_http_expect_content(conn, &head->framing);
+    }
+}
+
+/* A chunk, or the trailers ('chunk' is NULL). */
+static void
+commit_part(struct pp_http_conn *conn, const struct pp_http_msg *msg,
+            const struct pp_http_chunk *chunk, enum pp_outcome what)
+{
+    conn->watched |= (chunk ? chunk->odd
+                      : pp_http_trailers_are_odd(&msg->text,
+                                                 msg->trailers.start,
+                                                 msg->trailers.end));
+    if (what == PP_PASSED && msg->hold) {
+        if (chunk) {
+            pp_http_held_expect(conn, chunk);
+        } else {
+            expect(conn, HELD_END);
+        }
+        return;
+    }
+    if (what == PP_PASSED && msg->held) {
+        pp_http_request_passed(conn, &msg->head, &msg->text);
+    }
+    if (what != PP_PASSED) {
+        conn->swallow = true;
+        if (!msg->held) {
+            /* The server has the head, and will never have the rest. */
+            expect(conn, EXPECT_CLOSE);
+            return;
+        }
+    }
+    conn->held = conn->held_total = 0;
+    if (chunk) {
+        pp_http_expect_chunk_data(conn, chunk);
+    } else {
+        expect_request(conn);
+    }
+}
+
+/* commit() of a unit to the server; see pp-proxy.h. */
+void
+pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
+                  enum pp_outcome what)
+{
+    const struct pp_http_msg *m = msg->decoded;
+
+    conn->replied |= what == PP_REFUSED;
+    switch (m->event) {
+    case PP_HTTP_E_REQUEST:
+        if (m->reading) {
+            commit_reading(conn, &m->head, what);
+        } else {
+            commit_request(conn, m, what);
+        }
+        break;
+    case PP_HTTP_E_CHUNK:
+        commit_part(conn, m, &m->chunk, what);
+        break;
+    case PP_HTTP_E_TRAILERS:
+        commit_part(conn, m, NULL, what);
+        break;
+    case PP_HTTP_E_BODY:
+        if (what == PP_PASSED) {
+            pp_http_request_passed(conn, &m->head, &m->text);
+            conn->version_begun = (uint8_t) pp_http_watch_pending(
+                &m->text, 0, m->body_end);
+        }
+        expect_request(conn);
+        break;
+    case PP_HTTP_E_RESPONSE:
+        break;
+    }
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* To the server: content that passes; see http-to-server.h.
+ *
+ * In: views of the client's bytes.  Out: counts of bytes, chunks and trailers.
+ * Runs in the engine's data threads; owns nothing. */
+
+#include <config.h>
+
+#include "http-to-server.h"
+
+/* Where the content at 'pos' ends, as far as it has come.  '*all': that is its
+ * end. */
+static size_t
+content_end(const struct to_call *call, bool *all)
+{
+    size_t left = call->text.end - (size_t) call->pos;
+
+    *all = left >= call->conn->to_left;
+    return (*all ? (size_t) (call->pos + call->conn->to_left)
+            : call->text.end);
+}
+
+/* Content up to 'end' passes. */
+static void
+content_passes(struct to_call *call, size_t end)
+{
+    call->conn->to_left -= end - call->pos;
+    call->pos = end;
+}
+
+/* Lets as much of the content pass as has no mark.  True: that is all of
+ * it. */
+static bool
+watch_data(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    bool all;
+    size_t pos = (size_t) call->pos, end = content_end(call, &all);
+    size_t found = pp_http_watch_find(&call->text, pos, end, conn->foreign);
+    size_t begun = pp_http_watch_pending(&call->text, pos, end);
+
+    if (found < end) {
+        all = false;
+        end = found;
+    } else if (all) {
+        conn->version_begun = (uint8_t) begun;
+    } else if (!call->view->eof) {
+        end -= begun;
+    }
+    content_passes(call, end);
+    return all;
+}
+
+/* Is 'head', which is in content, read alike by all servers that take it for a
+ * request, as is where that ends? */
+static bool
+reading_is_plain(const struct to_call *call, const struct pp_http_head *head)
+{
+    enum pp_http_framing_kind kind = head->framing.kind;
+
+    return (!call->conn->watched
+            && head->version.len && !head->one_word && !head->fields.truncated
+            && pp_http_head_odd(&call->text, head) == PP_HTTP_NOT_ODD
+            && !pp_http_watch_head(call->conn, &call->text, head)
+            && (kind == PP_HTTP_NO_BODY
+                || ((kind == PP_HTTP_LENGTH || kind == PP_HTTP_CHUNKED)
+                    && !wanted(call, PP_HTTP_E_BODY)
+                    && !wanted(call, PP_HTTP_E_CHUNK)
+                    && !wanted(call, PP_HTTP_E_TRAILERS))));
+}
+
+/* The content at 'pos' begins with a request line: that request's head, which
+ * ends before 'end', is for patches to decide, as it is the next request for a
+ * server that does not read the content. */
+static bool
+content_reading(struct to_call *call, size_t end, bool all)
+{
+    struct pp_http_conn *conn = call->conn;
+    struct pp_http_head *head = &call->scratch->msg.head;
+    struct pp_reader r = call->text;
+
+    if (call->pos) {
+        return stop_more(call, 0);      /* What is before it passes first. */
+    }
+    pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_REQUEST);
+    r.end = end;
+    switch (pp_http_head_find(&r, 0, false, &conn->scan, &conn->line, head)) {
+    case PP_HTTP_FOUND:
+        if (!reading_is_plain(call, head)) {
+            return watch_ends(call);
+        } else if (wanted(call, PP_HTTP_E_REQUEST)) {
+            call->scratch->msg.reading = true;
+            return stop_message(call, 0, head->fields.end, false);
+        }
+        call->pos = head->fields.end;
+        pp_http_reading_passed(conn, head);
+        return true;
+    case PP_HTTP_MORE:
+        return (all || call->view->eof || end > PP_HTTP_HEAD_MAX
+                ? watch_ends(call) : stop_more(call, 0));
+    case PP_HTTP_TOO_LONG:
+    case PP_HTTP_TOO_MANY:
+    case PP_HTTP_MALFORMED:
+        break;
+    }
+    return watch_ends(call);
+}
+
+/* Looks how the content at 'pos' begins; blanks before that pass. */
+static bool
+content_begins(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    enum pp_http_found found;
+    bool all;
+    size_t end = content_end(call, &all);
+
+    content_passes(call, pp_http_watch_blanks(&call->text,
+                                              (size_t) call->pos, end));
+    found = pp_http_watch_begins(&call->text, (size_t) call->pos, end);
+    if (found == PP_HTTP_FOUND) {
+        return content_reading(call, end, all);
+    } else if (found == PP_HTTP_MORE && !all && !call->view->eof) {
+        return stop_more(call, 0);
+    }
+    conn->begins = (found == PP_HTTP_MORE ? BEGINS_AND_ENDS
+                    : BEGINS_OTHERWISE);
+    return true;
+}
+
+/* Has the server shown that it does not speak HTTP? */
+static bool
+server_is_foreign(const struct pp_http_conn *conn)
+{
+    return conn->from == EXPECT_SERVER_CLOSE && !conn->said;
+}
+
+/* go_on(); see pp-proxy.h.  What is no request line here may be one for a
+ * server that takes any bytes for a method, or nothing for one that goes on to
+ * the next line: what follows is like content without an end. */
+bool
+pp_http_go_on(void *conn_)
+{
+    struct pp_http_conn *conn = conn_;
+
+    if (conn->to != EXPECT_NOTHING || conn->foreign
+        || status_of(conn->to_reason) != PP_PARSE_BAD
+        || server_is_foreign(conn)) {
+        return false;
+    }
+    conn->started = conn->watched = conn->foreign = true;
+    conn->version_begun = 0;
+    conn->begins = BEGINS_OTHERWISE;
+    expect(conn, EXPECT_BODY);
+    conn->to_left = UINT64_MAX;
+    return true;
+}
+
+/* EXPECT_BODY, EXPECT_CHUNK_DATA: goes by count, in one skip. */
+bool
+pp_http_step_data(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    bool swallow = conn->swallow;
+
+    if (conn->foreign && server_is_foreign(conn)) {
+        return stop_bad(call, PP_HTTP_R_NOT_HTTP);
+    }
+    if (conn->begins == BEGINS_UNKNOWN && !swallow) {
+        return content_begins(call);
+    }
+    if (conn->watched) {
+        size_t pos = (size_t) call->pos;
+
+        if (!watch_data(call)) {
+            return call->pos == pos && has_mark(call, pos, call->text.end)
+                   ? watch_ends(call) : stop_more(call, 0);
+        }
+    }
+    call->pos += conn->to_left;
+    conn->to_left = 0;
+    if (conn->to == EXPECT_CHUNK_DATA) {
+        expect(conn, EXPECT_CHUNK_END);
+        return call->pos < call->text.end || stop_more(call, 0);
+    }
+    expect_request(conn);
+    call->stop = (struct pp_parse) {
+        .status = PP_PARSE_SKIP, .count = call->pos, .swallow = swallow,
+    };
+    return false;
+}
+
+/* EXPECT_CHUNK_END: the CRLF goes at once, since a server may wait for it
+ * before it answers.  What stands in its place is part of the next unit. */
+bool
+pp_http_step_chunk_end(struct to_call *call)
+{
+    int c = pp_reader_peek(&call->text, call->pos);
+    int d = pp_reader_peek(&call->text, call->pos + 1);
+
+    if (c < 0 || (d < 0 && c != '\n' && !call->view->eof)) {
+        return stop_more(call, 0);
+    }
+    call->conn->end_due = c != '\r' || d != '\n';
+    call->pos += call->conn->end_due ? 0 : 2;
+    expect(call->conn, EXPECT_CHUNK);
+    return true;
+}
+
+/* EXPECT_CHUNK. */
+bool
+pp_http_step_chunk(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    struct pp_http_chunk *chunk = &call->scratch->msg.chunk;
+    enum pp_http_found found
+        = pp_http_chunk_parse(&call->text, call->pos, conn->end_due,
+                              call->view->eof, &conn->scan, chunk);
+
+    if (found == PP_HTTP_MORE) {
+        return stop_more(call, 0);
+    }
+    if (found != PP_HTTP_FOUND && !wanted(call, PP_HTTP_E_CHUNK)) {
+        return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
+    }
+    if (((chunk->odd || conn->watched)
+         && has_mark(call, chunk->start, chunk->end))
+        || (conn->watched
+            && pp_http_watch_continues(&call->text, chunk->start,
+                                       conn->version_begun))) {
+        return watch_ends(call);
+    }
+    conn->version_begun = 0;
+    if (wanted(call, PP_HTTP_E_CHUNK)) {
+        pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_CHUNK);
+        return stop_message(call, chunk->start, chunk->end, false);
+    }
+    conn->watched |= chunk->odd;
+    call->pos = chunk->end;
+    pp_http_expect_chunk_data(conn, chunk);
+    return true;
+}
+
+/* Reads the trailers at 'pos', whose end is known to have come. */
+bool
+pp_http_trailers_found(struct to_call *call, uint32_t pos, bool hold)
+{
+    struct pp_http_msg *msg = &call->scratch->msg;
+
+    pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_TRAILERS);
+    msg->held = hold;
+    if (pp_http_fields_parse(&call->text, pos, call->view->eof,
+                             &msg->trailers) != PP_HTTP_FOUND) {
+        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
+    }
+    return stop_message(call, pos, msg->trailers.end, hold);
+}
+
+/* Looks for the end of the trailers at 'pos'.  '*end' becomes 0 where that
+ * has not come.  False: they are too long. */
+bool
+pp_http_trailers_end(struct to_call *call, size_t pos, size_t *end)
+{
+    struct pp_http_conn *conn = call->conn;
+
+    *end = pp_http_head_end(&call->text, pos, call->view->eof, &conn->scan,
+                            &conn->line);
+    return (*end ? *end : call->text.end) - pos <= PP_HTTP_HEAD_MAX;
+}
+
+/* False: those from 'pos' to 'end' have a version that could be a request's,
+ * as they may end before it: some servers take them to be one line, or none.
+ * Where a patch looks at trailers, it is for that to say what becomes of
+ * them, if they are fields. */
+bool
+pp_http_trailers_pass(const struct to_call *call, size_t pos, size_t end)
+{
+    return !((pp_http_trailers_are_odd(&call->text, pos, end)
+              || !wanted(call, PP_HTTP_E_TRAILERS))
+             && has_mark(call, pos, end));
+}
+
+/* EXPECT_TRAILERS. */
+bool
+pp_http_step_trailers(struct to_call *call)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t end;
+
+    if (!pp_http_trailers_end(call, call->pos, &end)) {
+        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
+    }
+    if (!end) {
+        return stop_more(call, 0);
+    }
+    conn->scan = conn->line = 0;
+    if (!pp_http_trailers_pass(call, call->pos, end)) {
+        return watch_ends(call);
+    }
+    if (wanted(call, PP_HTTP_E_TRAILERS)) {
+        return pp_http_trailers_found(call, (uint32_t) call->pos, false);
+    }
+    conn->watched |= pp_http_trailers_are_odd(&call->text, call->pos, end);
+    call->stop = (struct pp_parse) {
+        .status = PP_PARSE_SKIP, .count = end, .swallow = conn->swallow,
+    };
+    call->pos = end;
+    expect_request(conn);
+    return false;
+}
