@@ -36,7 +36,8 @@ pp_http_expect_content(struct pp_http_conn *conn,
 }
 
 /* The head in the content passed.  Content behind it, if it has any, may be
- * read or not again: no mark of a request line is to be in it. */
+ * read or not again: no mark of a request line is to be in it.  A head that
+ * goes on behind the content must not. */
 void
 pp_http_reading_passed(struct pp_http_conn *conn,
                        const struct pp_http_head *head)
@@ -47,7 +48,9 @@ pp_http_reading_passed(struct pp_http_conn *conn,
     conn->to_left -= head->fields.end;
     conn->watched |= more;
     conn->begins = more || !conn->to_left ? BEGINS_OTHERWISE : BEGINS_UNKNOWN;
-    if (!conn->to_left) {
+    if (head->fields.truncated) {
+        expect_nothing(conn, PP_HTTP_R_LENGTH_CONFLICT);
+    } else if (!conn->to_left) {
         expect_request(conn);
     }
 }

@@ -59,8 +59,8 @@ reading_is_plain(const struct to_call *call, const struct pp_http_head *head)
 {
     enum pp_http_framing_kind kind = head->framing.kind;
 
-    return (!call->conn->watched
-            && head->version.len && !head->one_word && !head->fields.truncated
+    return (!call->conn->watched && !head->one_word
+            && (head->version.len || !head->fields.n)
             && pp_http_head_odd(&call->text, head) == PP_HTTP_NOT_ODD
             && !pp_http_watch_head(call->conn, &call->text, head)
             && (kind == PP_HTTP_NO_BODY
@@ -70,22 +70,23 @@ reading_is_plain(const struct to_call *call, const struct pp_http_head *head)
                     && !wanted(call, PP_HTTP_E_TRAILERS))));
 }
 
-/* The content at 'pos' begins with a request line: that request's head, which
- * ends before 'end', is for patches to decide, as it is the next request for a
- * server that does not read the content. */
+/* The content at 'pos' begins with a request line: that request's head is for
+ * patches to decide, as it is the next request for a server that does not read
+ * the content, of which there is as much as 'end', or 'all'. */
 static bool
 content_reading(struct to_call *call, size_t end, bool all)
 {
     struct pp_http_conn *conn = call->conn;
     struct pp_http_head *head = &call->scratch->msg.head;
     struct pp_reader r = call->text;
+    bool eof = all || call->view->eof;
 
     if (call->pos) {
         return stop_more(call, 0);      /* What is before it passes first. */
     }
     pp_http_msg_init(call->scratch, call->view, PP_HTTP_E_REQUEST);
     r.end = end;
-    switch (pp_http_head_find(&r, 0, false, &conn->scan, &conn->line, head)) {
+    switch (pp_http_head_find(&r, 0, eof, &conn->scan, &conn->line, head)) {
     case PP_HTTP_FOUND:
         if (!reading_is_plain(call, head)) {
             return watch_ends(call);
@@ -97,8 +98,8 @@ content_reading(struct to_call *call, size_t end, bool all)
         pp_http_reading_passed(conn, head);
         return true;
     case PP_HTTP_MORE:
-        return (all || call->view->eof || end > PP_HTTP_HEAD_MAX
-                ? watch_ends(call) : stop_more(call, 0));
+        return (end > PP_HTTP_HEAD_MAX ? watch_ends(call)
+                : stop_more(call, 0));
     case PP_HTTP_TOO_LONG:
     case PP_HTTP_TOO_MANY:
     case PP_HTTP_MALFORMED:
@@ -118,7 +119,7 @@ content_begins(struct to_call *call)
 
     content_passes(call, pp_http_watch_blanks(&call->text,
                                               (size_t) call->pos, end));
-    found = pp_http_watch_begins(&call->text, (size_t) call->pos, end);
+    found = pp_http_watch_begins(&call->text, (size_t) call->pos, end, all);
     if (found == PP_HTTP_FOUND) {
         return content_reading(call, end, all);
     } else if (found == PP_HTTP_MORE && !all && !call->view->eof) {

@@ -336,13 +336,14 @@ is_version(const struct pp_reader *text, size_t pos, size_t end)
 /* As pp_http_watch_begins(), of no more than a head may be long.  A request
  * line has a method, a target and a version; or a known method and nothing but
  * a target, or a path and one word, or what ends with a version.  All else is
- * prose. */
+ * prose.  But where the content ends before the line does, that goes on with
+ * what is behind, or with nothing: a method and a path, then, are one. */
 static enum pp_http_found
-line_begins(const struct pp_reader *text, size_t pos, size_t end)
+line_begins(const struct pp_reader *text, size_t pos, size_t end, bool all)
 {
     size_t stop = run_end(text, pos, end, false);
     size_t word = spaces_end(text, stop, end);
-    bool known, path, version = false;
+    bool known, method, path, version = false;
     int n;
 
     if (stop - pos > METHOD_MAX || (stop < end && word == stop)) {
@@ -350,6 +351,7 @@ line_begins(const struct pp_reader *text, size_t pos, size_t end)
     }
     known = (word < end
              && pp_http_watch_find(text, pos, word + 1, false) == pos);
+    method = known || run_end(text, pos, end, true) == stop;
     path = pp_reader_peek(text, word) == '/';
     for (n = 1; word < end; n++) {
         int c = pp_reader_peek(text, word);
@@ -359,7 +361,7 @@ line_begins(const struct pp_reader *text, size_t pos, size_t end)
             return (known && (n == 2 || (n == 3 && path) || version)
                     ? PP_HTTP_FOUND : PP_HTTP_MALFORMED);
         }
-        version = stop < end && is_version(text, word, stop);
+        version = (stop < end || all) && is_version(text, word, stop);
         if (n == 2 && version) {
             return PP_HTTP_FOUND;
         } else if (n > 1 && !known && !mark_at(text, word, &marks[0], 0)) {
@@ -367,12 +369,14 @@ line_begins(const struct pp_reader *text, size_t pos, size_t end)
         }
         word = spaces_end(text, stop, end);
     }
-    return PP_HTTP_MORE;
+    return all && n > 1 && (path ? method : known && n == 2)
+           ? PP_HTTP_FOUND : PP_HTTP_MORE;
 }
 
 /* See pp-http.h. */
 enum pp_http_found
-pp_http_watch_begins(const struct pp_reader *text, size_t pos, size_t end)
+pp_http_watch_begins(const struct pp_reader *text, size_t pos, size_t end,
+                     bool all)
 {
     bool long_ = end - pos > PP_HTTP_HEAD_MAX;
     struct pp_reader r = *text;
@@ -380,7 +384,7 @@ pp_http_watch_begins(const struct pp_reader *text, size_t pos, size_t end)
 
     /* What is behind has no say, whether it has come or not. */
     r.end = long_ ? pos + PP_HTTP_HEAD_MAX : end;
-    found = line_begins(&r, pos, r.end);
+    found = line_begins(&r, pos, r.end, all && !long_);
     return long_ && found == PP_HTTP_MORE ? PP_HTTP_MALFORMED : found;
 }
 

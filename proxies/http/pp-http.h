@@ -586,10 +586,11 @@ bool pp_http_watch_continues(const struct pp_reader *, size_t pos,
                              size_t begun);
 /* The end of what is from 'pos' to 'end' that may be before a request line. */
 size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
-/* Do the bytes from 'pos' to 'end' begin with a request line?  PP_HTTP_MORE:
- * what follows may tell; else PP_HTTP_FOUND or PP_HTTP_MALFORMED. */
+/* Do the bytes from 'pos' to 'end' begin with a request line?  'all': content
+ * ends there.  PP_HTTP_MORE: what follows may tell; else PP_HTTP_FOUND or
+ * PP_HTTP_MALFORMED. */
 enum pp_http_found pp_http_watch_begins(const struct pp_reader *, size_t pos,
-                                        size_t end);
+                                        size_t end, bool all);
 /* May 'head' be the rest of another for some, or hide one? */
 bool pp_http_watch_head(const struct pp_http_conn *, const struct pp_reader *,
                         const struct pp_http_head *);

@@ -287,15 +287,38 @@ static const struct vector vectors[] = {
       { "POST / HTTP/1.1\r\nContent-Length: 18x\r\n\r\n"
         "PUT / HTTP/1.1\r\n\r\n" } },
     { "a request that begins in content, and ends behind it", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n>",
+      "R<POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n>"
+      "R<PUT / HTTP/1.1\r\n>",
       { "POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n"
         "PUT / HTTP/1.1\r\n" GET } },
     { "content that begins as one with another version", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n>",
-      { "POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\nPUT /a FOO/1.1\n" } },
+      "R<POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n>"
+      "R<PUT /a FOO/1.1\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\nPUT /a FOO/1.1\n"
+        "GET" } },
     { "content that begins as a request without a version", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n>",
-      { "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nGET a\r\n\r\n" } },
+      "R<POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n>R<GET a\r\n\r\n>"
+      "R<" GET ">",
+      { "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nGET a\r\n\r\n" GET } },
+    { "the same, and a line behind", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n>",
+      { "POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n"
+        "GET a\r\nGET b\r\n\r\n" } },
+    { "content that is a request line", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\n>"
+      "R<FOO / HTTP/1.1>",
+      { "POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\nFOO / HTTP/1.1"
+        "\r\n\r\n" } },
+    { "content that is one, and then FIN", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\n>"
+      "R<FOO / HTTP/1.1>",
+      { "POST / HTTP/1.1\r\nContent-Length: 14\r\n\r\nFOO / HTTP/1.1",
+        "", "" } },
+    { "FIN before that", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n>"
+      "R<FOO / HTTP/1.1\r\nA: b>",
+      { "POST / HTTP/1.1\r\nContent-Length: 99\r\n\r\n"
+        "FOO / HTTP/1.1\r\nA: b", "", "" } },
     { "content that is words", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 26\r\n\r\n>26R<" GET ">",
       { "POST / HTTP/1.1\r\nContent-Length: 26\r\n\r\n"
@@ -312,16 +335,20 @@ static const struct vector vectors[] = {
       "R+<" FORM "Content-Length: 18\r\n\r\n>(content-length-conflict)",
       { FORM "Content-Length: 18\r\n\r\nGET / HTTP/1.1\r\n\r\n" } },
     { "a request line that began in the content", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5",
+      "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>R<FOO />",
       { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"
         "FOO / HTTP/1.1\r\n\r\n" } },
+    { "all but its target", TO_SERVER,
+      "R<POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n>4",
+      { "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\n"
+        "FOO /a HTTP/1.1\r\n\r\n" } },
     { "the rest has no target", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5",
       { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n"
-        "FOO /a HTTP/1.1\r\n\r\n" } },
+        "FOO a HTTP/1.1\r\n\r\n" } },
     { "the same, and only if it is odd", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n>5R<" GET ">",
-      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nFOO /" GET } },
+      { "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nFOO a" GET } },
     { "a request line that began in odd content", TO_SERVER,
       "R<POST / HTTP/1.1\r\nContent-Length: 3x\r\n\r\n>3",
       { "POST / HTTP/1.1\r\nContent-Length: 3x\r\n\r\n"
