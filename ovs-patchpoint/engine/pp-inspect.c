@@ -777,6 +777,10 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
                 bad(ins, in, step);
             } else if (view->len >= PP_HOLD_MAX) {
                 too_much(ins, in, dir, step);
+            } else if (r.interim.n) {
+                ins->counters->proxy_interim++;
+                step->kind = PP_STEP_REPLY;
+                step->reply = r.interim;
             } else if (dir == PP_TO_SERVER && r.needed) {
                 in->wait_len = (uint32_t) MIN(view->len + r.needed,
                                               PP_HOLD_MAX);

@@ -42,6 +42,8 @@ enum pp_step_kind {
                          * the client, where the from-server stream stands
                          * now.  With 'close' the server's FIN follows it, or
                          * a RST if 'reset'. */
+    PP_STEP_REPLY,      /* Undecided: 'reply' goes to the client, as with
+                         * PP_STEP_REFUSE; then call again. */
     PP_STEP_CLOSE,      /* Everything from here on is taken away; the
                          * connection is closed in the server's name, with
                          * FIN, or RST if 'reset'. */
@@ -53,7 +55,7 @@ struct pp_step {
     enum pp_step_kind kind;
     uint64_t count;
     const struct pp_edits *edits;   /* PP_STEP_PASS: or NULL. */
-    struct pp_bytes reply;          /* PP_STEP_REFUSE. */
+    struct pp_bytes reply;          /* PP_STEP_REFUSE, PP_STEP_REPLY. */
     bool close;                     /* PP_STEP_REFUSE. */
     bool reset;                     /* PP_STEP_CLOSE, PP_STEP_REFUSE. */
 };

@@ -354,6 +354,7 @@ struct pp_ipc_said {
     PP_COUNTER(proxy_opaque, "connections rightly not followed")            \
     PP_COUNTER(proxy_opaque_refused, "reset, as it was to be opaque")       \
     PP_COUNTER(proxy_eof, "messages cut off by the sender's FIN")           \
+    PP_COUNTER(proxy_interim, "clients told to go on (100 Continue)")       \
     PP_COUNTER(proxy_said, "words of servers on what they are, told")       \
     /* match */                                                             \
     PP_COUNTER(match_hits, "conditions that held")                          \

@@ -238,7 +238,8 @@ pp_stream_udp_apply(struct pp_stream_udp *udp, const struct pp_step *step,
         break;
 
     case PP_STEP_MORE:          /* There is no more, */
-    case PP_STEP_WAIT:          /* nor anything to wait for. */
+    case PP_STEP_WAIT:          /* nor anything to wait for, */
+    case PP_STEP_REPLY:         /* nor anybody who does. */
     case PP_STEP_BAD:
         give_up(udp, fail);
         break;

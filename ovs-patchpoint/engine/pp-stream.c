@@ -743,6 +743,14 @@ pp_stream_apply(struct pp_stream *st, enum pp_dir dir,
         }
         break;
 
+    case PP_STEP_REPLY:
+        apply_reply(st, conn, step->reply);
+        pp_ledger_update(st->ledger, st, conn);
+        pp_stream_emit(st, conn, PP_FROM_SERVER,
+                       conn->half[PP_FROM_SERVER].sent,
+                       conn->half[PP_FROM_SERVER].end);
+        break;
+
     case PP_STEP_CLOSE:
         pp_stream_out(st, dir);
         pp_stream_cut(st, conn, step->reset);

@@ -186,6 +186,10 @@ play_step(struct play *play, struct side *side, const struct pp_step *step)
             play_close(play, step->reset);
         }
         return true;
+    case PP_STEP_REPLY:
+        ofpbuf_put(&play->side[PP_FROM_SERVER].out, step->reply.p,
+                   step->reply.n);
+        return true;
     case PP_STEP_CLOSE:
         play_close(play, step->reset);
         return true;

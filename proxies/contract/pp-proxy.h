@@ -119,6 +119,11 @@ struct pp_parse {
                                  * was refused; must not reach the server. */
     uint64_t count;             /* PP_PARSE_SKIP; PP_FOREVER: all. */
     uint32_t needed;            /* PP_PARSE_MORE: more bytes wanted, or 0. */
+    struct pp_bytes interim;    /* PP_PARSE_MORE, to the server: what the
+                                 * client is told in the server's name, since
+                                 * it waits for that and does not send more;
+                                 * or empty.  parse() says so once, and is
+                                 * called again.  Constant bytes. */
     uint16_t reason;            /* PP_PARSE_BAD, PP_PARSE_TOO_MUCH,
                                  * PP_PARSE_OPAQUE: index into the proxy's
                                  * 'reasons'. */

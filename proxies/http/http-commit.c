@@ -135,6 +135,28 @@ commit_reading(struct pp_http_conn *conn, const struct pp_http_head *head,
     }
 }
 
+/* Does the client wait for 100 (Continue) before it sends the content (RFC
+ * 9110 10.1.1), and may it be told that now? */
+static bool
+continue_is_due(const struct pp_http_conn *conn, const struct pp_http_msg *msg)
+{
+    const struct pp_http_head *head = &msg->head;
+    bool expects = false;
+
+    for (uint32_t i = 0; i < head->fields.n && !expects; i++) {
+        const struct pp_http_field *f = &head->fields.f[i];
+
+        expects = (pp_http_equals(&msg->text, pp_http_raw_name(f), "expect")
+                   && pp_http_equals(&msg->text,
+                                     pp_http_trim(&msg->text,
+                                                  pp_http_raw_value(f)),
+                                     "100-continue"));
+    }
+    return (expects && pp_http_equals(&msg->text, head->version, "http/1.1")
+            && !conn->unanswered && conn->from == EXPECT_RESPONSE
+            && !conn->no_reply && !conn->last_response);
+}
+
 /* A head. */
 static void
 commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
@@ -143,6 +165,7 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
     const struct pp_http_head *head = &msg->head;
 
     conn->started = true;
+    conn->continue_due = false;
     conn->watched |= head->odd != PP_HTTP_NOT_ODD;
     if (head->one_word) {
         /* A server that goes on behind it is not known. */
@@ -157,6 +180,7 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
         conn->held = head->fields.end;
         conn->held_chunks = 0;
         conn->end_due = false;
+        conn->continue_due = continue_is_due(conn, msg);
         if (head->framing.kind == PP_HTTP_CHUNKED) {
             expect(conn, HELD_CHUNK);
         } else {

@@ -61,6 +61,27 @@ pp_http_held_end(struct to_call *call)
     return stop_message(call, 0, msg->body_end, false);
 }
 
+/* 'needed' more bytes are wanted.  Where nothing of the content is there,
+ * since the client waits for 100 (Continue), the server cannot say so: it does
+ * not have the head. */
+static bool
+held_more(struct to_call *call, uint64_t needed)
+{
+    static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct pp_http_conn *conn = call->conn;
+    bool due = conn->continue_due && call->text.end == conn->held;
+
+    stop_more(call, needed);
+    conn->continue_due = false;
+    if (due) {
+        call->stop.interim = (struct pp_bytes) {
+            (const uint8_t *) words, sizeof words - 1,
+        };
+        conn->replied = true;
+    }
+    return false;
+}
+
 /* HELD_BODY. */
 bool
 pp_http_step_held_body(struct to_call *call)
@@ -78,7 +99,7 @@ pp_http_step_held_body(struct to_call *call)
         conn->held_total = head->fields.end + (uint32_t) head->framing.length;
     }
     if (call->text.end < conn->held_total && !call->view->eof) {
-        return stop_more(call, conn->held_total - call->text.end);
+        return held_more(call, conn->held_total - call->text.end);
     }
     return pp_http_held_end(call);
 }
@@ -107,7 +128,7 @@ pp_http_step_held_chunk(struct to_call *call)
 
     if (call->text.end <= conn->held) {
         return eof ? pp_http_held_end(call)
-                   : stop_more(call, conn->held + 1 - call->text.end);
+                   : held_more(call, conn->held + 1 - call->text.end);
     }
     found = pp_http_chunk_parse(&call->text, conn->held, conn->end_due, eof,
                                 &conn->scan, chunk);

@@ -374,6 +374,8 @@ struct pp_http_conn {
                                  * passed: empty lines, a PROXY header. */
     bool swallow;               /* What is left of this message must not
                                  * reach the server. */
+    bool continue_due;          /* The client of a held message waits for
+                                 * 100 (Continue). */
     bool end_due;               /* What ends a chunk's data is still to come,
                                  * before the next chunk's header. */
     bool begun;                 /* Part of the first response was seen. */

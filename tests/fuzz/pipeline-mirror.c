@@ -187,6 +187,9 @@ do_step(struct mirror *m, struct side *side, const struct pp_step *step)
         side->waits = true;
         return false;
 
+    case PP_STEP_REPLY:
+        return true;
+
     case PP_STEP_PASS:
         take(side, (size_t) step->count, false);
         return true;

@@ -4,6 +4,7 @@ with and without userspace TSO, however requests are cut.  Each test shows the
 harm without protection, too."""
 
 import os
+import socket
 import sys
 import time
 import unittest
@@ -118,6 +119,28 @@ class Protection:
         seen = self.ask(self.behind, *steps)
         self.assertEqual([fidelity.normal(a) for a in seen.answers],
                          [fidelity.normal(a) for a in want.answers])
+
+    def test_continue(self):
+        "a client that waits for 100 (Continue) with a form gets it"
+        body = b"a[__proto__][x]=1"
+        head = (b"POST /f HTTP/1.1\r\nHost: a\r\nContent-Type: "
+                b"application/x-www-form-urlencoded\r\nExpect: "
+                b"100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for vm, harm in (self.bare, True), (self.behind, False):
+            with self.client.inside():
+                sock = socket.create_connection(
+                    (pplab.address(vm, self.version), 8000), timeout=10)
+            with sock:
+                for _ in range(2):
+                    sock.sendall(head)
+                    interim = sock.recv(4096)
+                    self.assertTrue(interim.startswith(b"HTTP/1.1 100 "))
+                    sock.sendall(body)
+                    final = b""
+                    while b"\r\n\r\n{" not in final:
+                        final += sock.recv(4096)
+                    self.assertEqual(TAINTED in final, harm, final)
+        self.assertGreater(self.lab.counter("proxy_interim"), 0)
 
     def test_byte_per_segment(self):
         "a request of one byte a segment is corrected all the same"

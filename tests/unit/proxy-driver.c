@@ -210,6 +210,9 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
         take_skip(conn, side, dir == PP_TO_SERVER);
         break;
     case PP_PARSE_MORE:
+        ck_assert(!parse.interim.n || dir == PP_TO_SERVER);
+        conn->n_interim += parse.interim.n > 0;
+        return parse.interim.n > 0;
     case PP_PARSE_WAIT:
         return false;
     case PP_PARSE_BAD:

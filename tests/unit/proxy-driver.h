@@ -39,6 +39,7 @@ struct test_conn {
                                  * '|' behind each... */
     unsigned int n_said;        /* ...and how often. */
     unsigned int n_units;
+    unsigned int n_interim;     /* Replies while a unit was undecided. */
 
     /* Called for each unit; may edit, ask for fields and so on. */
     void (*look)(struct test_conn *, const struct pp_msg *);

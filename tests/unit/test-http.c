@@ -18,6 +18,7 @@
 #include "suite.h"
 
 /* Each request, with all that is to the server wanted. */
+#define EXPECT "Expect: 100-continue\r\n"
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 static const struct vector vectors[] = {
@@ -543,6 +544,41 @@ START_TEST(test_vectors)
 }
 END_TEST
 
+/* Forms that are held, and whether their client is told to go on: it waits for
+ * that and nothing else. */
+static const struct {
+    const char *sends[4];
+    unsigned int n[4];          /* How often, by the end of each. */
+} continues[] = {
+    { { FORM EXPECT "Content-Length: 3\r\n\r\n", "a=b", GET }, { 1, 1, 1 } },
+    { { FORM "EXPECT:100-Continue \r\nContent-Length: 3\r\n\r\n", "a=b" },
+      { 1, 1 } },
+    { { FORM EXPECT "Transfer-Encoding: chunked\r\n\r\n",
+        "3\r\na=b\r\n0\r\n\r\n" }, { 1, 1 } },
+    { { FORM EXPECT "Content-Length: 3\r\n\r\n", "a=b",
+        FORM EXPECT "Content-Length: 3\r\n\r\n", "a=b" }, { 1, 1, 1, 1 } },
+    { { FORM EXPECT "Content-Length: 3\r\n\r\na", "=b" }, { 0, 0 } },
+    { { FORM EXPECT "Content-Length: 3\r\n", "\r\n", "a=b" }, { 0, 1, 1 } },
+    { { FORM "Content-Length: 3\r\n\r\n", "a=b" }, { 0, 0 } },
+    { { FORM "Expect: 100-continued\r\nContent-Length: 3\r\n\r\n" }, { 0 } },
+    { { FORM "X-Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" }, { 0 } },
+    { { "POST / HTTP/1.1\r\n" EXPECT "Content-Length: 3\r\n\r\n" }, { 0 } },
+    { { GET FORM EXPECT "Content-Length: 3\r\n\r\n", "a=b" }, { 0, 0 } },
+};
+
+START_TEST(test_continue)
+{
+    struct test_conn *conn = conn_new(TO_SERVER | BODY);
+
+    for (int i = 0; i < 4 && continues[_i].sends[i]; i++) {
+        conn_send(conn, PP_TO_SERVER, continues[_i].sends[i],
+                  strlen(continues[_i].sends[i]));
+        ck_assert_uint_eq(conn->n_interim, continues[_i].n[i]);
+    }
+    free(conn);
+}
+END_TEST
+
 /* Replies. */
 
 /* Refused messages: what is left of them is swallowed. */
@@ -789,6 +825,8 @@ http_suite(void)
     LOOP(test_vectors, vectors);
     tcase_add_loop_test(tc, test_http2, 0, 4);
     tcase_add_loop_test(tc, test_proxy_header, 0, 2);
+    tcase_add_loop_test(tc, test_continue, 0,
+                        sizeof continues / sizeof continues[0]);
     LOOP(test_refused, refusals);
     LOOP(test_reply_when, when_vectors);
     tcase_add_test(tc, test_refuse);
