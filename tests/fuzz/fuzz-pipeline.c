@@ -280,14 +280,15 @@ show_mirror(struct both *both, const struct record *rec,
     if (!from_server) {
         return;
     }
-    if (seg->flags & PP_TCP_ACK) {
-        mirror_acked(m, seg->ack, seg->window);
-    }
     if (offset || rec->how & RECORD_CUT || seg->flags & odd) {
         /* Which bytes of the server's the engine took is not known. */
         mirror_close(m);
     } else if (seg->payload_len || fin) {
         mirror_from_server(m, seg->payload, seg->payload_len, fin);
+    }
+    /* The room that it makes is for what leaves from now on. */
+    if (seg->flags & PP_TCP_ACK) {
+        mirror_acked(m, seg->ack, seg->window);
     }
 }
 

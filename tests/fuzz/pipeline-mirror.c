@@ -268,6 +268,12 @@ mirror_from_server(struct mirror *m, const uint8_t *p, size_t n, bool fin)
     if (!m->open || side->eof) {
         return;                 /* Nothing comes behind a FIN. */
     }
+    if (n && m->side[PP_TO_SERVER].n >= m->edge) {
+        /* What was decided before may wait for the server's room, and leaves
+         * behind what the server says now. */
+        mirror_close(m);
+        return;
+    }
     append(m, PP_FROM_SERVER, p, n);
     side->eof = fin;
     look(m, PP_FROM_SERVER);
