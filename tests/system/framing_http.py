@@ -174,7 +174,8 @@ class Requests(framing.Requests):
 
     def inner(self):
         """A request as there may be one in content."""
-        line = self.some(b"GET", (b"PUT", b"FOO", b"POST")) + b" /early HTTP/1.1"
+        line = self.some(b"GET", (b"PUT", b"FOO", b"POST"))
+        line += b" /early HTTP/1.1"
         body = self.choice((b"", b"", b"ab", b"GET /c HTTP/1.1\r\n\r\n"))
         fields = self.choice(([], [b"Host: a"],
                               [b"Content-Length: %d" % len(body)]))
