@@ -486,19 +486,38 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
     }
 }
 
+/* Takes 'span' out of 'view', into memory of its own. */
+static void
+drop_span(struct pp_inspector *ins, struct pp_span span, struct pp_view *view)
+{
+    struct pp_buf fixed;
+
+    ins->edits.n = 0;
+    ins->edits.overflow = false;
+    pp_edits_add(&ins->edits, span.off, span.len,
+                 (struct pp_bytes) { .n = 0 });
+    pp_buf_init(&fixed, ins->fixed[1], FIXED_MAX);
+    pp_edits_apply(&ins->edits, view->base, view->len, &fixed);
+    view->base = fixed.data;
+    view->len = fixed.len;
+}
+
 /* Corrects the group of units that starts with 'view' and ends at 'end', as
- * often as it takes until nothing in it matches any more.  'start' is the
- * proxy's state at its start, 'state' that of patches.  Returns the edits,
- * with what patches then know in ins->trial, or NULL when that cannot be
- * done. */
+ * often as it takes until nothing in it matches any more; first 'drop' goes.
+ * 'start' is the proxy's state at its start, 'state' that of patches.  Returns
+ * the edits, with what patches then know in ins->trial, or NULL when that
+ * cannot be done. */
 static const struct pp_edits *
 correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
               const void *start, const struct pp_state *state,
-              const struct pp_view *view, uint32_t end)
+              const struct pp_view *view, uint32_t end, struct pp_span drop)
 {
     struct pp_view now = { .base = view->base, .len = end, .eof = view->eof };
     uint32_t now_end;
 
+    if (drop.len) {
+        drop_span(ins, drop, &now);
+    }
     for (int round = 0; round < ROUNDS_MAX; round++) {
         void *conn = copy_conn(ins, rules->proxy, start);
         struct pp_buf fixed;
@@ -560,14 +579,17 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
         const struct pp_parse *r, const struct pp_msg *msg, bool edit,
         struct pp_step *step)
 {
+    bool corrected = edit || in->group_edits;
+    struct pp_span drop = in->told ? r->drop : (struct pp_span) { .len = 0 };
+
     *step = (struct pp_step) { .kind = PP_STEP_PASS, .count = r->end };
-    if (edit || in->group_edits) {
+    if (corrected || drop.len) {
         const void *start = in->in_group ? saved(in, rules->proxy) : in->conn;
         const struct pp_state *state
             = (in->in_group ? pp_states_start(&ins->states, in->state)
                : pp_states_now(&ins->states, in->state));
         const struct pp_edits *edits
-            = correct_group(ins, rules, start, state, view, r->end);
+            = correct_group(ins, rules, start, state, view, r->end, drop);
 
         if (!edits) {
             ins->counters->correct_failed++;
@@ -576,8 +598,8 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
             return;
         }
         narrow(&ins->rounds, view->base, r->end);
-        ins->counters->correct_edits++;
-        in->corrections++;
+        ins->counters->correct_edits += corrected;
+        in->corrections += corrected;
         step->edits = edits;
         ins->counters->match_state_full
             += !pp_states_commit(&ins->states, &in->state, &ins->trial);
@@ -586,7 +608,7 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
         pp_states_commit(&ins->states, &in->state, NULL);
     }
     rules->proxy->commit(in->conn, msg, PP_PASSED);
-    in->in_group = in->group_edits = in->reported = false;
+    in->in_group = in->group_edits = in->reported = in->told = false;
 }
 
 /* The unit is refused, closed or dropped, and with it the group. */
@@ -607,7 +629,7 @@ take_away(struct pp_inspector *ins, struct pp_inspect *in,
     make_sets(ins, in);
     pp_states_commit(&ins->states, &in->state, NULL);
     in->corrections++;
-    in->in_group = in->group_edits = in->reported = false;
+    in->in_group = in->group_edits = in->reported = in->told = false;
     if (decision == PP_DECIDE_DROP) {
         ins->counters->correct_drops++;
         proxy->commit(in->conn, msg, PP_SWALLOWED);
@@ -777,8 +799,9 @@ pp_inspect_step(struct pp_inspector *ins, struct pp_inspect *in,
                 bad(ins, in, step);
             } else if (view->len >= PP_HOLD_MAX) {
                 too_much(ins, in, dir, step);
-            } else if (r.interim.n) {
+            } else if (r.interim.n && rules->interim) {
                 ins->counters->proxy_interim++;
+                in->told = true;
                 step->kind = PP_STEP_REPLY;
                 step->reply = r.interim;
             } else if (dir == PP_TO_SERVER && r.needed) {

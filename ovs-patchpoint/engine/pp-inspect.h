@@ -113,6 +113,9 @@ struct pp_rules {
     const struct pp_ends *ends; /* Who the connection's ends are; or NULL. */
     bool refuse_opaque;         /* What becomes opaque is reset. */
     bool open;                  /* What cannot be inspected passes. */
+    bool interim;               /* A client that waits for a word of the
+                                 * server's in the middle of a message gets
+                                 * one (PP_STEP_REPLY). */
 };
 
 /* State of one connection: PP_INSPECT_SIZE(proxy) bytes, zeroed, then
@@ -122,6 +125,7 @@ struct pp_inspect {
     bool reported;              /* Hits of the unit at hand were reported. */
     bool in_group;              /* Units with 'hold' came before it. */
     bool group_edits;           /* They are to be edited. */
+    bool told;                  /* PP_STEP_REPLY was, for the group. */
     bool ended;                 /* No more to say, in both directions. */
     uint32_t wait_len;          /* Nothing new in a to-server view shorter
                                  * than this. */

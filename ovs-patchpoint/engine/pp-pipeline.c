@@ -238,6 +238,7 @@ service_rules(const struct pp_pipeline *pl,
         .program = (const void *) (snap + pl->flow.snapshot->program.off),
         .set = (const void *) (snap + service->patchset),
         .refuse_opaque = service->opaque == PP_OPAQUE_REFUSE,
+        .interim = true,
         .open = service->fail == PP_FAIL_OPEN,
     };
 }

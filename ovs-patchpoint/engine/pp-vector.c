@@ -186,8 +186,6 @@ play_step(struct play *play, struct side *side, const struct pp_step *step)
             play_close(play, step->reset);
         }
         return true;
-    case PP_STEP_REPLY:
-        return true;            /* No patch's doing. */
     case PP_STEP_CLOSE:
         play_close(play, step->reset);
         return true;
@@ -198,6 +196,7 @@ play_step(struct play *play, struct side *side, const struct pp_step *step)
         play->side[PP_TO_SERVER].skip = PP_FOREVER;
         play->side[PP_FROM_SERVER].skip = PP_FOREVER;
         return true;
+    case PP_STEP_REPLY:         /* No patch's doing: not asked for. */
     default:
         OVS_NOT_REACHED();
     }

@@ -124,6 +124,9 @@ struct pp_parse {
                                  * it waits for that and does not send more;
                                  * or empty.  parse() says so once, and is
                                  * called again.  Constant bytes. */
+    struct pp_span drop;        /* PP_PARSE_MESSAGE, not to be held: if the
+                                 * client was told, what asked for it, which
+                                 * the server need not see; or empty. */
     uint16_t reason;            /* PP_PARSE_BAD, PP_PARSE_TOO_MUCH,
                                  * PP_PARSE_OPAQUE: index into the proxy's
                                  * 'reasons'. */

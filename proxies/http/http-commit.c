@@ -135,24 +135,32 @@ commit_reading(struct pp_http_conn *conn, const struct pp_http_head *head,
     }
 }
 
-/* Does the client wait for 100 (Continue) before it sends the content (RFC
- * 9110 10.1.1), and may it be told that now? */
+/* The line by which the client of 'msg' says that it waits for 100 (Continue)
+ * before it sends the content (RFC 9110 10.1.1); empty: it does not. */
+struct pp_span
+pp_http_expectation(const struct pp_http_msg *msg)
+{
+    const struct pp_http_head *head = &msg->head;
+
+    for (uint32_t i = 0; i < head->fields.n; i++) {
+        const struct pp_http_field *f = &head->fields.f[i];
+
+        if (pp_http_equals(&msg->text, pp_http_raw_name(f), "expect")
+            && pp_http_equals(&msg->text,
+                              pp_http_trim(&msg->text, pp_http_raw_value(f)),
+                              "100-continue")) {
+            return f->line;
+        }
+    }
+    return (struct pp_span) { .len = 0 };
+}
+
+/* May the client be told to go on now, if it waits for that? */
 static bool
 continue_is_due(const struct pp_http_conn *conn, const struct pp_http_msg *msg)
 {
-    const struct pp_http_head *head = &msg->head;
-    bool expects = false;
-
-    for (uint32_t i = 0; i < head->fields.n && !expects; i++) {
-        const struct pp_http_field *f = &head->fields.f[i];
-
-        expects = (pp_http_equals(&msg->text, pp_http_raw_name(f), "expect")
-                   && pp_http_equals(&msg->text,
-                                     pp_http_trim(&msg->text,
-                                                  pp_http_raw_value(f)),
-                                     "100-continue"));
-    }
-    return (expects && pp_http_equals(&msg->text, head->version, "http/1.1")
+    return (pp_http_expectation(msg).len
+            && pp_http_equals(&msg->text, msg->head.version, "http/1.1")
             && !conn->unanswered && conn->from == EXPECT_RESPONSE
             && !conn->no_reply && !conn->last_response);
 }

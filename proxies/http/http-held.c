@@ -58,7 +58,9 @@ pp_http_held_end(struct to_call *call)
         || (!msg->n_pieces && held_begins(call))) {
         return watch_ends(call);
     }
-    return stop_message(call, 0, msg->body_end, false);
+    stop_message(call, 0, msg->body_end, false);
+    call->stop.drop = pp_http_expectation(msg);
+    return false;
 }
 
 /* 'needed' more bytes are wanted.  Where nothing of the content is there,
@@ -114,7 +116,9 @@ held_release(struct to_call *call)
         return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
     }
     call->scratch->msg.chunk = chunk;
-    return stop_message(call, chunk.start, chunk.end, false);
+    stop_message(call, chunk.start, chunk.end, false);
+    call->stop.drop = pp_http_expectation(&call->scratch->msg);
+    return false;
 }
 
 /* HELD_CHUNK. */

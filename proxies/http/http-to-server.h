@@ -164,6 +164,7 @@ void pp_http_expect_chunk_data(struct pp_http_conn *,
                                const struct pp_http_chunk *);
 void pp_http_reading_passed(struct pp_http_conn *,
                             const struct pp_http_head *);
+struct pp_span pp_http_expectation(const struct pp_http_msg *);
 void pp_http_held_expect(struct pp_http_conn *, const struct pp_http_chunk *);
 void pp_http_request_passed(struct pp_http_conn *, const struct pp_http_head *,
                             const struct pp_reader *);

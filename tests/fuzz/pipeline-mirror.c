@@ -187,9 +187,6 @@ do_step(struct mirror *m, struct side *side, const struct pp_step *step)
         side->waits = true;
         return false;
 
-    case PP_STEP_REPLY:
-        return true;
-
     case PP_STEP_PASS:
         take(side, (size_t) step->count, false);
         return true;
@@ -212,6 +209,7 @@ do_step(struct mirror *m, struct side *side, const struct pp_step *step)
 
     case PP_STEP_SWALLOW:
     case PP_STEP_REFUSE:
+    case PP_STEP_REPLY:
     case PP_STEP_CLOSE:
     default:
         FOUND("it would be corrected again (step %d)", step->kind);

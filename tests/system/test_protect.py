@@ -139,6 +139,7 @@ class Protection:
                     final = b""
                     while b"\r\n\r\n{" not in final:
                         final += sock.recv(4096)
+                    self.assertTrue(final.startswith(b"HTTP/1.1 200 "), final)
                     self.assertEqual(TAINTED in final, harm, final)
         self.assertGreater(self.lab.counter("proxy_interim"), 0)
 
