@@ -486,20 +486,18 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
     }
 }
 
-/* Takes 'span' out of 'view', into memory of its own. */
-static void
-drop_span(struct pp_inspector *ins, struct pp_span span, struct pp_view *view)
+/* Lets 'view' be what the edits at hand make of it, in the memory of round
+ * 'round', not that of the one before.  False: it does not fit. */
+static bool
+make_edits(struct pp_inspector *ins, unsigned int round, struct pp_view *view)
 {
     struct pp_buf fixed;
 
-    ins->edits.n = 0;
-    ins->edits.overflow = false;
-    pp_edits_add(&ins->edits, span.off, span.len,
-                 (struct pp_bytes) { .n = 0 });
-    pp_buf_init(&fixed, ins->fixed[1], FIXED_MAX);
+    pp_buf_init(&fixed, ins->fixed[round % 2], FIXED_MAX);
     pp_edits_apply(&ins->edits, view->base, view->len, &fixed);
     view->base = fixed.data;
     view->len = fixed.len;
+    return !fixed.overflow;
 }
 
 /* Corrects the group of units that starts with 'view' and ends at 'end', as
@@ -516,11 +514,14 @@ correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
     uint32_t now_end;
 
     if (drop.len) {
-        drop_span(ins, drop, &now);
+        ins->edits.n = 0;
+        ins->edits.overflow = false;
+        pp_edits_add(&ins->edits, drop.off, drop.len,
+                     (struct pp_bytes) { .n = 0 });
+        make_edits(ins, 1, &now);       /* Round 0 is still to come. */
     }
-    for (int round = 0; round < ROUNDS_MAX; round++) {
+    for (unsigned int round = 0; round < ROUNDS_MAX; round++) {
         void *conn = copy_conn(ins, rules->proxy, start);
-        struct pp_buf fixed;
         enum group_result result;
 
         ins->trial = *state;
@@ -536,13 +537,9 @@ correct_group(struct pp_inspector *ins, const struct pp_rules *rules,
         } else if (result != GROUP_EDITED || now_end != now.len) {
             return NULL;
         }
-        pp_buf_init(&fixed, ins->fixed[round % 2], FIXED_MAX);
-        pp_edits_apply(&ins->edits, now.base, now.len, &fixed);
-        if (fixed.overflow) {
+        if (!make_edits(ins, round, &now)) {
             return NULL;
         }
-        now.base = fixed.data;
-        now.len = fixed.len;
     }
     ins->counters->correct_no_fixpoint++;
     return NULL;

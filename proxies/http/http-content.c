@@ -244,8 +244,8 @@ pp_http_step_chunk(struct to_call *call)
 }
 
 /* Reads the trailers at 'pos', whose end is known to have come. */
-bool
-pp_http_trailers_found(struct to_call *call, uint32_t pos, bool hold)
+static bool
+trailers_found(struct to_call *call, uint32_t pos, bool hold)
 {
     struct pp_http_msg *msg = &call->scratch->msg;
 
@@ -258,28 +258,44 @@ pp_http_trailers_found(struct to_call *call, uint32_t pos, bool hold)
     return stop_message(call, pos, msg->trailers.end, hold);
 }
 
-/* Looks for the end of the trailers at 'pos'.  '*end' becomes 0 where that
- * has not come.  False: they are too long. */
-bool
-pp_http_trailers_end(struct to_call *call, size_t pos, size_t *end)
-{
-    struct pp_http_conn *conn = call->conn;
-
-    *end = pp_http_head_end(&call->text, pos, call->view->eof, &conn->scan,
-                            &conn->line);
-    return (*end ? *end : call->text.end) - pos <= PP_HTTP_HEAD_MAX;
-}
-
 /* False: those from 'pos' to 'end' have a version that could be a request's,
  * as they may end before it: some servers take them to be one line, or none.
  * Where a patch looks at trailers, it is for that to say what becomes of
  * them, if they are fields. */
-bool
-pp_http_trailers_pass(const struct to_call *call, size_t pos, size_t end)
+static bool
+trailers_pass(const struct to_call *call, size_t pos, size_t end)
 {
     return !((pp_http_trailers_are_odd(&call->text, pos, end)
               || !wanted(call, PP_HTTP_E_TRAILERS))
              && has_mark(call, pos, end));
+}
+
+/* Looks for the trailers at 'pos', which are to be held with 'hold'.  '*end'
+ * becomes their end if they have come and nobody looks at them; else it is 0,
+ * and that was the step. */
+bool
+pp_http_trailers_find(struct to_call *call, size_t pos, bool hold, size_t *end)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t found = pp_http_head_end(&call->text, pos, call->view->eof,
+                                    &conn->scan, &conn->line);
+
+    *end = 0;
+    if ((found ? found : call->text.end) - pos > PP_HTTP_HEAD_MAX) {
+        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
+    }
+    if (!found) {
+        return stop_more(call, 0);
+    }
+    conn->scan = conn->line = 0;
+    if (!trailers_pass(call, pos, found)) {
+        return watch_ends(call);
+    }
+    if (wanted(call, PP_HTTP_E_TRAILERS)) {
+        return trailers_found(call, (uint32_t) pos, hold);
+    }
+    *end = found;
+    return true;
 }
 
 /* EXPECT_TRAILERS. */
@@ -288,19 +304,10 @@ pp_http_step_trailers(struct to_call *call)
 {
     struct pp_http_conn *conn = call->conn;
     size_t end;
+    bool on = pp_http_trailers_find(call, (size_t) call->pos, false, &end);
 
-    if (!pp_http_trailers_end(call, call->pos, &end)) {
-        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
-    }
     if (!end) {
-        return stop_more(call, 0);
-    }
-    conn->scan = conn->line = 0;
-    if (!pp_http_trailers_pass(call, call->pos, end)) {
-        return watch_ends(call);
-    }
-    if (wanted(call, PP_HTTP_E_TRAILERS)) {
-        return pp_http_trailers_found(call, (uint32_t) call->pos, false);
+        return on;
     }
     conn->watched |= pp_http_trailers_are_odd(&call->text, call->pos, end);
     call->stop = (struct pp_parse) {

@@ -41,7 +41,16 @@ held_begins(struct to_call *call)
     return found == PP_HTTP_FOUND;
 }
 
-/* All of it is there: its last unit, which lets it go. */
+/* The last unit, from 'start' to 'end', lets the message go. */
+static bool
+held_goes(struct to_call *call, uint32_t start, uint32_t end)
+{
+    stop_message(call, start, end, false);
+    call->stop.drop = pp_http_expectation(&call->scratch->msg);
+    return false;
+}
+
+/* All of it is there. */
 bool
 pp_http_held_end(struct to_call *call)
 {
@@ -58,9 +67,7 @@ pp_http_held_end(struct to_call *call)
         || (!msg->n_pieces && held_begins(call))) {
         return watch_ends(call);
     }
-    stop_message(call, 0, msg->body_end, false);
-    call->stop.drop = pp_http_expectation(msg);
-    return false;
+    return held_goes(call, 0, msg->body_end);
 }
 
 /* 'needed' more bytes are wanted.  Where nothing of the content is there,
@@ -116,9 +123,7 @@ held_release(struct to_call *call)
         return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
     }
     call->scratch->msg.chunk = chunk;
-    stop_message(call, chunk.start, chunk.end, false);
-    call->stop.drop = pp_http_expectation(&call->scratch->msg);
-    return false;
+    return held_goes(call, chunk.start, chunk.end);
 }
 
 /* HELD_CHUNK. */
@@ -167,23 +172,14 @@ pp_http_step_held_trailers(struct to_call *call)
 {
     struct pp_http_conn *conn = call->conn;
     size_t end;
+    bool on;
 
     if (call->text.end <= conn->held && call->view->eof) {
         return pp_http_held_end(call);
     }
-    if (!pp_http_trailers_end(call, conn->held, &end)) {
-        return stop_bad(call, PP_HTTP_R_TRAILERS_TOO_LONG);
+    on = pp_http_trailers_find(call, conn->held, true, &end);
+    if (end) {
+        expect(conn, HELD_END);
     }
-    if (!end) {
-        return stop_more(call, 0);
-    }
-    conn->scan = conn->line = 0;
-    if (!pp_http_trailers_pass(call, conn->held, end)) {
-        return watch_ends(call);
-    }
-    if (wanted(call, PP_HTTP_E_TRAILERS)) {
-        return pp_http_trailers_found(call, conn->held, true);
-    }
-    expect(conn, HELD_END);
-    return true;
+    return on;
 }

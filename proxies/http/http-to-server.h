@@ -153,9 +153,8 @@ bool pp_http_step_held_trailers(struct to_call *);
 bool pp_http_held_end(struct to_call *);
 
 /* Trailers, http-content.c. */
-bool pp_http_trailers_end(struct to_call *, size_t pos, size_t *end);
-bool pp_http_trailers_pass(const struct to_call *, size_t pos, size_t end);
-bool pp_http_trailers_found(struct to_call *, uint32_t pos, bool hold);
+bool pp_http_trailers_find(struct to_call *, size_t pos, bool hold,
+                           size_t *end);
 
 /* What follows, http-commit.c. */
 void pp_http_expect_content(struct pp_http_conn *,
