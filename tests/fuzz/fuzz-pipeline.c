@@ -137,9 +137,10 @@ run_init(struct run *run, const struct records *in)
 
 /* What leaves. */
 
-/* True if the engine says that it looks at the connection. */
+/* What the engine says of the connection: that it looks at it, and that it has
+ * ended it. */
 struct wanted {
-    bool ipv6, inspected;
+    bool ipv6, inspected, cut;
 };
 
 static void
@@ -151,6 +152,7 @@ see_conn(void *wanted_, struct pp_ipc_conn *conn)
         wanted->inspected = (conn->state == PP_CONN_OPENING
                              || conn->state == PP_CONN_INSPECTED
                              || conn->state == PP_CONN_CLOSING);
+        wanted->cut = conn->state == PP_CONN_CLOSING;
     }
 }
 
@@ -167,6 +169,8 @@ close_mirrors(struct run *run)
             if (!wanted.inspected || run->raw
                 || run->d->counters->stream_hold_full) {
                 mirror_close(m);
+            } else if (wanted.cut) {
+                mirror_cut(m);
             }
         }
     }

@@ -50,6 +50,7 @@ struct mirror {
     bool open;
     bool refuses;               /* What becomes opaque. */
     bool refused;               /* Nothing more is to leave. */
+    bool cut;                   /* By the engine. */
     uint32_t start;             /* Sequence number of the first byte. */
     size_t acked;
     size_t edge;                /* The server takes nothing behind it. */
@@ -123,7 +124,7 @@ mirror_open(struct mirror *m, const struct pp_proxy *proxy,
             const struct pp_ends *ends, uint32_t isn, uint16_t window)
 {
     m->open = true;
-    m->refused = false;
+    m->refused = m->cut = false;
     m->start = isn + 1;
     m->acked = 0;
     m->edge = window;
@@ -143,6 +144,12 @@ bool
 mirror_is_open(const struct mirror *m)
 {
     return m->open;
+}
+
+void
+mirror_cut(struct mirror *m)
+{
+    m->cut = true;
 }
 
 /* 'n' bytes are decided. */
@@ -346,6 +353,6 @@ mirror_to_server(struct mirror *m, const struct pp_packet *pkt)
     }
     old = compare(m, payload, n, (size_t) at);
     append(m, PP_TO_SERVER, payload + old, n - old);
-    side->eof = side->eof || (pkt->flags & PP_TCP_FIN);
+    side->eof = side->eof || (pkt->flags & PP_TCP_FIN && !m->cut);
     look(m, PP_TO_SERVER);
 }

@@ -49,6 +49,10 @@ void mirror_from_server(struct mirror *, const uint8_t *p, size_t n,
  * bytes from there. */
 void mirror_acked(struct mirror *, uint32_t ack, uint16_t window);
 
+/* The engine has ended the connection: the FIN that leaves from now on is its
+ * own.  What it ends was decided as something that goes on. */
+void mirror_cut(struct mirror *);
+
 /* A segment leaves for the server. */
 void mirror_to_server(struct mirror *, const struct pp_packet *);
 
