@@ -48,8 +48,24 @@ watch_data(struct to_call *call)
     } else if (!call->view->eof) {
         end -= begun;
     }
+    if (conn->foreign) {
+        /* There is no end to it, so that it is never all. */
+        end = pp_http_watch_shape(&call->text, pos, end, &conn->shape);
+    }
     content_passes(call, end);
     return all;
+}
+
+/* May nothing pass of what is at 'pos'? */
+static bool
+stops_here(const struct to_call *call, size_t pos)
+{
+    struct pp_http_head_shape shape = call->conn->shape;
+
+    return (has_mark(call, pos, call->text.end)
+            || (call->conn->foreign
+                && pp_http_watch_shape(&call->text, pos, pos + 1,
+                                       &shape) == pos));
 }
 
 /* Is 'head', which is in content, read alike by all servers that take it for a
@@ -139,7 +155,8 @@ server_is_foreign(const struct pp_http_conn *conn)
 
 /* go_on(); see pp-proxy.h.  What is no request line here may be one for a
  * server that takes any bytes for a method, or nothing for one that goes on to
- * the next line: what follows is like content without an end. */
+ * the next line: what follows is like content without an end.  But nothing
+ * passes that makes a whole head of it (pp_http_watch_shape()). */
 bool
 pp_http_go_on(void *conn_)
 {
@@ -152,6 +169,7 @@ pp_http_go_on(void *conn_)
     }
     conn->started = conn->watched = conn->foreign = true;
     conn->version_begun = 0;
+    conn->shape = (struct pp_http_head_shape) { .blank = true };
     conn->begins = BEGINS_OTHERWISE;
     expect(conn, EXPECT_BODY);
     conn->to_left = UINT64_MAX;
@@ -175,7 +193,7 @@ pp_http_step_data(struct to_call *call)
         size_t pos = (size_t) call->pos;
 
         if (!watch_data(call)) {
-            return call->pos == pos && has_mark(call, pos, call->text.end)
+            return call->pos == pos && stops_here(call, pos)
                    ? watch_ends(call) : stop_more(call, 0);
         }
     }

@@ -325,6 +325,37 @@ pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
     return pos;
 }
 
+/* See pp-http.h.  waitress has words end with a space alone, and takes no
+ * notice of white space behind the last. */
+size_t
+pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
+                    struct pp_http_head_shape *shape)
+{
+    for (; pos < end; pos++) {
+        int c = pp_reader_peek(text, pos);
+
+        if (c == '\n') {
+            if (!shape->blank) {
+                shape->over = shape->blank = true;
+            } else if (shape->over && shape->words == 2) {
+                break;
+            } else {
+                *shape = (struct pp_http_head_shape) { .blank = true };
+            }
+        } else if (c != '\r') {
+            shape->blank = false;
+            if (c == ' ') {
+                shape->spaced = true;
+            } else if (c != '\t' && c != '\v' && c != '\f' && !shape->over) {
+                shape->words += (uint8_t) ((shape->spaced || !shape->words)
+                                           && shape->words < 3);
+                shape->spaced = false;
+            }
+        }
+    }
+    return pos;
+}
+
 /* Is the word from 'pos' to 'end' a version? */
 static bool
 is_version(const struct pp_reader *text, size_t pos, size_t end)

@@ -348,6 +348,15 @@ enum pp_http_begins {
     BEGINS_AND_ENDS,            /* So, and that was all of it. */
 };
 
+/* What passes that may be a head, up to where it has come: of its first line
+ * how many words, and where. */
+struct pp_http_head_shape {
+    uint8_t words;              /* Up to 3, between spaces. */
+    bool spaced : 1;            /* There is a space behind the last one. */
+    bool over : 1;              /* The first line is. */
+    bool blank : 1;             /* This line has nothing but CRs. */
+};
+
 /* A connection. */
 struct pp_http_conn {
     uint64_t to_left;
@@ -390,6 +399,7 @@ struct pp_http_conn {
                                  * bytes of a version. */
     uint8_t begins;             /* enum pp_http_begins. */
     bool foreign;               /* What comes is no request, and passes. */
+    struct pp_http_head_shape shape;    /* With 'foreign', of that. */
     bool settings;              /* Before any request the server said what
                                  * HTTP/2 begins with. */
     bool opaque;                /* A tunnel, or another protocol. */
@@ -588,6 +598,11 @@ bool pp_http_watch_continues(const struct pp_reader *, size_t pos,
                              size_t begun);
 /* The end of what is from 'pos' to 'end' that may be before a request line. */
 size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
+/* Where the LF stands, from 'pos' to 'end', that ends a head whose first line
+ * has a method, a target and nothing else, or 'end'.  'shape' is of what is
+ * before 'pos', and then of what is before that. */
+size_t pp_http_watch_shape(const struct pp_reader *, size_t pos, size_t end,
+                           struct pp_http_head_shape *shape);
 /* Do the bytes from 'pos' to 'end' begin with a request line?  'all': content
  * ends there.  PP_HTTP_MORE: what follows may tell; else PP_HTTP_FOUND or
  * PP_HTTP_MALFORMED. */

@@ -33,8 +33,8 @@ vectors:
 PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2023-30589",
          "CVE-2024-27982", "CVE-2025-23167", "CVE-2024-1135",
          "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225", "apache",
-         "nginx", "python-http")
-SHORT = ("CVE-2021-22959", "CVE-2024-1135", "python-http")
+         "nginx", "python-http", "waitress")
+SHORT = ("CVE-2021-22959", "CVE-2024-1135", "python-http", "waitress")
 
 # In a target, or in a whole line, which has a method, too.
 GOT = re.compile(r"(?:[^ ]* +)?[^ ]*evil(\d+)")
@@ -98,6 +98,14 @@ ENDS = (b"\r\r", b"\n\r", b"\n\n", b"\r\n \r\n", b"\r\n\t\r\n", b"\r\n:\r\n",
 # A request that is not whole, or none.
 STARTS = (b"GET\t/a\r\n", b"GET /a\r\n", b"GET\r\n", b"{}\r\n", b"foo\n",
           b"GET\n ", b"POST /a\r\n\r\n", b"PROXY UNKNOWN\r\n")
+
+# What may be a method for some, or another protocol's first bytes, and what may
+# be around the target behind it.
+METHODS = (b"G\0T", b"\1\0T", b"\xffGET", b"\x16\x03GET", b"P", b"PRI", b"\0",
+           b"G\xe9T", b'"', b"{}", b"\0\0\0\x10")
+SPACES = (b"\t", b"  ", b" \0", b"\xa0", b"\x85", b"\x1c")
+VERSIONS = (b" HTTP/1.1", b" HTTP/2.0", b" ", b" x", b" HTTP", b" http/1.0",
+            b"\0", b"\t")
 
 FIELDS = (b"Expect: 100-continue", b"Connection: close",
           b"Connection: keep-alive", b"Connection: Transfer-Encoding",
@@ -196,10 +204,22 @@ class Requests(framing.Requests):
                 b"Host: a\r\nContent-Length: %d\r\n\r\n" % length
                 + self.some(b"", (b"\r\n", b" ")) + body)
 
+    def line(self, number):
+        """A request whose line is odd, perhaps in two pieces."""
+        line = (self.some(b"GET", METHODS, 0.3) + self.some(b" ", SPACES)
+                + b"/evil%d" % number + self.some(b"", VERSIONS))
+        if self.random() < 0.5:
+            line = self.mutate(line)
+        line += (self.some(b"\r\n", (b"\n", b"\r\n\r\n"), 0.8)
+                 + self.some(b"Host: a\r\n\r\n",
+                             (b"\r\n", b"\r\n\r\n", b"X\r\n\r\n")))
+        return self.join([line[:7], line[7:]])
+
     def make(self, number):
         """What is sent for 'number': a list of what is sent at once, between
         which answers are waited for."""
-        return [self.request(number)]
+        return (self.line(number) if self.random() < 0.1
+                else [self.request(number)])
 
     def request(self, number):
         evil = self.some(b"GET /evil%d HTTP/1.1", (
