@@ -75,15 +75,24 @@ expect_other(struct to_call *call, uint32_t n, enum pp_http_reason reason)
     return true;
 }
 
-/* A first byte that TLS begins with, too. */
+/* A first byte that TLS begins with, too.  A ClientHello is waited for as a
+ * whole, as a server of TLS does: for others it may be a request. */
 static bool
 step_tls(struct to_call *call)
 {
     int32_t n = pp_tls_hello(&call->text, 0);
 
-    return (n < 0 ? stop_bad(call, PP_HTTP_R_NOT_HTTP)
-            : n ? expect_other(call, (uint32_t) n, PP_HTTP_R_TLS)
-            : stop_more(call, 0));
+    if (n < 0) {
+        return stop_bad(call, PP_HTTP_R_NOT_HTTP);
+    } else if (!n || (size_t) n > call->text.end) {
+        uint32_t needed = n ? (uint32_t) (n - (int32_t) call->text.end) : 0;
+
+        return (call->view->eof ? stop_bad(call, PP_HTTP_R_NOT_HTTP)
+                : stop_more(call, needed));
+    } else if (pp_http_watch_hello(&call->text, (size_t) n)) {
+        return watch_ends(call);
+    }
+    return expect_other(call, (uint32_t) n, PP_HTTP_R_TLS);
 }
 
 /* True when the content behind 'head' is a form that a patch looks at, and

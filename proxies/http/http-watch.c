@@ -325,35 +325,59 @@ pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
     return pos;
 }
 
-/* See pp-http.h.  waitress has words end with a space alone, and takes no
- * notice of white space behind the last. */
+/* See pp-http.h.  waitress has lines end with CRLF, and words with a space
+ * alone; it takes no notice of other white space around the first line. */
 size_t
 pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
-                    struct pp_http_head_shape *shape)
+                    struct pp_http_head_shape *s)
 {
     for (; pos < end; pos++) {
         int c = pp_reader_peek(text, pos);
 
-        if (c == '\n') {
-            if (!shape->blank) {
-                shape->over = shape->blank = true;
-            } else if (shape->over && shape->words == 2) {
+        if (c == '\n' && s->cr) {
+            if (s->begun) {
+                s->over = s->words > 0;
+            } else if (s->words == 2) {
                 break;
             } else {
-                *shape = (struct pp_http_head_shape) { .blank = true };
+                *s = (struct pp_http_head_shape) { .words = 0 };
             }
-        } else if (c != '\r') {
-            shape->blank = false;
-            if (c == ' ') {
-                shape->spaced = true;
-            } else if (c != '\t' && c != '\v' && c != '\f' && !shape->over) {
-                shape->words += (uint8_t) ((shape->spaced || !shape->words)
-                                           && shape->words < 3);
-                shape->spaced = false;
+            s->begun = s->cr = false;
+            continue;
+        }
+        s->begun |= s->cr || c != '\r';
+        s->bare |= s->words && (s->cr || c == '\n');
+        s->cr = c == '\r';
+        if (c == ' ') {
+            s->spaced = true;
+        } else if (!s->over && c != '\r' && c != '\n' && c != '\t'
+                   && c != '\v' && c != '\f') {
+            if (s->bare) {
+                s->words = 3;
+            } else if ((s->spaced || !s->words) && s->words < 3) {
+                s->words++;
             }
+            s->spaced = false;
         }
     }
     return pos;
+}
+
+/* See pp-http.h.  In front of the version that a client can speak there is its
+ * length (RFC 7301 3.1). */
+bool
+pp_http_watch_hello(const struct pp_reader *text, size_t n)
+{
+    struct pp_http_head_shape shape = { .words = 0 };
+    size_t pos = 0;
+
+    while ((pos = pp_http_watch_find(text, pos, n, true)) < n) {
+        if (!pos || pp_reader_peek(text, pos - 1) != strlen("http/1.1")) {
+            return true;
+        }
+        pos++;
+    }
+    return pp_http_watch_shape(text, 0, n, &shape) < n;
 }
 
 /* Is the word from 'pos' to 'end' a version? */

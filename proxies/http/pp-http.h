@@ -348,13 +348,15 @@ enum pp_http_begins {
     BEGINS_AND_ENDS,            /* So, and that was all of it. */
 };
 
-/* What passes that may be a head, up to where it has come: of its first line
- * how many words, and where. */
+/* What passes that may be a head, up to where it has come. */
 struct pp_http_head_shape {
-    uint8_t words;              /* Up to 3, between spaces. */
-    bool spaced : 1;            /* There is a space behind the last one. */
-    bool over : 1;              /* The first line is. */
-    bool blank : 1;             /* This line has nothing but CRs. */
+    uint8_t words;              /* Of its first line, between spaces; 3: more,
+                                 * or a CR or LF stands between them. */
+    bool spaced : 1;            /* There is a space behind the last one... */
+    bool bare : 1;              /* ...or such a CR or LF. */
+    bool over : 1;              /* The first line is: CRLF ended it. */
+    bool begun : 1;             /* This line has a byte. */
+    bool cr : 1;                /* A CR came last. */
 };
 
 /* A connection. */
@@ -600,9 +602,13 @@ bool pp_http_watch_continues(const struct pp_reader *, size_t pos,
 size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
 /* Where the LF stands, from 'pos' to 'end', that ends a head whose first line
  * has a method, a target and nothing else, or 'end'.  'shape' is of what is
- * before 'pos', and then of what is before that. */
+ * before 'pos', and then of what is before that.  Random bytes have such an
+ * end in one of 2^32 places. */
 size_t pp_http_watch_shape(const struct pp_reader *, size_t pos, size_t end,
                            struct pp_http_head_shape *shape);
+/* May a server that does not speak TLS find a request in the ClientHello that
+ * the first 'n' bytes look like? */
+bool pp_http_watch_hello(const struct pp_reader *, size_t n);
 /* Do the bytes from 'pos' to 'end' begin with a request line?  'all': content
  * ends there.  PP_HTTP_MORE: what follows may tell; else PP_HTTP_FOUND or
  * PP_HTTP_MALFORMED. */

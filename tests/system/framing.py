@@ -145,16 +145,15 @@ class Framing:
                     sock.settimeout(2)
                     sock.sendall(piece)
                     sock.settimeout(patience if piece or last else 3)
-                    got = sock.recv(65536)
-                    while got:
-                        said += got
-                        sock.settimeout(patience if last else 0.01)
-                        try:
+                    try:
+                        while True:
                             got = sock.recv(65536)
-                        except socket.timeout:
-                            break
-                    else:
-                        break
+                            if not got:
+                                return said
+                            said += got
+                            sock.settimeout(patience if last else 0.01)
+                    except socket.timeout:
+                        continue
             except OSError:
                 pass
         return said

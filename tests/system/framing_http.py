@@ -99,8 +99,8 @@ ENDS = (b"\r\r", b"\n\r", b"\n\n", b"\r\n \r\n", b"\r\n\t\r\n", b"\r\n:\r\n",
 STARTS = (b"GET\t/a\r\n", b"GET /a\r\n", b"GET\r\n", b"{}\r\n", b"foo\n",
           b"GET\n ", b"POST /a\r\n\r\n", b"PROXY UNKNOWN\r\n")
 
-# What may be a method for some, or another protocol's first bytes, and what may
-# be around the target behind it.
+# What may be a method for some, or another protocol's first bytes, and what
+# may be around the target behind it.
 METHODS = (b"G\0T", b"\1\0T", b"\xffGET", b"\x16\x03GET", b"P", b"PRI", b"\0",
            b"G\xe9T", b'"', b"{}", b"\0\0\0\x10")
 SPACES = (b"\t", b"  ", b" \0", b"\xa0", b"\x85", b"\x1c")
@@ -215,10 +215,22 @@ class Requests(framing.Requests):
                              (b"\r\n", b"\r\n\r\n", b"X\r\n\r\n")))
         return self.join([line[:7], line[7:]])
 
+    def hello(self, number):
+        """A request that looks like TLS's first record."""
+        inner = self.choice((b"A /evil%d HTTP/1.1", b"A /evil%d",
+                             b"\r\n\r\nGET /evil%d HTTP/1.1",
+                             b"\n\nGET /evil%d HTTP/1.0"))
+        data = (b"\1\0\0!\3\3"[:self.choice((1, 4, 6))] + inner % number
+                + self.some(b"\r\nHost: a\r\n\r\n", (b"\r\n\r\n", b"\n\n")))
+        n = len(data) + self.some(0, (3, 200, -3))
+        return (b"\x16\3" + self.choice((b"\0", b"\1", b"\3"))
+                + n.to_bytes(2, "big") + data + self.some(b"", (b"x" * 5,)))
+
     def make(self, number):
         """What is sent for 'number': a list of what is sent at once, between
         which answers are waited for."""
         return (self.line(number) if self.random() < 0.1
+                else [self.hello(number)] if self.random() < 0.05
                 else [self.request(number)])
 
     def request(self, number):

@@ -70,6 +70,38 @@ class Content(unittest.TestCase):
                         raise GotThrough([sent])
 
 
+class Disguised(unittest.TestCase):
+    """Requests that look like another protocol's first bytes, for a server
+    that takes any bytes for a method."""
+
+    REQUESTS = (
+        ("TLS", b"\x16\3\1\0\x27\1A /evil1 HTTP/1.1\r\nHost: a\r\n\r\n"
+                + b"x" * 10),
+        ("TLS, no version", b"\x16\3\1\0\x10\1A /evil1\r\n\r\nxxx"),
+        ("TLS, not all there", b"\x16\3\1\1\0\1A /evil1\r\n\r\n"),
+        ("bytes", b"\1\0 /evil1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("bytes, no version", b"\1\0 /evil1\r\n\r\n"),
+        ("bytes, white space", b"\1\0 /evil1 \t\n\r\nA: b\r\n\r\n"),
+    )
+
+    def test_disguised(self):
+        "none gets through, in one piece or in two"
+        lab = pplab.Lab.of(type(self))
+        servers = framing.Framing(lab, "http", ("waitress",))
+        for case, sent in self.REQUESTS:
+            for pieces in [sent], [sent[:9], sent[9:]], [sent[:-1], sent[-1:]]:
+                for _, mode, vm, server in servers.servers:
+                    with self.subTest(case, mode=mode, pieces=pieces):
+                        server.mark()
+                        servers.send(vm, pieces)
+                        servers.settle()
+                        got = servers.of.found(server.lines(), b"")
+                        if mode == "off":
+                            self.assertEqual(got, {1})
+                        elif got:
+                            raise GotThrough(pieces)
+
+
 class Smtp(Short):
     def test_seed(self):
         "of hidden mail commands no server gets one that a patch refuses"

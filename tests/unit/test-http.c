@@ -701,7 +701,7 @@ static const struct {
     const char *bytes;
     size_t n;
     const char *answer;         /* Before 'more'; NULL: there is none. */
-    const char *more;
+    const char *more;           /* NULL: FIN. */
     const char *log;
 } foreign[] = {
 #define BYTES(S) S, sizeof S - 1
@@ -712,6 +712,18 @@ static const struct {
       "!6(content-length-conflict)" },
     { "TLS' first byte", BYTES("\x16GET / HTTP/1.1\r\n\r\n"), NULL, "",
       "!7(content-length-conflict)" },
+    { "a request like TLS",
+      BYTES("\x16\3\1\0\x17\1A / HTTP/1.1\r\nA: b\r\n\r\n"), NULL, "",
+      "(content-length-conflict)" },
+    { "the same in two", BYTES("\x16\3\1\0\x17\1A / HTTP/1."), NULL,
+      "1\r\nA: b\r\n\r\n", "(content-length-conflict)" },
+    { "the same without a version", BYTES("\x16\3\1\0\x8\1A /\r\n\r\n"), NULL,
+      "", "(content-length-conflict)" },
+    { "the same, which ends before that does",
+      BYTES("\x16\3\1\0\x17\1A / HTTP/1.1\r\n\r\n"), NULL, NULL,
+      "!10(content-length-conflict)" },
+    { "TLS of a client of HTTP", BYTES("\x16\3\1\0\xb\1\0\bhttp/1.1"), "\x16",
+      "a / http/1.1", "16(tls)" },
     { "in two", BYTES("\1ET / HTT"), NULL, "P/1.1\r\n\r\n",
       "!6(content-length-conflict)" },
     { "behind other bytes", BYTES("\1\2\0"), NULL, GET,
@@ -721,16 +733,23 @@ static const struct {
       "R<GET\n\n>!6(content-length-conflict)" },
     { "a head without a version", BYTES("\1ET /\0 \r\nA: b\r\n\r\n"), NULL,
       "", "!16(content-length-conflict)" },
-    { "such a head in two", BYTES("\1ET /\0\nA: b\n"), NULL, "\nmore",
-      "!12(content-length-conflict)" },
-    { "such a head in two words", BYTES("\1ET "), NULL, "/\n\n",
-      "!6(content-length-conflict)" },
-    { "such a head behind another", BYTES("\1\n\n\0\tET / \t\v\f\n\n"), NULL,
-      "", "!14(content-length-conflict)" },
-    { "three words", BYTES("\1ET / /\nA: b\n\n"), NULL, "\n\n", "!16" },
-    { "no whole head", BYTES("\1ET /\n"), NULL, "A\nb\n", "!10" },
+    { "such a head in two", BYTES("\1ET /\0\r\nA: b\r\n"), NULL, "\r\nmore",
+      "!15(content-length-conflict)" },
+    { "such a head in three words", BYTES("\1ET "), NULL, "/\r\n\r\n",
+      "!8(content-length-conflict)" },
+    { "such a head behind another",
+      BYTES("\1\r\n\r\n\n \0\tET / \t\v\f\r\n\r\n"), NULL, "",
+      "!20(content-length-conflict)" },
+    { "white space behind such a line", BYTES("\1ET / \n\r\r\n\r\n"), NULL, "",
+      "!11(content-length-conflict)" },
+    { "a bare LF in it", BYTES("\1ET\n /\r\n\r\n"), NULL, "\r\n", "!12" },
+    { "a bare CR in it", BYTES("\1ET \r/\r\n\r\n"), NULL, "\r\n", "!12" },
+    { "a bare CR behind it", BYTES("\1ET /\r\n\r\r\n"), NULL, "\r\n",
+      "!11(content-length-conflict)" },
+    { "three words", BYTES("\1ET / /\r\nA: b\r\n\r\n"), NULL, "\r\n", "!19" },
+    { "no whole head", BYTES("\1ET /\r\n"), NULL, "A\nb\r\n\n", "!13" },
     { "such a head behind the server's bytes", BYTES("\1ET /"), "\3\4\5",
-      "\n\n", "!5(not-http)" },
+      "\r\n\r\n", "!5(not-http)" },
     { "behind the server's bytes", BYTES("\1\2\0"), "\3\4\5", GET,
       "!3(not-http)" },
     { "the server is HTTP's", BYTES("\1\2\0"),
@@ -748,7 +767,12 @@ START_TEST(test_foreign)
         conn_send(conn, PP_FROM_SERVER, foreign[_i].answer,
                   strlen(foreign[_i].answer));
     }
-    conn_send(conn, PP_TO_SERVER, foreign[_i].more, strlen(foreign[_i].more));
+    if (foreign[_i].more) {
+        conn_send(conn, PP_TO_SERVER, foreign[_i].more,
+                  strlen(foreign[_i].more));
+    } else {
+        conn_eof(conn, PP_TO_SERVER);
+    }
     log_skip(conn);
     ck_assert_msg(!strcmp(conn->log, foreign[_i].log), "%s: %s, not %s",
                   foreign[_i].name, conn->log, foreign[_i].log);
