@@ -544,13 +544,20 @@ def normal(data, case=None):
     return data
 
 
+def short(text, most=1500):
+    """'text', or as much of it as one can read."""
+    return (text if len(text) <= most else "%s [%d more] %s" % (
+        text[:most // 2], len(text) - most, text[-(most // 2):]))
+
+
 def compare(case, a, b, strict_end=False):
     """What differs between Seens 'a' and 'b' of 'case', in words.  FIN and
     RST count as alike unless 'strict_end': which of them a closing server's
     kernel sends depends on what it had not read by then."""
     differs = []
     if normal(a.bytes, case) != normal(b.bytes, case):
-        differs.append("answer %r, not %r" % (b.bytes, a.bytes))
+        differs.append("answer %s, not %s" % (short(repr(b.bytes)),
+                                              short(repr(a.bytes))))
     elif [normal(x, case) for x in a.answers] != [normal(x, case)
                                                   for x in b.answers]:
         differs.append(LATER)
@@ -560,7 +567,8 @@ def compare(case, a, b, strict_end=False):
         differs.append("ended with %s, not %s" % (b.how, a.how))
     logs = [json.dumps(seen.log) for seen in (a, b)]
     if len({normal(log.encode(), case) for log in logs}) > 1:
-        differs.append("application saw %s, not %s" % (logs[1], logs[0]))
+        differs.append("application saw %s, not %s" % (short(logs[1]),
+                                                       short(logs[0])))
     return differs
 
 
