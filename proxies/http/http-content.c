@@ -169,7 +169,7 @@ pp_http_go_on(void *conn_)
     }
     conn->started = conn->watched = conn->foreign = true;
     conn->version_begun = 0;
-    conn->shape = (struct pp_http_head_shape) { .words = 0 };
+    conn->shape = (struct pp_http_head_shape) { .line = SHAPE_BLANK };
     conn->begins = BEGINS_OTHERWISE;
     expect(conn, EXPECT_BODY);
     conn->to_left = UINT64_MAX;

@@ -325,8 +325,33 @@ pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
     return pos;
 }
 
-/* See pp-http.h.  waitress has lines end with CRLF, and words with a space
- * alone; it takes no notice of other white space around the first line. */
+/* What a first line is with 'c' behind what was 'line'. */
+static enum pp_http_line_shape
+line_shape(enum pp_http_line_shape line, int c)
+{
+    bool white = c == ' ' || (c >= '\t' && c <= '\r');
+
+    switch (line) {
+    case SHAPE_BLANK:
+    case SHAPE_METHOD:
+        return white ? (line ? SHAPE_SPACE : SHAPE_BLANK) : SHAPE_METHOD;
+    case SHAPE_SPACE:
+        return (white ? SHAPE_SPACE
+                : c == '/' || c == 'h' || c == 'H' ? SHAPE_TARGET
+                : SHAPE_OTHER);
+    case SHAPE_TARGET:
+        return (white ? SHAPE_HAS_TARGET
+                : c > ' ' && c < 0x7f ? SHAPE_TARGET : SHAPE_OTHER);
+    case SHAPE_HAS_TARGET:
+    case SHAPE_OTHER:
+        break;
+    }
+    return line;
+}
+
+/* See pp-http.h.  HTTP::Daemon, WEBrick and Twisted act on the line alone.
+ * waitress has lines end with CRLF, and words with a space alone; it takes no
+ * notice of other white space around the first line. */
 size_t
 pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
                     struct pp_http_head_shape *s)
@@ -334,13 +359,16 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
     for (; pos < end; pos++) {
         int c = pp_reader_peek(text, pos);
 
-        if (c == '\n' && s->cr) {
+        if (c == '\n' && (s->line == SHAPE_TARGET
+                          || s->line == SHAPE_HAS_TARGET)) {
+            break;
+        } else if (c == '\n' && s->cr) {
             if (s->begun) {
                 s->over = s->words > 0;
             } else if (s->words == 2) {
                 break;
             } else {
-                *s = (struct pp_http_head_shape) { .words = 0 };
+                *s = (struct pp_http_head_shape) { .line = SHAPE_BLANK };
             }
             s->begun = s->cr = false;
             continue;
@@ -348,10 +376,13 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
         s->begun |= s->cr || c != '\r';
         s->bare |= s->words && (s->cr || c == '\n');
         s->cr = c == '\r';
+        if (s->over) {
+            continue;
+        }
+        s->line = line_shape(s->line, c);
         if (c == ' ') {
             s->spaced = true;
-        } else if (!s->over && c != '\r' && c != '\n' && c != '\t'
-                   && c != '\v' && c != '\f') {
+        } else if (c < '\t' || c > '\r') {
             if (s->bare) {
                 s->words = 3;
             } else if ((s->spaced || !s->words) && s->words < 3) {
@@ -364,11 +395,12 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
 }
 
 /* See pp-http.h.  In front of the version that a client can speak there is its
- * length (RFC 7301 3.1). */
+ * length (RFC 7301 3.1).  There are so many random bytes in such a record that
+ * the beginning of a line counts for nothing. */
 bool
 pp_http_watch_hello(const struct pp_reader *text, size_t n)
 {
-    struct pp_http_head_shape shape = { .words = 0 };
+    struct pp_http_head_shape shape = { .line = SHAPE_OTHER };
     size_t pos = 0;
 
     while ((pos = pp_http_watch_find(text, pos, n, true)) < n) {

@@ -348,8 +348,19 @@ enum pp_http_begins {
     BEGINS_AND_ENDS,            /* So, and that was all of it. */
 };
 
+/* How far a first line has come that may have a target. */
+enum pp_http_line_shape {
+    SHAPE_BLANK,
+    SHAPE_METHOD,               /* In its first word... */
+    SHAPE_SPACE,                /* ...and behind that. */
+    SHAPE_TARGET,               /* In its second, so far a target... */
+    SHAPE_HAS_TARGET,           /* ...and behind that. */
+    SHAPE_OTHER,                /* That was none. */
+};
+
 /* What passes that may be a head, up to where it has come. */
 struct pp_http_head_shape {
+    uint8_t line;               /* enum pp_http_line_shape. */
     uint8_t words;              /* Of its first line, between spaces; 3: more,
                                  * or a CR or LF stands between them. */
     bool spaced : 1;            /* There is a space behind the last one... */
@@ -600,10 +611,11 @@ bool pp_http_watch_continues(const struct pp_reader *, size_t pos,
                              size_t begun);
 /* The end of what is from 'pos' to 'end' that may be before a request line. */
 size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
-/* Where the LF stands, from 'pos' to 'end', that ends a head whose first line
- * has a method, a target and nothing else, or 'end'.  'shape' is of what is
- * before 'pos', and then of what is before that.  Random bytes have such an
- * end in one of 2^32 places. */
+/* Where the LF stands, from 'pos' to 'end', that ends a first line whose
+ * second word is a path or a URL, or a head whose first line has two words of
+ * any kind; or 'end'.  'shape' is of what is before 'pos', and then of what is
+ * before that.  Of what begins with random bytes one of 10,000 has such a
+ * line. */
 size_t pp_http_watch_shape(const struct pp_reader *, size_t pos, size_t end,
                            struct pp_http_head_shape *shape);
 /* May a server that does not speak TLS find a request in the ClientHello that
