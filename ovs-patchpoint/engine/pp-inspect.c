@@ -470,8 +470,16 @@ run_group(struct pp_inspector *ins, const struct pp_rules *rules, void *conn,
             return GROUP_FAILED;
         }
         *end = r.end;
+        if (r.other && !corrected) {
+            proxy->commit(conn, &msg, PP_PASSED);
+            continue;
+        }
         d = decide(ins, rules, &ins->trial, &msg, corrected);
-        try_sets(ins);
+        if (!r.other) {
+            try_sets(ins);
+        } else if (d != PP_DECIDE_PASS) {
+            return GROUP_FAILED;
+        }
         if (d == PP_DECIDE_EDIT) {
             if (!collect_edits(ins)) {
                 return GROUP_FAILED;
@@ -569,6 +577,13 @@ narrow(struct pp_edits *edits, const uint8_t *old, size_t len)
     e->ins.n -= head + tail;
 }
 
+static void
+group_ends(struct pp_inspect *in)
+{
+    in->in_group = in->group_edits = in->reported = in->told = false;
+    in->doubted = in->insists = false;
+}
+
 /* The group is let go: with the edits that its units call for, if any. */
 static void
 release(struct pp_inspector *ins, struct pp_inspect *in,
@@ -605,7 +620,7 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
         pp_states_commit(&ins->states, &in->state, NULL);
     }
     rules->proxy->commit(in->conn, msg, PP_PASSED);
-    in->in_group = in->group_edits = in->reported = in->told = false;
+    group_ends(in);
 }
 
 /* The unit is refused, closed or dropped, and with it the group. */
@@ -626,7 +641,7 @@ take_away(struct pp_inspector *ins, struct pp_inspect *in,
     make_sets(ins, in);
     pp_states_commit(&ins->states, &in->state, NULL);
     in->corrections++;
-    in->in_group = in->group_edits = in->reported = in->told = false;
+    group_ends(in);
     if (decision == PP_DECIDE_DROP) {
         ins->counters->correct_drops++;
         proxy->commit(in->conn, msg, PP_SWALLOWED);
@@ -683,6 +698,19 @@ too_much(struct pp_inspector *ins, struct pp_inspect *in, enum pp_dir dir,
     *step = (struct pp_step) { .kind = PP_STEP_CLOSE, .reset = true };
 }
 
+/* If there is no group, one begins with the unit at hand. */
+static void
+group_begins(struct pp_inspector *ins, struct pp_inspect *in,
+             const struct pp_rules *rules)
+{
+    if (!in->in_group) {
+        memcpy(saved(in, rules->proxy), in->conn, rules->proxy->conn_size);
+        ins->counters->match_state_full
+            += !pp_states_begin(&ins->states, in->state);
+        in->in_group = true;
+    }
+}
+
 /* Decides the to-server unit 'msg'.  Returns false if the group goes on and
  * its next unit is to be looked for. */
 static bool
@@ -695,6 +723,20 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
                                 pp_states_now(&ins->states, in->state), msg,
                                 false);
 
+    if (r->other && !ins->hits.error
+        && (!in->insists || d == PP_DECIDE_PASS)) {
+        /* What the unit itself comes to has the first say. */
+        in->doubted |= d != PP_DECIDE_PASS;
+        group_begins(ins, in, rules);
+        rules->proxy->commit(in->conn, msg, PP_PASSED);
+        return false;
+    }
+    if (in->doubted && d == PP_DECIDE_PASS) {
+        memcpy(in->conn, saved(in, rules->proxy), rules->proxy->conn_size);
+        in->doubted = false;
+        in->insists = true;
+        return false;
+    }
     if (ins->hits.n && !in->reported) {
         report_hits(ins, rules, msg, conn_aux);
         in->reported = true;
@@ -710,12 +752,7 @@ decide_unit(struct pp_inspector *ins, struct pp_inspect *in,
         release(ins, in, rules, view, r, msg, d == PP_DECIDE_EDIT, step);
         return true;
     }
-    if (!in->in_group) {
-        memcpy(saved(in, rules->proxy), in->conn, rules->proxy->conn_size);
-        ins->counters->match_state_full
-            += !pp_states_begin(&ins->states, in->state);
-        in->in_group = true;
-    }
+    group_begins(ins, in, rules);
     make_sets(ins, in);
     in->group_edits |= d == PP_DECIDE_EDIT;
     in->reported = false;

@@ -125,6 +125,9 @@ struct pp_inspect {
     bool reported;              /* Hits of the unit at hand were reported. */
     bool in_group;              /* Units with 'hold' came before it. */
     bool group_edits;           /* They are to be edited. */
+    bool doubted;               /* Another reading of the unit at hand is to be
+                                 * refused, if that unit is not... */
+    bool insists;               /* ...which it is not. */
     bool told;                  /* PP_STEP_REPLY was, for the group. */
     bool ended;                 /* No more to say, in both directions. */
     uint32_t wait_len;          /* Nothing new in a to-server view shorter

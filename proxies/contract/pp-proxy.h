@@ -115,6 +115,9 @@ struct pp_parse {
     enum pp_parse_status status;
     uint32_t start, end;        /* PP_PARSE_MESSAGE. */
     bool hold;                  /* PP_PARSE_MESSAGE: do not let go yet. */
+    bool other;                 /* With 'hold': the next unit of the group, as
+                                 * some server may read it.  It is refused
+                                 * where that would pass, and is not edited. */
     bool swallow;               /* PP_PARSE_SKIP: the rest of a message that
                                  * was refused; must not reach the server. */
     uint64_t count;             /* PP_PARSE_SKIP; PP_FOREVER: all. */

@@ -123,11 +123,17 @@ pp_http_request_passed(struct pp_http_conn *conn,
 
 /* The head that the content at hand begins with. */
 static void
-commit_reading(struct pp_http_conn *conn, const struct pp_http_head *head,
+commit_reading(struct pp_http_conn *conn, const struct pp_http_msg *msg,
                enum pp_outcome what)
 {
-    if (what == PP_PASSED) {
-        pp_http_reading_passed(conn, head);
+    if (what == PP_PASSED && msg->first_line) {
+        conn->to_left -= msg->first_line;
+        conn->begins = BEGINS_OTHERWISE;
+        if (!conn->to_left) {
+            expect_request(conn);
+        }
+    } else if (what == PP_PASSED) {
+        pp_http_reading_passed(conn, &msg->head);
     } else {
         /* The server has the head, and will never have the rest. */
         conn->swallow = true;
@@ -172,14 +178,17 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
 {
     const struct pp_http_head *head = &msg->head;
 
+    conn->readings = 0;
+    conn->goes_on = pp_http_head_goes_on(&msg->text, head);
     conn->started = true;
     conn->continue_due = false;
     conn->watched |= head->odd != PP_HTTP_NOT_ODD;
     if (head->one_word) {
         /* A server that goes on behind it is not known. */
         conn->swallow = what != PP_PASSED;
-        expect_nothing(conn, conn->watched ? PP_HTTP_R_LENGTH_CONFLICT
-                       : PP_HTTP_R_REQUEST_LINE);
+        expect_nothing(conn,
+                       conn->watched || conn->goes_on
+                       ? PP_HTTP_R_LENGTH_CONFLICT : PP_HTTP_R_REQUEST_LINE);
     } else if (what != PP_PASSED) {
         conn->swallow = true;
         pp_http_expect_content(conn, &head->framing);
@@ -247,8 +256,10 @@ pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
     conn->replied |= what == PP_REFUSED;
     switch (m->event) {
     case PP_HTTP_E_REQUEST:
-        if (m->reading) {
-            commit_reading(conn, &m->head, what);
+        if (m->other && what == PP_PASSED) {
+            conn->readings++;
+        } else if (m->reading || m->other) {
+            commit_reading(conn, m, what);
         } else {
             commit_request(conn, m, what);
         }

@@ -9,6 +9,8 @@
 
 #include "http-to-server.h"
 
+#include "util.h"
+
 /* Where the content at 'pos' ends, as far as it has come.  '*all': that is its
  * end. */
 static size_t
@@ -124,6 +126,34 @@ content_reading(struct to_call *call, size_t end, bool all)
     return watch_ends(call);
 }
 
+/* The content at 'pos' begins with no request line as most have it, but it may
+ * be none for the server: a first line of two words or more is a request for
+ * patches all the same. */
+static bool
+content_line(struct to_call *call, size_t end, bool all)
+{
+    struct pp_reader r = call->text;
+    size_t line;
+
+    if (call->pos) {
+        return stop_more(call, 0);      /* What is before it passes first. */
+    }
+    r.end = end = MIN(end, PP_HTTP_HEAD_MAX);
+    line = pp_reader_find(&r, '\n');
+    if (line == SIZE_MAX && !all && end < PP_HTTP_HEAD_MAX) {
+        return stop_more(call, 0);
+    }
+    line = line == SIZE_MAX ? end : line + 1;
+    call->conn->begins = BEGINS_OTHERWISE;
+    if (has_mark(call, 0, line)
+        || !pp_http_content_again(call, (uint32_t) end)) {
+        return true;
+    }
+    call->conn->begins = BEGINS_UNKNOWN;
+    call->scratch->msg.first_line = (uint32_t) line;
+    return stop_message(call, 0, (uint32_t) line, false);
+}
+
 /* Looks how the content at 'pos' begins; blanks before that pass. */
 static bool
 content_begins(struct to_call *call)
@@ -140,6 +170,10 @@ content_begins(struct to_call *call)
         return content_reading(call, end, all);
     } else if (found == PP_HTTP_MORE && !all && !call->view->eof) {
         return stop_more(call, 0);
+    }
+    if (found != PP_HTTP_MORE && conn->watched
+        && wanted(call, PP_HTTP_E_REQUEST)) {
+        return content_line(call, end, all || call->view->eof);
     }
     conn->begins = (found == PP_HTTP_MORE ? BEGINS_AND_ENDS
                     : BEGINS_OTHERWISE);
@@ -244,7 +278,9 @@ pp_http_step_chunk(struct to_call *call)
         return stop_bad(call, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     }
     if (((chunk->odd || conn->watched)
-         && has_mark(call, chunk->start, chunk->end))
+         && (has_mark(call, chunk->start, chunk->end)
+             || pp_http_watch_target(&call->text, chunk->start, chunk->end)))
+        || pp_http_leaves_ending(&call->text, chunk->line.off, chunk->end)
         || (conn->watched
             && pp_http_watch_continues(&call->text, chunk->start,
                                        conn->version_begun))) {
@@ -283,9 +319,10 @@ trailers_found(struct to_call *call, uint32_t pos, bool hold)
 static bool
 trailers_pass(const struct to_call *call, size_t pos, size_t end)
 {
-    return !((pp_http_trailers_are_odd(&call->text, pos, end)
-              || !wanted(call, PP_HTTP_E_TRAILERS))
-             && has_mark(call, pos, end));
+    return !pp_http_leaves_ending(&call->text, pos, end)
+           && !((pp_http_trailers_are_odd(&call->text, pos, end)
+                 || !wanted(call, PP_HTTP_E_TRAILERS))
+                && has_mark(call, pos, end));
 }
 
 /* Looks for the trailers at 'pos', which are to be held with 'hold'.  '*end'

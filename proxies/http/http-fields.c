@@ -531,8 +531,10 @@ pp_http_get(const struct pp_msg *msg, unsigned int field,
         return get_span(text, pp_http_span(head->line.off, head->fields.end),
                         v);
     case PP_HTTP_F_IRREGULAR:
-        return pp_get_bool(!is_regular_line(text, head)
-                           || !are_regular(text, &head->fields), v);
+        /* What it is has been said of it as it stands there. */
+        return pp_get_bool(!m->other && (!is_regular_line(text, head)
+                                         || !are_regular(text, &head->fields)),
+                           v);
     case PP_HTTP_F_HEADERS:
         return pp_get_list(head->fields.n, v);
     case PP_HTTP_F_HEADERS_LINE_ENDING:

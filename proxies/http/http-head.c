@@ -172,6 +172,9 @@ field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
         .colon = colon < line.n,
     };
     fields->bare_lf |= ending == 1;
+    for (size_t i = 0; id == PP_HTTP_H_OTHER && i < name.n; i++) {
+        fields->unusual |= name.p[i] <= ' ';
+    }
     fields->unusual |= (pp_http_wraps(*line.p) || !name.n
                         || pp_http_wraps(name.p[name.n - 1])
                         || (name.n == 14 && name.p[7] == '_')

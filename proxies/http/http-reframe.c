@@ -446,8 +446,9 @@ pp_http_reframe(const struct pp_msg *msg, struct pp_edits *edits)
 
     if (!edits->n && !edits->overflow) {
         return true;
-    } else if (m->reading) {
-        return false;           /* The content's length has passed. */
+    } else if (m->reading || m->other) {
+        return false;           /* The content's length has passed; or it is
+                                 * not as it is read. */
     }
     if (m->event == PP_HTTP_E_REQUEST || m->event == PP_HTTP_E_BODY) {
         tidy_head(m, edits);

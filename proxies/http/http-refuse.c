@@ -112,6 +112,7 @@ must_close(const struct pp_http_msg *m)
     switch (m->event) {
     case PP_HTTP_E_REQUEST:
         return m->head.fields.truncated || m->head.one_word || m->reading
+               || m->other
                || m->head.framing.kind == PP_HTTP_CONFLICT;
     case PP_HTTP_E_CHUNK:
     case PP_HTTP_E_TRAILERS:

@@ -24,7 +24,8 @@ pp_http_msg_init(struct pp_http_scratch *scratch, const struct pp_view *view,
     msg->text = pp_reader_init(view->base, view->len);
     msg->scratch = scratch;
     msg->event = event;
-    msg->hold = msg->held = msg->reading = false;
+    msg->hold = msg->held = msg->reading = msg->other = false;
+    msg->first_line = 0;
     msg->n_pieces = 0;
     msg->form = PP_HTTP_NO_FORM;
     msg->body_truncated = false;
@@ -125,6 +126,22 @@ head_found(struct to_call *call)
     }
     if (head->one_word && !wanted(call, PP_HTTP_E_REQUEST)) {
         return stop_bad(call, PP_HTTP_R_REQUEST_LINE);
+    }
+    if (wanted(call, PP_HTTP_E_REQUEST)) {
+        uint32_t end = head->fields.end;
+
+        switch (pp_http_reading(call)) {
+        case PP_HTTP_FOUND:
+            stop_message(call, 0, end, true);
+            call->stop.other = true;
+            return false;
+        case PP_HTTP_TOO_MANY:
+            return watch_ends(call);
+        case PP_HTTP_MORE:
+        case PP_HTTP_TOO_LONG:
+        case PP_HTTP_MALFORMED:
+            break;
+        }
     }
     hold = head_holds(call, head);
     if (hold || wanted(call, PP_HTTP_E_REQUEST)) {

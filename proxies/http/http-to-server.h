@@ -161,6 +161,22 @@ void pp_http_expect_content(struct pp_http_conn *,
                             const struct pp_http_framing *);
 void pp_http_expect_chunk_data(struct pp_http_conn *,
                                const struct pp_http_chunk *);
+
+/* http-readings.c.  The head at hand, read in the next way of those that have
+ * not passed: in the scratch memory, as 'other'.  PP_HTTP_MALFORMED: there is
+ * none any more, and the head is as it was; PP_HTTP_TOO_MANY: more than are
+ * looked at. */
+enum pp_http_found pp_http_reading(struct to_call *);
+/* Reads 'n' bytes of content as a head that they may begin with.  False: they
+ * do not. */
+bool pp_http_content_again(struct to_call *, uint32_t n);
+/* Is there a line from 'pos' to 'end' that leaves its line ending alone to
+ * some server's buffer? */
+bool pp_http_leaves_ending(const struct pp_reader *, size_t pos, size_t end);
+/* May what is behind the head be more of it for some? */
+bool pp_http_head_goes_on(const struct pp_reader *,
+                          const struct pp_http_head *);
+
 void pp_http_reading_passed(struct pp_http_conn *,
                             const struct pp_http_head *);
 struct pp_span pp_http_expectation(const struct pp_http_msg *);

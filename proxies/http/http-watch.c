@@ -394,6 +394,26 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
     return pos;
 }
 
+/* See pp-http.h. */
+bool
+pp_http_watch_target(const struct pp_reader *text, size_t pos, size_t end)
+{
+    enum pp_http_line_shape line = SHAPE_BLANK;
+
+    for (; pos < end; pos++) {
+        int c = pp_reader_peek(text, pos);
+
+        line = line_shape(line, c);
+        if (c == '\n') {
+            if (line == SHAPE_HAS_TARGET) {
+                return true;
+            }
+            line = SHAPE_BLANK;
+        }
+    }
+    return false;
+}
+
 /* See pp-http.h.  In front of the version that a client can speak there is its
  * length (RFC 7301 3.1).  There are so many random bytes in such a record that
  * the beginning of a line counts for nothing. */
@@ -492,6 +512,16 @@ hiding_start(const struct pp_reader *text, const struct pp_http_head *head)
     return start;
 }
 
+/* Is the request line a field for a server for which the head before goes on?
+ */
+static bool
+line_is_field(const struct pp_reader *text, const struct pp_http_head *head)
+{
+    return (pp_http_find(text, head->method, ':')
+            < pp_http_span_end(head->method)
+            || pp_reader_peek(text, head->target.off) == ':');
+}
+
 /* May the request line be the rest of one that began in the content before? */
 static bool
 line_is_rest(const struct pp_http_conn *conn, const struct pp_reader *text,
@@ -526,5 +556,6 @@ pp_http_watch_head(const struct pp_http_conn *conn,
     return (((conn->watched || head->odd == PP_HTTP_ODD_LINES)
              && pp_http_watch_find(text, start, end, false) < end)
             || (goes_on && pp_http_watch_find(text, start, end, true) < end)
+            || (conn->goes_on && line_is_field(text, head))
             || line_is_rest(conn, text, head));
 }

@@ -14,6 +14,7 @@
  *     http-held.c       ...content that is held...
  *     http-commit.c     ...and what the fate of a unit means
  *     http-watch.c      requests that servers may tell apart elsewhere
+ *     http-readings.c   other heads that servers may read in one
  *     http-response.c   from the server: which reply belongs to what
  *     http-body.c       a held form: its decoded bytes, where they stand
  *     http-lists.c      query parameters, cookies, lists with commas
@@ -46,6 +47,7 @@
 #define PP_HTTP_CHUNK_LINE_MAX (32 * 1024)  /* Bytes of a chunk's header. */
 
 /* What a held form leaves free, so that its last chunk and trailers fit. */
+#define PP_HTTP_READINGS_MAX 6  /* Other readings of a head. */
 #define PP_HTTP_HOLD_RESERVE (PP_HTTP_HEAD_MAX + PP_HTTP_CHUNK_LINE_MAX + 8)
 
 /* The preface of HTTP/2, and that part of it which is a request's head. */
@@ -142,9 +144,9 @@ struct pp_http_fields {
     uint8_t ending;             /* Length of the empty line. */
     bool truncated;             /* Ended by FIN, not by an empty line. */
     bool unusual;               /* A line is folded, or has no name, or one
-                                 * with a byte around it that is none of a
-                                 * name, or with '_' where those of lengths
-                                 * have '-'. */
+                                 * with white space in it or another byte
+                                 * around it that is none of a name, or with
+                                 * '_' where those of lengths have '-'. */
     bool bare_lf;               /* A line ends by LF alone. */
     bool may_end;               /* There is a CR without LF behind it, which
                                  * ends a line for the JDK's server, or a blank
@@ -265,6 +267,10 @@ struct pp_http_msg {
     bool held;                  /* So is the head before it. */
     bool reading;               /* It is content for us, and a request for a
                                  * server that does not read that. */
+    uint32_t first_line;        /* With 'reading': no more than this passes of
+                                 * the content; 0: the head does. */
+    bool other;                 /* It is the request at hand, as some servers
+                                 * read it (http-readings.c). */
     struct pp_http_head head;   /* Request, body. */
     struct pp_http_chunk chunk; /* Chunk. */
     struct pp_http_fields trailers;     /* Trailers. */
@@ -300,7 +306,8 @@ struct pp_http_scratch {
     struct pp_http_piece pieces[PP_HTTP_CHUNKS_MAX];
     uint8_t body[PP_HOLD_MAX];
 
-    /* For reframe(), which reads the edited message again. */
+    /* For reframe(), which reads the edited message again, and for other
+     * readings of a head. */
     uint8_t edited[PP_HOLD_MAX];
     struct pp_http_field edited_fields[PP_HTTP_FIELDS_MAX];
 };
@@ -385,6 +392,9 @@ struct pp_http_conn {
     uint32_t held;              /* Where a held message goes on. */
     uint32_t held_total;        /* Its length once known, or 0. */
     uint16_t held_chunks;
+    uint8_t readings;           /* How many of the head at hand passed. */
+    bool goes_on;               /* The last one has no end for some servers:
+                                 * what is behind it may be more fields. */
 
     uint8_t to;                 /* enum pp_http_to. */
     uint8_t from;               /* enum pp_http_from. */
@@ -618,6 +628,8 @@ size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
  * line. */
 size_t pp_http_watch_shape(const struct pp_reader *, size_t pos, size_t end,
                            struct pp_http_head_shape *shape);
+/* Has a line from 'pos' to 'end' a path or a URL for its second word? */
+bool pp_http_watch_target(const struct pp_reader *, size_t pos, size_t end);
 /* May a server that does not speak TLS find a request in the ClientHello that
  * the first 'n' bytes look like? */
 bool pp_http_watch_hello(const struct pp_reader *, size_t n);

@@ -102,6 +102,58 @@ class Disguised(unittest.TestCase):
                             raise GotThrough(pieces)
 
 
+class Lines(unittest.TestCase):
+    """Servers for which lines, or heads, end elsewhere."""
+
+    HEAD = b"GET /a HTTP/1.1\r\nHost: a\r\n"
+    LONG = b"X: " + b"x" * 4093 + b"\r\n"
+    CHUNKED = b"POST /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    LF_FIELD = b"POST /a HTTP/1.1\r\nHost: a\r\nX: y\n"
+    REQUESTS = (
+        # A line that is no field ends the head; the method may be anything,
+        # and a version need not be there.
+        ("http-daemon", HEAD + b"foo\r\nX /evil1\r\n\r\n"),
+        ("http-daemon", HEAD + b"foo b: x\r\nX:y /evil1 HTTP/1.1\r\n\r\n"),
+        ("http-daemon", HEAD + b"foo\r\nA: b HTTP/1.1\r\nfoo\r\n"
+         + b"X /evil1\r\n\r\n"),
+        ("http-daemon", b"\x16\3 /evil1 x\r\n"),
+        # What is left of a line behind 4,096 bytes is a line.
+        ("webrick", HEAD + LONG + b"X:y /evil1 HTTP/1.1\r\n\r\n"),
+        ("webrick", HEAD + b"X: " + b"x" * 4092
+         + b"\r\nX:y /evil1\r\n\r\n"),
+        ("webrick", CHUNKED + b"0\r\n" + LONG + b"X:y /evil1\r\n\r\n"),
+        ("webrick", CHUNKED + b"0;" + b"x" * 4094
+         + b"\r\nX:y /evil1\r\n\r\n"),
+        ("webrick", HEAD + b"\r\n\1 /evil1\r\n\r\n"),
+        # LF is white space.
+        ("twisted", b"GET\n/evil1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("twisted", b"G\n/evil1\nfoo\r\n\r\n"),
+        ("twisted", b"G\n/evil1\n\nfoo\r\n\r\n"),
+        ("twisted", LF_FIELD + b"Content-Length: 15\r\n\r\n"
+         + b"X /evil1 y\r\n\r\n"),
+        ("twisted", LF_FIELD + b"Transfer-Encoding: chunked\r\n\r\n"
+         + b"1;a /evil1 y\r\n\r\n\r\n0\r\n\r\n"),
+        ("twisted", b"\x7f /evil1 x\r\n\r\n"),
+    )
+
+    def test_lines(self):
+        "what is a request for them is one for patches"
+        lab = pplab.Lab.of(type(self))
+        servers = framing.Framing(lab, "http",
+                                  ("http-daemon", "webrick", "twisted"))
+        for ident, mode, vm, server in servers.servers:
+            for sent in [s for i, s in self.REQUESTS if i == ident]:
+                with self.subTest(ident, mode=mode, sent=sent):
+                    server.mark()
+                    servers.send(vm, [sent])
+                    servers.settle()
+                    got = servers.of.found(server.lines(), b"")
+                    if mode == "off":
+                        self.assertEqual(got, {1})
+                    elif got:
+                        raise GotThrough([sent])
+
+
 class Smtp(Short):
     def test_seed(self):
         "of hidden mail commands no server gets one that a patch refuses"
