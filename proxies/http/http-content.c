@@ -127,31 +127,35 @@ content_reading(struct to_call *call, size_t end, bool all)
 }
 
 /* The content at 'pos' begins with no request line as most have it, but it may
- * be none for the server: a first line of two words or more is a request for
- * patches all the same. */
+ * be none for the server: its beginning, up to CRLF, is a request for patches
+ * all the same, if it has two words.  In content of which there is as much as
+ * 'end', or 'all'. */
 static bool
 content_line(struct to_call *call, size_t end, bool all)
 {
-    struct pp_reader r = call->text;
-    size_t line;
+    struct pp_span rest = { .len = (uint32_t) MIN(end, PP_HTTP_HEAD_MAX) };
+    uint32_t line;
 
     if (call->pos) {
         return stop_more(call, 0);      /* What is before it passes first. */
     }
-    r.end = end = MIN(end, PP_HTTP_HEAD_MAX);
-    line = pp_reader_find(&r, '\n');
-    if (line == SIZE_MAX && !all && end < PP_HTTP_HEAD_MAX) {
+    end = rest.len;
+    do {
+        line = pp_http_find(&call->text, rest, '\n');
+        rest = pp_http_span(line + 1, end);
+    } while (line < end
+             && (!line || pp_reader_peek(&call->text, line - 1) != '\r'));
+    if (line == end && !all && end < PP_HTTP_HEAD_MAX) {
         return stop_more(call, 0);
     }
-    line = line == SIZE_MAX ? end : line + 1;
+    line += line < end;
     call->conn->begins = BEGINS_OTHERWISE;
-    if (has_mark(call, 0, line)
-        || !pp_http_content_again(call, (uint32_t) end)) {
+    if (has_mark(call, 0, line) || !pp_http_content_again(call, line)) {
         return true;
     }
     call->conn->begins = BEGINS_UNKNOWN;
-    call->scratch->msg.first_line = (uint32_t) line;
-    return stop_message(call, 0, (uint32_t) line, false);
+    call->scratch->msg.first_line = line;
+    return stop_message(call, 0, line, false);
 }
 
 /* Looks how the content at 'pos' begins; blanks before that pass. */

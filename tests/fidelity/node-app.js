@@ -32,7 +32,13 @@ const server = http.createServer((req, res) => {
   log(Object.assign({ event: 'request' }, seen));
   req.setEncoding('latin1');
   req.on('data', (data) => { body += data; });
-  req.on('aborted', () => log({ event: 'aborted', url: req.url, body }));
+  /* Of a client that is gone behind the whole request it says so now and then,
+   * as the answer's last write and the client's FIN come together. */
+  req.on('aborted', () => {
+    if (!req.complete) {
+      log({ event: 'aborted', url: req.url, body });
+    }
+  });
   req.on('end', () => {
     log({ event: 'body', url: req.url, body, trailers: req.rawTrailers });
     if (req.url.startsWith('/slow')) {
