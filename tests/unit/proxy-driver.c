@@ -191,6 +191,10 @@ conn_step(struct test_conn *conn, enum pp_dir dir)
         if (dir == PP_TO_SERVER) {
             log_unit(conn, &msg, &parse);
         }
+        if (parse.other) {
+            proxy->commit(conn->state, &msg, PP_PASSED);
+            break;
+        }
         if (conn->look) {
             conn->look(conn, &msg);
         }
