@@ -28,7 +28,7 @@ TAINT = get(b"/q?first=1&a%5B__proto__%5D%5Blength%5D=9&last=2")
 # Cookies of the flows: "PatC" in the upper half.
 CUT = re.compile(r"cookie=0x50617443[0-9a-f]{8},.*n_packets=(\d+)")
 
-CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(501)
+CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(506)
 
 # The sender's addresses; its kernel knows nothing of them.
 SOURCE = {4: "10.77.0.240", 6: "fd77::f0"}

@@ -115,7 +115,7 @@ def _again(stage):
 @trick("a handshake that ends again, behind what looked like TLS")
 def _behind_tls(stage):
     peer = stage.opened()
-    peer.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(501))
+    peer.say(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(506))
     peer.pump(1, lambda: peer.fin or peer.reset)
     peer.send(b"", flags=RST | ACK)
     peer.pump(0.1)
