@@ -16,8 +16,8 @@ proxies_libpp_proxies_a_SOURCES += \
 	proxies/http/http-locate.c \
 	proxies/http/http-multipart.c \
 	proxies/http/http-preface.c \
-	proxies/http/http-reframe.c \
 	proxies/http/http-readings.c \
+	proxies/http/http-reframe.c \
 	proxies/http/http-refuse.c \
 	proxies/http/http-request.c \
 	proxies/http/http-response.c \

@@ -35,20 +35,23 @@ pp_http_expect_content(struct pp_http_conn *conn,
     }
 }
 
-/* The head in the content passed.  Content behind it, if it has any, may be
- * read or not again: no mark of a request line is to be in it.  A head that
+/* The reading of content passed: its head, or no more than its first line.
+ * Content behind the head, if it has any, may be read or not again: no mark of
+ * a request line is to be in it, nor in what is behind that line.  A head that
  * goes on behind the content must not. */
 void
 pp_http_reading_passed(struct pp_http_conn *conn,
-                       const struct pp_http_head *head)
+                       const struct pp_http_msg *msg)
 {
-    bool more = head->framing.kind != PP_HTTP_NO_BODY;
+    const struct pp_http_head *head = &msg->head;
+    uint32_t line = msg->first_line;
+    bool more = line || head->framing.kind != PP_HTTP_NO_BODY;
 
     conn->scan = conn->line = 0;
-    conn->to_left -= head->fields.end;
+    conn->to_left -= line ? line : head->fields.end;
     conn->watched |= more;
     conn->begins = more || !conn->to_left ? BEGINS_OTHERWISE : BEGINS_UNKNOWN;
-    if (head->fields.truncated) {
+    if (!line && head->fields.truncated) {
         expect_nothing(conn, PP_HTTP_R_LENGTH_CONFLICT);
     } else if (!conn->to_left) {
         expect_request(conn);
@@ -126,14 +129,8 @@ static void
 commit_reading(struct pp_http_conn *conn, const struct pp_http_msg *msg,
                enum pp_outcome what)
 {
-    if (what == PP_PASSED && msg->first_line) {
-        conn->to_left -= msg->first_line;
-        conn->begins = BEGINS_OTHERWISE;
-        if (!conn->to_left) {
-            expect_request(conn);
-        }
-    } else if (what == PP_PASSED) {
-        pp_http_reading_passed(conn, &msg->head);
+    if (what == PP_PASSED) {
+        pp_http_reading_passed(conn, msg);
     } else {
         /* The server has the head, and will never have the rest. */
         conn->swallow = true;

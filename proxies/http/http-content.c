@@ -113,7 +113,7 @@ content_reading(struct to_call *call, size_t end, bool all)
             return stop_message(call, 0, head->fields.end, false);
         }
         call->pos = head->fields.end;
-        pp_http_reading_passed(conn, head);
+        pp_http_reading_passed(conn, &call->scratch->msg);
         return true;
     case PP_HTTP_MORE:
         return (end > PP_HTTP_HEAD_MAX ? watch_ends(call)
@@ -133,22 +133,17 @@ content_reading(struct to_call *call, size_t end, bool all)
 static bool
 content_line(struct to_call *call, size_t end, bool all)
 {
-    struct pp_span rest = { .len = (uint32_t) MIN(end, PP_HTTP_HEAD_MAX) };
+    struct pp_span s = { .len = (uint32_t) MIN(end, PP_HTTP_HEAD_MAX) };
     uint32_t line;
 
     if (call->pos) {
         return stop_more(call, 0);      /* What is before it passes first. */
     }
-    end = rest.len;
-    do {
-        line = pp_http_find(&call->text, rest, '\n');
-        rest = pp_http_span(line + 1, end);
-    } while (line < end
-             && (!line || pp_reader_peek(&call->text, line - 1) != '\r'));
-    if (line == end && !all && end < PP_HTTP_HEAD_MAX) {
+    line = pp_http_find_crlf(&call->text, s);
+    if (line == s.len && !all && s.len < PP_HTTP_HEAD_MAX) {
         return stop_more(call, 0);
     }
-    line += line < end;
+    line += line < s.len;
     call->conn->begins = BEGINS_OTHERWISE;
     if (has_mark(call, 0, line) || !pp_http_content_again(call, line)) {
         return true;

@@ -580,6 +580,8 @@ pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
         return PP_HTTP_MORE;
     }
     head->line = pp_http_span(pos, end - head->line_ending);
+    head->line_cr = (pp_http_find(text, head->line, '\r')
+                     < pp_http_span_end(head->line));
     if (!line_split_usual(text, head) && !line_split(text, head)) {
         return PP_HTTP_MALFORMED;
     }

@@ -70,20 +70,27 @@ leaves_ending(size_t n, uint8_t ending)
            && n % LINE_BUFFER <= ending;
 }
 
+/* See http-to-server.h. */
+size_t
+pp_http_leaves_ending(const struct pp_reader *text, size_t pos, size_t end)
+{
+    uint8_t ending;
+
+    for (size_t next; pos < end && end - pos > LINE_BUFFER; pos = next) {
+        next = end;
+        if (pp_http_line_end(text, pos, &next, &ending)
+            && leaves_ending(next - pos, ending)) {
+            return next;
+        }
+    }
+    return 0;
+}
+
 /* Does a line in the first 'n' bytes end with CRLF? */
 static bool
 has_crlf(const struct pp_reader *text, uint32_t n)
 {
-    struct pp_span s = { .len = n };
-    uint32_t lf;
-
-    while ((lf = pp_http_find(text, s, '\n')) < n) {
-        if (lf && pp_reader_peek(text, lf - 1) == '\r') {
-            return true;
-        }
-        s = pp_http_span(lf + 1, n);
-    }
-    return false;
+    return pp_http_find_crlf(text, (struct pp_span) { .len = n }) < n;
 }
 
 static bool
@@ -98,14 +105,13 @@ find_readings(const struct pp_reader *text, const struct pp_http_head *head,
               struct readings *all)
 {
     const struct pp_http_fields *fields = &head->fields;
-    size_t end = fields->end;
-    uint8_t ending;
+    size_t pos = fields->start;
 
     all->n = 0;
     if (has_bare_lf(head) && has_crlf(text, fields->end)) {
         add(all, CRLF_ENDS_LINE, 0);
     }
-    if (pp_http_find(text, head->line, '\r') < pp_http_span_end(head->line)) {
+    if (head->line_cr) {
         add(all, CR_IS_NOTHING, 0);
     }
     for (uint32_t i = 0; fields->unusual && i < fields->n; i++) {
@@ -113,13 +119,8 @@ find_readings(const struct pp_reader *text, const struct pp_http_head *head,
             add(all, FROM_LINE, pp_http_span_end(fields->f[i].line));
         }
     }
-    for (size_t pos = fields->start, next;
-         fields->end - fields->start > LINE_BUFFER && pos < end; pos = next) {
-        next = end;
-        if (pp_http_line_end(text, pos, &next, &ending)
-            && leaves_ending(next - pos, ending)) {
-            add(all, FROM_LINE, next);
-        }
+    while ((pos = pp_http_leaves_ending(text, pos, fields->end)) != 0) {
+        add(all, FROM_LINE, pos);
     }
 }
 
@@ -164,25 +165,8 @@ read_again(struct to_call *call, const struct reading *r, uint32_t n)
     }
     pp_http_msg_init(scratch, call->view, PP_HTTP_E_REQUEST);
     scratch->msg.text = text;
-    scratch->msg.other = true;
     return (pp_http_head_parse(&text, 0, true, head) == PP_HTTP_FOUND
             && !head->one_word);
-}
-
-/* See http-to-server.h. */
-bool
-pp_http_leaves_ending(const struct pp_reader *text, size_t pos, size_t end)
-{
-    uint8_t ending;
-
-    for (size_t next; pos < end && end - pos > LINE_BUFFER; pos = next) {
-        next = end;
-        if (pp_http_line_end(text, pos, &next, &ending)
-            && leaves_ending(next - pos, ending)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* See http-to-server.h. */
@@ -195,7 +179,6 @@ pp_http_content_again(struct to_call *call, uint32_t n)
 
     for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
         if (read_again(call, &ways[i], n)) {
-            call->scratch->msg.other = false;
             call->scratch->msg.reading = true;
             return true;
         }
@@ -235,6 +218,7 @@ pp_http_reading(struct to_call *call)
     }
     while (conn->readings < all.n) {
         if (read_again(call, &all.r[conn->readings], n)) {
+            call->scratch->msg.other = true;
             return PP_HTTP_FOUND;
         }
         conn->readings++;

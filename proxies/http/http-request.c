@@ -129,18 +129,14 @@ head_found(struct to_call *call)
     }
     if (wanted(call, PP_HTTP_E_REQUEST)) {
         uint32_t end = head->fields.end;
+        enum pp_http_found found = pp_http_reading(call);
 
-        switch (pp_http_reading(call)) {
-        case PP_HTTP_FOUND:
+        if (found == PP_HTTP_FOUND) {
             stop_message(call, 0, end, true);
             call->stop.other = true;
             return false;
-        case PP_HTTP_TOO_MANY:
+        } else if (found == PP_HTTP_TOO_MANY) {
             return watch_ends(call);
-        case PP_HTTP_MORE:
-        case PP_HTTP_TOO_LONG:
-        case PP_HTTP_MALFORMED:
-            break;
         }
     }
     hold = head_holds(call, head);

@@ -170,15 +170,14 @@ enum pp_http_found pp_http_reading(struct to_call *);
 /* Reads 'n' bytes of content as a head that they may begin with.  False: they
  * do not. */
 bool pp_http_content_again(struct to_call *, uint32_t n);
-/* Is there a line from 'pos' to 'end' that leaves its line ending alone to
- * some server's buffer? */
-bool pp_http_leaves_ending(const struct pp_reader *, size_t pos, size_t end);
+/* The end of the first line from 'pos' to 'end' that leaves its line ending
+ * alone to some server's buffer, or 0. */
+size_t pp_http_leaves_ending(const struct pp_reader *, size_t pos, size_t end);
 /* May what is behind the head be more of it for some? */
 bool pp_http_head_goes_on(const struct pp_reader *,
                           const struct pp_http_head *);
 
-void pp_http_reading_passed(struct pp_http_conn *,
-                            const struct pp_http_head *);
+void pp_http_reading_passed(struct pp_http_conn *, const struct pp_http_msg *);
 struct pp_span pp_http_expectation(const struct pp_http_msg *);
 void pp_http_held_expect(struct pp_http_conn *, const struct pp_http_chunk *);
 void pp_http_request_passed(struct pp_http_conn *, const struct pp_http_head *,

@@ -127,9 +127,7 @@ pp_http_head_odd(const struct pp_reader *text, const struct pp_http_head *head)
         return PP_HTTP_NOT_ODD;     /* Perhaps another protocol. */
     }
     if (((lengths || codings) && (head->line_ending == 1 || fields->bare_lf))
-        || fields->may_end
-        || (pp_http_find(text, head->line, '\r')
-            < pp_http_span_end(head->line))) {
+        || fields->may_end || head->line_cr) {
         return PP_HTTP_ODD_LINES;
     }
     /* Whatever else is odd, only such a head has. */
@@ -325,11 +323,18 @@ pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
     return pos;
 }
 
+/* White space, of which is what ends lines. */
+static bool
+is_white(int c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 /* What a first line is with 'c' behind what was 'line'. */
 static enum pp_http_line_shape
 line_shape(enum pp_http_line_shape line, int c)
 {
-    bool white = c == ' ' || (c >= '\t' && c <= '\r');
+    bool white = is_white(c);
 
     switch (line) {
     case SHAPE_BLANK:
@@ -358,9 +363,9 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
 {
     for (; pos < end; pos++) {
         int c = pp_reader_peek(text, pos);
+        enum pp_http_line_shape line = line_shape(s->line, c);
 
-        if (c == '\n' && (s->line == SHAPE_TARGET
-                          || s->line == SHAPE_HAS_TARGET)) {
+        if (c == '\n' && line == SHAPE_HAS_TARGET) {
             break;
         } else if (c == '\n' && s->cr) {
             if (s->begun) {
@@ -379,10 +384,10 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
         if (s->over) {
             continue;
         }
-        s->line = line_shape(s->line, c);
+        s->line = line;
         if (c == ' ') {
             s->spaced = true;
-        } else if (c < '\t' || c > '\r') {
+        } else if (!is_white(c)) {
             if (s->bare) {
                 s->words = 3;
             } else if ((s->spaced || !s->words) && s->words < 3) {

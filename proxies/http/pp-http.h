@@ -46,8 +46,9 @@
                                          * all that there can be. */
 #define PP_HTTP_CHUNK_LINE_MAX (32 * 1024)  /* Bytes of a chunk's header. */
 
-/* What a held form leaves free, so that its last chunk and trailers fit. */
 #define PP_HTTP_READINGS_MAX 6  /* Other readings of a head. */
+
+/* What a held form leaves free, so that its last chunk and trailers fit. */
 #define PP_HTTP_HOLD_RESERVE (PP_HTTP_HEAD_MAX + PP_HTTP_CHUNK_LINE_MAX + 8)
 
 /* The preface of HTTP/2, and that part of it which is a request's head. */
@@ -190,6 +191,7 @@ struct pp_http_head {
     uint8_t line_ending;        /* Length of that. */
     bool has_query;             /* There is a '?', even with nothing after. */
     bool one_word;              /* The line has one: all servers refuse it. */
+    bool line_cr;               /* There is a CR in the line. */
     enum pp_http_form form;
     struct pp_span method, method_separator, target, version_separator;
     struct pp_span version;     /* n == 0: none (HTTP/0.9). */
@@ -468,6 +470,19 @@ pp_http_find(const struct pp_reader *text, struct pp_span s, uint8_t byte)
     const uint8_t *p = b.n ? memchr(b.p, byte, b.n) : NULL;
 
     return p ? s.off + (uint32_t) (p - b.p) : pp_http_span_end(s);
+}
+
+/* Offset of the LF of the first CRLF in 's' of 'text', or its end. */
+static inline uint32_t
+pp_http_find_crlf(const struct pp_reader *text, struct pp_span s)
+{
+    uint32_t end = pp_http_span_end(s);
+    uint32_t lf = pp_http_find(text, s, '\n');
+
+    while (lf < end && (lf == s.off || pp_reader_peek(text, lf - 1) != '\r')) {
+        lf = pp_http_find(text, pp_http_span(lf + 1, end), '\n');
+    }
+    return lf;
 }
 
 static inline bool

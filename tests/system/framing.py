@@ -153,7 +153,7 @@ class Framing:
                             said += got
                             sock.settimeout(patience if last else 0.01)
                     except socket.timeout:
-                        continue
+                        pass
             except OSError:
                 pass
         return said
@@ -167,6 +167,13 @@ class Framing:
             time.sleep(0.3)
             before, now = now, [os.path.getsize(s.out.name)
                                 for _, _, _, s in self.servers]
+
+    def ask(self, vm, server, pieces):
+        """Sends 'pieces'; returns what 'server' then had to say of them."""
+        server.mark()
+        self.send(vm, pieces)
+        self.settle()
+        return server.lines()
 
     def run(self, seed, numbers, at_once=8):
         """Sends what there is for 'numbers'; returns for each server which of

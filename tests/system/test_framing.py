@@ -33,6 +33,19 @@ class Http(Short):
         self.look("http", 400)
 
 
+class Exact(unittest.TestCase):
+    """What the tests share that say what is sent."""
+
+    def judge(self, servers, entry, pieces):
+        """Without us the server acts on it, and with us it does not."""
+        _, mode, vm, server = entry
+        got = servers.of.found(servers.ask(vm, server, pieces), b"")
+        if mode == "off":
+            self.assertEqual(got, {1})
+        elif got:
+            raise GotThrough(pieces)
+
+
 class Content(unittest.TestCase):
     """Requests in the content of a request: for a server that does not read
     it, they are the next ones."""
@@ -58,10 +71,8 @@ class Content(unittest.TestCase):
                     ("an exploit", self.around(evil), 0, 1),
                     ("an exploit behind", self.around(good, evil), 1, 1)):
                 with self.subTest(case, mode=mode):
-                    server.mark()
-                    servers.send(vm, [sent])
-                    servers.settle()
-                    paths = [line.get("url") for line in server.lines()
+                    paths = [line.get("url")
+                             for line in servers.ask(vm, server, [sent])
                              if line.get("event") == "request"]
                     self.assertEqual(paths.count("/good"), goods, paths)
                     if mode == "off":
@@ -70,7 +81,7 @@ class Content(unittest.TestCase):
                         raise GotThrough([sent])
 
 
-class Disguised(unittest.TestCase):
+class Disguised(Exact):
     """Requests that look like another protocol's first bytes, for a server
     that takes any bytes for a method."""
 
@@ -90,19 +101,12 @@ class Disguised(unittest.TestCase):
         servers = framing.Framing(lab, "http", ("waitress",))
         for case, sent in self.REQUESTS:
             for pieces in [sent], [sent[:9], sent[9:]], [sent[:-1], sent[-1:]]:
-                for _, mode, vm, server in servers.servers:
-                    with self.subTest(case, mode=mode, pieces=pieces):
-                        server.mark()
-                        servers.send(vm, pieces)
-                        servers.settle()
-                        got = servers.of.found(server.lines(), b"")
-                        if mode == "off":
-                            self.assertEqual(got, {1})
-                        elif got:
-                            raise GotThrough(pieces)
+                for entry in servers.servers:
+                    with self.subTest(case, mode=entry[1], pieces=pieces):
+                        self.judge(servers, entry, pieces)
 
 
-class Lines(unittest.TestCase):
+class Lines(Exact):
     """Servers for which lines, or heads, end elsewhere."""
 
     HEAD = b"GET /a HTTP/1.1\r\nHost: a\r\n"
@@ -141,17 +145,10 @@ class Lines(unittest.TestCase):
         lab = pplab.Lab.of(type(self))
         servers = framing.Framing(lab, "http",
                                   ("http-daemon", "webrick", "twisted"))
-        for ident, mode, vm, server in servers.servers:
-            for sent in [s for i, s in self.REQUESTS if i == ident]:
-                with self.subTest(ident, mode=mode, sent=sent):
-                    server.mark()
-                    servers.send(vm, [sent])
-                    servers.settle()
-                    got = servers.of.found(server.lines(), b"")
-                    if mode == "off":
-                        self.assertEqual(got, {1})
-                    elif got:
-                        raise GotThrough([sent])
+        for entry in servers.servers:
+            for sent in [s for i, s in self.REQUESTS if i == entry[0]]:
+                with self.subTest(entry[0], mode=entry[1], sent=sent):
+                    self.judge(servers, entry, [sent])
 
 
 class Smtp(Short):

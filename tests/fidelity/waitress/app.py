@@ -19,8 +19,7 @@ def say(what):
 
 def app(environ, start_response):
     say({"event": "request", "method": environ["REQUEST_METHOD"],
-         "url": environ["REQUEST_URI"] if "REQUEST_URI" in environ
-         else environ["PATH_INFO"]})
+         "url": environ.get("REQUEST_URI", environ["PATH_INFO"])})
     if not environ["PATH_INFO"].startswith("/early"):
         environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Length", "3")])
