@@ -122,6 +122,41 @@ pp_text_find(const struct pp_reader *text, size_t at, size_t end, uint8_t a,
     return as & there;
 }
 
+/* Is there white space or a control, which are 0x20 and less, among the 'n'
+ * bytes of 'text' from 'at' on?  Not where not all of them are there. */
+static inline bool
+pp_text_has_blank(const struct pp_reader *text, size_t at, size_t n)
+{
+    const uint8_t *p = text->base + at;
+    size_t i = 0;
+
+    if (text->error || at > text->end || n > text->end - at) {
+        return false;
+    }
+#ifdef __SSE2__
+    const __m128i space = _mm_set1_epi8(' ');
+
+    for (; i < n && text->end - at - i >= 16; i += 16) {
+        __m128i v = _mm_loadu_si128((const void *) (p + i));
+        __m128i blank = _mm_cmpeq_epi8(_mm_min_epu8(v, space), v);
+        uint32_t found = (uint32_t) _mm_movemask_epi8(blank);
+
+        if (n - i < 16) {
+            found &= (UINT32_C(1) << (n - i)) - 1;
+        }
+        if (found) {
+            return true;
+        }
+    }
+#endif
+    for (; i < n; i++) {
+        if (p[i] <= ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The lowest bit of 'mask', which is not 0. */
 static inline size_t
 pp_lowest(uint64_t mask)

@@ -154,11 +154,12 @@ pp_http_first_value(const struct pp_reader *text,
     return pp_http_value(text, &fields->f[fields->first[id]]);
 }
 
-/* Takes 'line' in, which stands at 'start', as a field line, with its first
- * colon 'colon' bytes behind its start; line.n or more: it has none. */
+/* Takes 'line' of 'text' in, which stands at 'start', as a field line, with
+ * its first colon 'colon' bytes behind its start; line.n or more: it has none.
+ */
 static inline void __attribute__((always_inline))
-field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
-          size_t colon, uint8_t ending)
+field_add(struct pp_http_fields *fields, const struct pp_reader *text,
+          size_t start, struct pp_bytes line, size_t colon, uint8_t ending)
 {
     struct pp_bytes name = { line.p, colon < line.n ? colon : 0 };
     enum pp_http_id id = name_identify(name);
@@ -172,11 +173,10 @@ field_add(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
         .colon = colon < line.n,
     };
     fields->bare_lf |= ending == 1;
-    for (size_t i = 0; id == PP_HTTP_H_OTHER && i < name.n; i++) {
-        fields->unusual |= name.p[i] <= ' ';
-    }
     fields->unusual |= (pp_http_wraps(*line.p) || !name.n
                         || pp_http_wraps(name.p[name.n - 1])
+                        || (id == PP_HTTP_H_OTHER
+                            && pp_text_has_blank(text, start, name.n))
                         || (name.n == 14 && name.p[7] == '_')
                         || (name.n == 17 && name.p[8] == '_'));
     if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
@@ -215,8 +215,8 @@ is_blank(struct pp_bytes line)
 /* Takes in 'line', which stands at 'start'; 'colon' as for field_add().
  * False: there are too many. */
 static inline bool __attribute__((always_inline))
-field_line(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
-           size_t colon, uint8_t ending)
+field_line(struct pp_http_fields *fields, const struct pp_reader *text,
+           size_t start, struct pp_bytes line, size_t colon, uint8_t ending)
 {
     if (line.p[0] <= ' ' && pp_http_is_ows(line.p[0]) && fields->n) {
         field_fold(fields, start + line.n, ending, is_blank(line));
@@ -225,7 +225,7 @@ field_line(struct pp_http_fields *fields, size_t start, struct pp_bytes line,
     if (fields->n >= PP_HTTP_FIELDS_MAX) {
         return false;
     }
-    field_add(fields, start, line, colon, ending);
+    field_add(fields, text, start, line, colon, ending);
     return true;
 }
 
@@ -242,7 +242,7 @@ fields_cut_off(const struct pp_reader *text, size_t start, size_t colon,
         return PP_HTTP_MORE;
     }
     if (line.n) {
-        fit = fit && field_line(fields, start, line, colon, 0);
+        fit = fit && field_line(fields, text, start, line, colon, 0);
     }
     fields->truncated = true;
     fields->end = (uint32_t) text->end;
@@ -300,7 +300,7 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
             if (colon == SIZE_MAX && own) {
                 colon = at + pp_lowest(own) - start;
             }
-            fit = fit && field_line(&now, start, line, colon, ending);
+            fit = fit && field_line(&now, text, start, line, colon, ending);
             start = stop + 1;
             colon = SIZE_MAX;
         }

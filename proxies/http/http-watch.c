@@ -20,15 +20,17 @@
 
 #include "util.h"
 
-/* Is 's' the name 'name', which has '-' for one byte, but for that byte? */
-static bool
-name_is_like(const struct pp_reader *text, struct pp_span s, const char *name)
+/* Is 's' the name 'name' of 'n' bytes, but for the '-' that is byte 'dash' of
+ * it? */
+static inline bool
+name_is_like(const struct pp_reader *text, struct pp_span s, const char *name,
+             size_t n, size_t dash)
 {
     struct pp_bytes b = pp_http_bytes(text, s);
-    size_t n = strcspn(name, "-");
 
-    return (b.n == strlen(name) && pp_http_same_word(b.p, name, n)
-            && pp_http_same_word(b.p + n + 1, name + n + 1, b.n - n - 1));
+    return (b.n == n && pp_http_same_word(b.p, name, dash)
+            && pp_http_same_word(b.p + dash + 1, name + dash + 1,
+                                 n - dash - 1));
 }
 
 /* Is the name of 'f' one that says how long the content is, but for such bytes
@@ -40,6 +42,9 @@ name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
     struct pp_span s = pp_http_raw_name(f);
     uint32_t end = pp_http_span_end(s);
 
+    if (s.len < strlen("content-length")) {
+        return false;
+    }
     while (s.off < end && pp_http_wraps(pp_reader_peek(text, s.off))) {
         s.off++;
     }
@@ -51,8 +56,8 @@ name_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
                                  || f->id == PP_HTTP_H_TRANSFER_ENCODING)) {
         return false;
     }
-    return (name_is_like(text, s, "content-length")
-            || name_is_like(text, s, "transfer-encoding"));
+    return (name_is_like(text, s, "content-length", 14, 7)
+            || name_is_like(text, s, "transfer-encoding", 17, 8));
 }
 
 /* Is 'word' anywhere in 's'? */
@@ -172,7 +177,19 @@ static const struct mark {
 static bool
 starts_mark(int c)
 {
-    return c > ' ' && strchr("hHIRGPDO", c);
+    switch (c) {
+    case 'D':
+    case 'G':
+    case 'H':
+    case 'h':
+    case 'I':
+    case 'O':
+    case 'P':
+    case 'R':
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* White space within a line, for some. */
@@ -227,6 +244,9 @@ pp_http_watch_pending(const struct pp_reader *text, size_t pos, size_t end)
 
     r.end = end;
     for (size_t n = MIN(MARK_MAX - 1, end - pos); n; n--) {
+        if (!starts_mark(pp_reader_peek(&r, end - n))) {
+            continue;
+        }
         for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
             if (n < marks[i].n
                 && mark_at(&r, end - n, &marks[i], 0)) {

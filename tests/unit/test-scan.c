@@ -129,6 +129,32 @@ START_TEST(test_texts)
 }
 END_TEST
 
+START_TEST(test_blanks)
+{
+    uint8_t data[100];
+
+    for (size_t n = 0; n < sizeof data; n++) {
+        for (int round = 0; round < 100; round++) {
+            size_t at = (size_t) random_range((int) n + 1);
+            size_t len = (size_t) random_range((int) (n - at) + 1);
+            struct pp_reader text;
+            bool want = false;
+
+            random_text(data, n, "!x\x7f\x80\xa0\xff", 6);
+            if (n && random_range(2)) {
+                data[random_range((int) n)] = (uint8_t) random_range('!' + 1);
+            }
+            text = text_of(data, n, round % 2);
+            for (size_t i = at; i < at + len; i++) {
+                want |= data[i] <= ' ';
+            }
+            SAME(pp_text_has_blank(&text, at, len), want);
+            HOLDS(!pp_text_has_blank(&text, at, n - at + 1));
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_pieces)
 {
     for (int round = 0; round < 20000; round++) {
@@ -613,6 +639,7 @@ main(void)
     tcase_add_checked_fixture(tc, set_up, tear_down);
     tcase_add_test(tc, test_blocks);
     tcase_add_test(tc, test_texts);
+    tcase_add_test(tc, test_blanks);
     tcase_add_test(tc, test_pieces);
     tcase_add_test(tc, test_lines);
     tcase_add_test(tc, test_fields);
