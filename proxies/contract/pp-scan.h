@@ -122,10 +122,11 @@ pp_text_find(const struct pp_reader *text, size_t at, size_t end, uint8_t a,
     return as & there;
 }
 
-/* Is there white space or a control, which are 0x20 and less, among the 'n'
- * bytes of 'text' from 'at' on?  Not where not all of them are there. */
+/* Are the 'n' bytes of 'text' from 'at' on all from 0x21 to 0x7f: no white
+ * space, no control but the last, nothing that is not ASCII?  Not where they
+ * are not all there. */
 static inline bool
-pp_text_has_blank(const struct pp_reader *text, size_t at, size_t n)
+pp_text_is_plain(const struct pp_reader *text, size_t at, size_t n)
 {
     const uint8_t *p = text->base + at;
     size_t i = 0;
@@ -138,23 +139,23 @@ pp_text_has_blank(const struct pp_reader *text, size_t at, size_t n)
 
     for (; i < n && text->end - at - i >= 16; i += 16) {
         __m128i v = _mm_loadu_si128((const void *) (p + i));
-        __m128i blank = _mm_cmpeq_epi8(_mm_min_epu8(v, space), v);
-        uint32_t found = (uint32_t) _mm_movemask_epi8(blank);
+        /* By signed bytes. */
+        uint32_t plain = (uint32_t) _mm_movemask_epi8(_mm_cmpgt_epi8(v,
+                                                                     space));
+        uint32_t want = (n - i < 16 ? (UINT32_C(1) << (n - i)) - 1
+                         : UINT16_MAX);
 
-        if (n - i < 16) {
-            found &= (UINT32_C(1) << (n - i)) - 1;
-        }
-        if (found) {
-            return true;
+        if ((plain & want) != want) {
+            return false;
         }
     }
 #endif
     for (; i < n; i++) {
-        if (p[i] <= ' ') {
-            return true;
+        if (p[i] <= ' ' || p[i] >= 0x80) {
+            return false;
         }
     }
-    return false;
+    return true;
 }
 
 /* The lowest bit of 'mask', which is not 0. */

@@ -48,6 +48,7 @@ pp_http_reading_passed(struct pp_http_conn *conn,
     bool more = line || head->framing.kind != PP_HTTP_NO_BODY;
 
     conn->scan = conn->line = 0;
+    pp_http_watch_words(&msg->text, 0, line, &conn->words);
     conn->to_left -= line ? line : head->fields.end;
     conn->watched |= more;
     conn->begins = more || !conn->to_left ? BEGINS_OTHERWISE : BEGINS_UNKNOWN;
@@ -63,6 +64,7 @@ void
 pp_http_expect_chunk_data(struct pp_http_conn *conn,
                           const struct pp_http_chunk *chunk)
 {
+    conn->words = (struct pp_http_line_words) { .part = PART_NONE };
     if (chunk->truncated) {
         expect_nothing(conn, PP_HTTP_R_CHUNK_LINE_TOO_LONG);
     } else if (chunk->size < 0) {
@@ -120,6 +122,7 @@ pp_http_request_passed(struct pp_http_conn *conn,
     conn->unanswered++;
     conn->started = true;
     conn->version_begun = 0;
+    conn->words = (struct pp_http_line_words) { .part = PART_NONE };
 }
 
 /* What became of a unit. */
@@ -272,6 +275,8 @@ pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
             pp_http_request_passed(conn, &m->head, &m->text);
             conn->version_begun = (uint8_t) pp_http_watch_pending(
                 &m->text, 0, m->body_end);
+            pp_http_watch_words(&m->text, m->head.fields.end, m->body_end,
+                                &conn->words);
         }
         expect_request(conn);
         break;

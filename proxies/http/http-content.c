@@ -54,6 +54,11 @@ watch_data(struct to_call *call)
         /* There is no end to it, so that it is never all. */
         end = pp_http_watch_shape(&call->text, pos, end, &conn->shape);
     }
+    found = pp_http_watch_words(&call->text, pos, end, &conn->words);
+    if (found < end) {
+        all = false;
+        end = found;
+    }
     content_passes(call, end);
     return all;
 }
@@ -63,8 +68,10 @@ static bool
 stops_here(const struct to_call *call, size_t pos)
 {
     struct pp_http_head_shape shape = call->conn->shape;
+    struct pp_http_line_words words = call->conn->words;
 
     return (has_mark(call, pos, call->text.end)
+            || pp_http_watch_words(&call->text, pos, pos + 1, &words) == pos
             || (call->conn->foreign
                 && pp_http_watch_shape(&call->text, pos, pos + 1,
                                        &shape) == pos));
@@ -78,6 +85,7 @@ reading_is_plain(const struct to_call *call, const struct pp_http_head *head)
     enum pp_http_framing_kind kind = head->framing.kind;
 
     return (!call->conn->watched && !head->one_word
+            && !pp_http_target_has_space(&call->text, head)
             && (head->version.len || !head->fields.n)
             && pp_http_head_odd(&call->text, head) == PP_HTTP_NOT_ODD
             && !pp_http_watch_head(call->conn, &call->text, head)
@@ -202,6 +210,7 @@ pp_http_go_on(void *conn_)
     }
     conn->started = conn->watched = conn->foreign = true;
     conn->version_begun = 0;
+    conn->words = (struct pp_http_line_words) { .part = PART_NONE };
     conn->shape = (struct pp_http_head_shape) { .line = SHAPE_BLANK };
     conn->begins = BEGINS_OTHERWISE;
     expect(conn, EXPECT_BODY);

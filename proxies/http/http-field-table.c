@@ -378,7 +378,8 @@ const struct pp_field pp_http_field_table[] = {
         .events = REQUEST,
         .editable = true,
         .doc = "The path of the target as sent, before the first "
-               "question mark.",
+               "question mark.  That of CONNECT is empty by the rules; where "
+               "its target has one, many servers act on that.",
     },
     [PP_HTTP_F_PATH_DECODED] = {
         .name = "path.decoded",

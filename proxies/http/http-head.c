@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "pp-scan.h"
+#include "util.h"
 
 /* Lines. */
 
@@ -154,6 +155,18 @@ pp_http_first_value(const struct pp_reader *text,
     return pp_http_value(text, &fields->f[fields->first[id]]);
 }
 
+/* Is there white space, or a control, in 'name'? */
+static bool
+has_blank(struct pp_bytes name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (name.p[i] <= ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Takes 'line' of 'text' in, which stands at 'start', as a field line, with
  * its first colon 'colon' bytes behind its start; line.n or more: it has none.
  */
@@ -176,7 +189,8 @@ field_add(struct pp_http_fields *fields, const struct pp_reader *text,
     fields->unusual |= (pp_http_wraps(*line.p) || !name.n
                         || pp_http_wraps(name.p[name.n - 1])
                         || (id == PP_HTTP_H_OTHER
-                            && pp_text_has_blank(text, start, name.n))
+                            && !pp_text_is_plain(text, start, name.n)
+                            && has_blank(name))
                         || (name.n == 14 && name.p[7] == '_')
                         || (name.n == 17 && name.p[8] == '_'));
     if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
@@ -434,21 +448,18 @@ target_scheme(const struct pp_reader *text, struct pp_span target)
 }
 
 /* Splits the target (RFC 9112 3.2).  A '#' is no delimiter: no target has
- * one by the rules, and servers differ in what they do about it. */
+ * one by the rules, and servers differ in what they do about it.  CONNECT has
+ * no path by the rules, and where it does, many servers act on that. */
 static void
 target_split(const struct pp_reader *text, struct pp_http_head *head)
 {
     struct pp_span rest = head->target;
     uint32_t end = pp_http_span_end(rest);
+    bool connect = pp_http_equals(text, head->method, "connect");
     uint32_t scheme, mark, i;
 
     head->authority = head->path = head->query = pp_http_span(end, end);
-    if (pp_http_equals(text, head->method, "connect")) {
-        head->form = PP_HTTP_AUTHORITY;
-        head->authority = rest;
-        head->has_query = false;
-        return;
-    }
+    head->has_query = false;
     if (pp_reader_peek(text, rest.off) == '/') {
         head->form = PP_HTTP_ORIGIN;
     } else if (rest.len == 1 && pp_reader_peek(text, rest.off) == '*') {
@@ -464,13 +475,49 @@ target_split(const struct pp_reader *text, struct pp_http_head *head)
         }
         head->authority = pp_http_span(rest.off + scheme, i);
         rest = pp_http_span(i, end);
+    } else if (connect) {
+        head->authority = rest;
+        rest = pp_http_span(end, end);
     } else {
         head->form = PP_HTTP_OTHER_FORM;
+    }
+    if (connect) {
+        head->form = PP_HTTP_AUTHORITY;
     }
     mark = pp_http_find(text, rest, '?');
     head->path = pp_http_span(rest.off, mark);
     head->has_query = mark < end;
     head->query = pp_http_span(mark < end ? mark + 1 : end, end);
+}
+
+/* Is there white space in the target of 'head'? */
+bool
+pp_http_target_has_space(const struct pp_reader *text,
+                         const struct pp_http_head *head)
+{
+    struct pp_bytes b = pp_http_bytes(text, head->target);
+
+    return (!pp_text_is_plain(text, head->target.off, head->target.len)
+            && line_run(b, 0, false) < b.n);
+}
+
+/* Has the target of 'head', as read, end at its first white space, as it does
+ * for servers that take no notice of what is behind a version, or take any
+ * word for one.  There is white space in it. */
+void
+pp_http_target_ends(const struct pp_reader *text, struct pp_http_head *head)
+{
+    struct pp_bytes b = pp_http_bytes(text, head->target);
+    uint32_t off = head->target.off, word = line_run(b, 0, false);
+    uint32_t next = line_run(b, word, true);
+    struct pp_span rest = pp_http_span(off + next, off + (uint32_t) b.n);
+    bool version = pp_http_starts(text, rest, "http/");
+
+    rest.len = version ? MIN(rest.len, sizeof "HTTP/1.1" - 1) : 0;
+    head->target.len = word;
+    head->version = rest;
+    head->version_separator = pp_http_span(off + word, rest.off);
+    target_split(text, head);
 }
 
 /* Part of a word whatever is around it: neither white space nor a byte that

@@ -5,9 +5,11 @@
  * Where lines end and where a head does is told in other ways by some servers
  * than by RFC 9112, and which one is behind the engine cannot be known.  So a
  * head is a request in each way that one of them may read it: with lines that
- * only CRLF ends (Twisted), without the CRs in its first line (busybox), and
- * from each line on that stands behind one that is no field (HTTP::Daemon), or
- * that leaves its line ending alone to a buffer of 4,096 bytes (WEBrick).
+ * only CRLF ends (Twisted), without the CRs in its first line (busybox) or the
+ * white space in its target (Squid), with a target that ends at that (netty,
+ * warp, yaws), and from each line on that stands behind one that is no field
+ * (HTTP::Daemon), or that leaves its line ending alone to a buffer of 4,096
+ * bytes (WEBrick).
  *
  * In: a head.  Out: the same bytes, read again, one way at a time.  Runs in
  * the engine's data threads; owns nothing. */
@@ -24,6 +26,8 @@
 enum how {
     CRLF_ENDS_LINE,
     CR_IS_NOTHING,
+    SPACE_IS_NOTHING,
+    TARGET_ENDS,
     FROM_LINE,
 };
 
@@ -100,6 +104,12 @@ has_bare_lf(const struct pp_http_head *head)
             || head->fields.ending == 1);
 }
 
+static bool
+has_byte(const struct pp_reader *text, struct pp_span s, uint8_t byte)
+{
+    return pp_http_find(text, s, byte) < pp_http_span_end(s);
+}
+
 static void
 find_readings(const struct pp_reader *text, const struct pp_http_head *head,
               struct readings *all)
@@ -114,6 +124,13 @@ find_readings(const struct pp_reader *text, const struct pp_http_head *head,
     if (head->line_cr) {
         add(all, CR_IS_NOTHING, 0);
     }
+    if (pp_http_target_has_space(text, head)) {
+        if (has_byte(text, head->target, ' ')
+            || has_byte(text, head->target, '\t')) {
+            add(all, SPACE_IS_NOTHING, 0);
+        }
+        add(all, TARGET_ENDS, 0);
+    }
     for (uint32_t i = 0; fields->unusual && i < fields->n; i++) {
         if (is_no_field(text, &fields->f[i])) {
             add(all, FROM_LINE, pp_http_span_end(fields->f[i].line));
@@ -124,9 +141,11 @@ find_readings(const struct pp_reader *text, const struct pp_http_head *head,
     }
 }
 
-/* The head of 'n' bytes, copied as 'how' reads it; returns its length. */
+/* The head of 'n' bytes, copied as 'how' reads it, with its 'target'; returns
+ * its length. */
 static uint32_t
-copy(const struct pp_reader *text, uint32_t n, enum how how, uint8_t *to)
+copy(const struct pp_reader *text, uint32_t n, enum how how,
+     struct pp_span target, uint8_t *to)
 {
     uint32_t len = 0;
     bool first = true;          /* In the first line. */
@@ -134,12 +153,15 @@ copy(const struct pp_reader *text, uint32_t n, enum how how, uint8_t *to)
     for (uint32_t i = 0; i < n; i++) {
         int c = pp_reader_peek(text, i);
         bool crlf = c == '\r' && pp_reader_peek(text, i + 1) == '\n';
+        bool nothing = how == CR_IS_NOTHING ? first && c == '\r' && !crlf
+                       : how == SPACE_IS_NOTHING && (c == ' ' || c == '\t')
+                         && i >= target.off && i < pp_http_span_end(target);
 
         if (how == CRLF_ENDS_LINE && c == '\n'
             && (!len || to[len - 1] != '\r')) {
             c = ' ';
         }
-        if (how != CR_IS_NOTHING || c != '\r' || crlf || !first) {
+        if (!nothing) {
             to[len++] = (uint8_t) c;
         }
         first = first && c != '\n';
@@ -147,26 +169,35 @@ copy(const struct pp_reader *text, uint32_t n, enum how how, uint8_t *to)
     return len;
 }
 
-/* Reads the head of 'n' bytes at hand once more.  False: it is none then. */
+/* Reads the head of 'n' bytes at hand once more, whose target stood at
+ * 'target' as it was found.  False: it is none then. */
 static bool
-read_again(struct to_call *call, const struct reading *r, uint32_t n)
+read_again(struct to_call *call, const struct reading *r,
+           struct pp_span target, uint32_t n)
 {
     struct pp_http_scratch *scratch = call->scratch;
     struct pp_http_head *head = &scratch->msg.head;
     struct pp_reader text = call->text;
 
-    if (r->how == FROM_LINE) {
+    if (r->how == FROM_LINE || r->how == TARGET_ENDS) {
         pp_reader_skip(&text, r->start);
         text = pp_reader_init(pp_reader_bytes(&text, n - r->start),
                               n - r->start);
     } else {
         text = pp_reader_init(scratch->edited,
-                              copy(&text, n, r->how, scratch->edited));
+                              copy(&text, n, r->how, target,
+                                   scratch->edited));
     }
     pp_http_msg_init(scratch, call->view, PP_HTTP_E_REQUEST);
     scratch->msg.text = text;
-    return (pp_http_head_parse(&text, 0, true, head) == PP_HTTP_FOUND
-            && !head->one_word);
+    if (pp_http_head_parse(&text, 0, true, head) != PP_HTTP_FOUND
+        || head->one_word) {
+        return false;
+    }
+    if (r->how == TARGET_ENDS) {
+        pp_http_target_ends(&text, head);
+    }
+    return true;
 }
 
 /* See http-to-server.h. */
@@ -178,7 +209,7 @@ pp_http_content_again(struct to_call *call, uint32_t n)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(ways); i++) {
-        if (read_again(call, &ways[i], n)) {
+        if (read_again(call, &ways[i], (struct pp_span) { .len = 0 }, n)) {
             call->scratch->msg.reading = true;
             return true;
         }
@@ -207,6 +238,7 @@ pp_http_reading(struct to_call *call)
 {
     struct pp_http_conn *conn = call->conn;
     struct pp_http_head *head = &call->scratch->msg.head;
+    struct pp_span target = head->target;
     uint32_t n = head->fields.end;
     struct readings all;
 
@@ -217,7 +249,7 @@ pp_http_reading(struct to_call *call)
         return PP_HTTP_TOO_MANY;
     }
     while (conn->readings < all.n) {
-        if (read_again(call, &all.r[conn->readings], n)) {
+        if (read_again(call, &all.r[conn->readings], target, n)) {
             call->scratch->msg.other = true;
             return PP_HTTP_FOUND;
         }

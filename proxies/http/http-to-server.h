@@ -137,8 +137,8 @@ watch_ends(struct to_call *call)
 static inline bool
 has_mark(const struct to_call *call, size_t pos, size_t end)
 {
-    return (pp_http_watch_find(&call->text, pos, end, call->conn->foreign)
-            < end);
+    return pp_http_watch_has_mark(&call->text, pos, end,
+                                  call->conn->foreign);
 }
 
 /* Steps, http-content.c and http-held.c.  False: something stops it,

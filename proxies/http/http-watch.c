@@ -419,6 +419,79 @@ pp_http_watch_shape(const struct pp_reader *text, size_t pos, size_t end,
     return pos;
 }
 
+/* What a word is with 'c' behind what was 'part' of a version. */
+static enum pp_http_version_part
+version_part(enum pp_http_version_part part, int c)
+{
+    if (c == '/') {
+        return PART_SLASH;
+    } else if (c == '.') {
+        return part == PART_MAJOR ? PART_DOT : PART_NAME;
+    } else if (!pp_http_is_digit(c)) {
+        return PART_NAME;
+    }
+    switch (part) {
+    case PART_SLASH:
+    case PART_MAJOR:
+        return PART_MAJOR;
+    case PART_DOT:
+    case PART_MINOR:
+        return PART_MINOR;
+    case PART_NONE:
+    case PART_NAME:
+        break;
+    }
+    return PART_NAME;
+}
+
+/* See pp-http.h.  Netty takes any name for that of a version, and HAProxy does
+ * when it is told to accept invalid requests. */
+size_t
+pp_http_watch_words(const struct pp_reader *text, size_t pos, size_t end,
+                    struct pp_http_line_words *w)
+{
+    for (; pos < end; pos++) {
+        int c = pp_reader_peek(text, pos);
+
+        if (c == '\n') {
+            if (w->has_target && w->part == PART_MINOR) {
+                break;
+            }
+            *w = (struct pp_http_line_words) { .part = PART_NONE };
+        } else if (c == '\r' || is_line_space(c)) {
+            w->spaced = true;
+        } else if (w->spaced || w->part == PART_NONE) {
+            w->has_target = w->target;
+            w->target = (w->part != PART_NONE
+                         && (c == '/' || c == '?' || c == 'h' || c == 'H'
+                             || c >= 0x7f));
+            w->part = PART_NAME;
+            w->spaced = false;
+        } else {
+            w->part = version_part(w->part, c);
+        }
+    }
+    return pos;
+}
+
+/* Is there such a line from 'pos' to 'end'? */
+static bool
+has_words(const struct pp_reader *text, size_t pos, size_t end)
+{
+    struct pp_http_line_words words = { .part = PART_NONE };
+
+    return pp_http_watch_words(text, pos, end, &words) < end;
+}
+
+/* See pp-http.h. */
+bool
+pp_http_watch_has_mark(const struct pp_reader *text, size_t pos, size_t end,
+                       bool versions)
+{
+    return (pp_http_watch_find(text, pos, end, versions) < end
+            || has_words(text, pos, end));
+}
+
 /* See pp-http.h. */
 bool
 pp_http_watch_target(const struct pp_reader *text, size_t pos, size_t end)
@@ -454,7 +527,8 @@ pp_http_watch_hello(const struct pp_reader *text, size_t n)
         }
         pos++;
     }
-    return pp_http_watch_shape(text, 0, n, &shape) < n;
+    return (pp_http_watch_shape(text, 0, n, &shape) < n
+            || has_words(text, 0, n));
 }
 
 /* Is the word from 'pos' to 'end' a version? */
@@ -566,6 +640,19 @@ line_is_rest(const struct pp_http_conn *conn, const struct pp_reader *text,
                 < pp_http_span_end(method)));
 }
 
+/* Is the request line the rest of one of another protocol's version that began
+ * in the content before? */
+static bool
+line_ends_words(const struct pp_http_conn *conn, const struct pp_reader *text,
+                const struct pp_http_head *head)
+{
+    struct pp_http_line_words words = conn->words;
+    size_t end = head->fields.start;
+
+    return (words.part != PART_NONE && !head->version.len
+            && pp_http_watch_words(text, head->line.off, end, &words) < end);
+}
+
 /* See pp-http.h. */
 bool
 pp_http_watch_head(const struct pp_http_conn *conn,
@@ -579,8 +666,9 @@ pp_http_watch_head(const struct pp_http_conn *conn,
                         != ' '));
 
     return (((conn->watched || head->odd == PP_HTTP_ODD_LINES)
-             && pp_http_watch_find(text, start, end, false) < end)
+             && pp_http_watch_has_mark(text, start, end, false))
             || (goes_on && pp_http_watch_find(text, start, end, true) < end)
             || (conn->goes_on && line_is_field(text, head))
-            || line_is_rest(conn, text, head));
+            || line_is_rest(conn, text, head)
+            || line_ends_words(conn, text, head));
 }

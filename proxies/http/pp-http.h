@@ -379,6 +379,24 @@ struct pp_http_head_shape {
     bool cr : 1;                /* A CR came last. */
 };
 
+/* How far a line has come that may be a request's for a server that takes any
+ * protocol's version: a word, a target, and a name with two numbers. */
+enum pp_http_version_part {     /* Of its last word. */
+    PART_NONE,                  /* There is no word. */
+    PART_NAME,
+    PART_SLASH,
+    PART_MAJOR,
+    PART_DOT,
+    PART_MINOR,
+};
+
+struct pp_http_line_words {
+    uint8_t part;               /* enum pp_http_version_part. */
+    bool spaced : 1;            /* White space is behind the last word... */
+    bool target : 1;            /* ...which may be a target, as may... */
+    bool has_target : 1;        /* ...the one before it. */
+};
+
 /* A connection. */
 struct pp_http_conn {
     uint64_t to_left;
@@ -421,7 +439,8 @@ struct pp_http_conn {
     bool watched;               /* Servers may tell requests apart in other
                                  * places (http-watch.c)... */
     uint8_t version_begun;      /* ...and the content before ends with as many
-                                 * bytes of a version. */
+                                 * bytes of a version... */
+    struct pp_http_line_words words;    /* ...in such a line. */
     uint8_t begins;             /* enum pp_http_begins. */
     bool foreign;               /* What comes is no request, and passes. */
     struct pp_http_head_shape shape;    /* With 'foreign', of that. */
@@ -628,6 +647,10 @@ bool pp_http_trailers_are_odd(const struct pp_reader *, size_t pos,
  * 'end', or with 'versions' one that is a version's; 'end': nowhere. */
 size_t pp_http_watch_find(const struct pp_reader *, size_t pos, size_t end,
                           bool versions);
+/* Is there one that is whole from 'pos' to 'end', or a line as for
+ * pp_http_watch_words()? */
+bool pp_http_watch_has_mark(const struct pp_reader *, size_t pos, size_t end,
+                            bool versions);
 /* How many bytes before 'end', and not before 'pos', one may start with. */
 size_t pp_http_watch_pending(const struct pp_reader *, size_t pos,
                              size_t end);
@@ -643,6 +666,12 @@ size_t pp_http_watch_blanks(const struct pp_reader *, size_t pos, size_t end);
  * line. */
 size_t pp_http_watch_shape(const struct pp_reader *, size_t pos, size_t end,
                            struct pp_http_head_shape *shape);
+/* Where the LF stands, from 'pos' to 'end', that ends a line which has a
+ * target for its last word but one, and for its last a version, of whatever
+ * protocol; or 'end'.  'words' is of the line that is before 'pos', and then
+ * of the one before what is returned. */
+size_t pp_http_watch_words(const struct pp_reader *, size_t pos, size_t end,
+                           struct pp_http_line_words *words);
 /* Has a line from 'pos' to 'end' a path or a URL for its second word? */
 bool pp_http_watch_target(const struct pp_reader *, size_t pos, size_t end);
 /* May a server that does not speak TLS find a request in the ClientHello that
@@ -670,6 +699,9 @@ enum pp_http_found pp_http_head_find(const struct pp_reader *, size_t pos,
                                      struct pp_http_head *);
 void pp_http_framing(const struct pp_reader *, const struct pp_http_fields *,
                      struct pp_http_framing *);
+bool pp_http_target_has_space(const struct pp_reader *,
+                              const struct pp_http_head *);
+void pp_http_target_ends(const struct pp_reader *, struct pp_http_head *);
 bool pp_http_has_token(const struct pp_reader *,
                        const struct pp_http_fields *, enum pp_http_id,
                        const char *token);

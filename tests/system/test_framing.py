@@ -138,13 +138,18 @@ class Lines(Exact):
         ("twisted", LF_FIELD + b"Transfer-Encoding: chunked\r\n\r\n"
          + b"1;a /evil1 y\r\n\r\n\r\n0\r\n\r\n"),
         ("twisted", b"\x7f /evil1 x\r\n\r\n"),
+        # White space in a target is none.
+        ("squid", b"GET /ev il1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("squid", b"GET /e\tv  il1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+        ("squid", HEAD + b"\r\nGET http://a/ev il1 HTTP/1.1\r\n\r\n"),
     )
 
     def test_lines(self):
         "what is a request for them is one for patches"
         lab = pplab.Lab.of(type(self))
         servers = framing.Framing(lab, "http",
-                                  ("http-daemon", "webrick", "twisted"))
+                                  ("http-daemon", "webrick", "twisted",
+                                   "squid"))
         for entry in servers.servers:
             for sent in [s for i, s in self.REQUESTS if i == entry[0]]:
                 with self.subTest(entry[0], mode=entry[1], sent=sent):

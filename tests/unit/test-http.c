@@ -24,6 +24,8 @@
 #define NO_FIELD "GET / HTTP/1.1\r\na\r\nX /b\r\n\r\n"
 #define NO_FIELDS "GET / HTTP/1.1\r\na b: c\r\nX: /b\r\n c\r\n: d\r\nY: /" \
                   "\r\n\r\n"
+#define SPACED "GET /a b HTTP/1.1\r\n\r\n"
+#define ODD(N) "POST / HTTP/1.1\r\nA: b\nContent-Length: " N "\r\n\r\n"
 #define LF_FIELD "GET / HTTP/1.1\r\nA: b\nContent-Length: 16\r\n\r\n"
 #define LF_CHUNKED "GET / HTTP/1.1\r\nA: b\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -262,8 +264,33 @@ static const struct vector vectors[] = {
       "R+<GET / HTTP/1.1\r\nHost: a\n\r\n>"
       "R<GET / HTTP/1.1\r\nHost: a\n\r\n>",
       { "GET / HTTP/1.1\r\nHost: a\n\r\nCookie: a=b\r\n\r\n" } },
-    { "a CR in the line", TO_SERVER, "R+<GET /\ra A\r\n\r\n>"
-      "R<GET /\ra A\r\n\r\n>", { "GET /\ra A\r\n\r\n" } },
+    { "a CR in the line", TO_SERVER,
+      "R+<GET /\ra\r\n\r\n>R+<GET /\ra\r\n\r\n>R<GET /\ra\r\n\r\n>",
+      { "GET /\ra\r\n\r\n" } },
+    { "white space in the target", TO_SERVER,
+      "R+<" SPACED ">R+<" SPACED ">R<" SPACED ">R<" GET ">",
+      { SPACED GET } },
+    { "white space that is not stripped", TO_SERVER,
+      "R+<GET /a\vA\r\n\r\n>R<GET /a\vA\r\n\r\n>",
+      { "GET /a\vA\r\n\r\n" } },
+    { "another protocol's version in odd content", REQUEST,
+      "R+<" ODD("22") ">R<" ODD("22") ">20",
+      { ODD("22") "x\r\ny FOO /a BAR/1.1\r\n" } },
+    { "prose like that", REQUEST, "R+<" ODD("42") ">R<" ODD("42") ">42R<" GET
+      ">",
+      { ODD("42") "x\r\nFOO /a BAR/1\n/a /a c d/1.1\nUA X/1.1\nabc" GET } },
+    { "that line ends behind the content", REQUEST,
+      "R+<" ODD("20") ">R<" ODD("20") ">20",
+      { ODD("20") "x\r\ny FOO /a BAR/1.1\r\n" } },
+    { "its version does", REQUEST, "R+<" ODD("17") ">R<" ODD("17") ">17",
+      { ODD("17") "x\r\ny FOO /a BAR/11.1\r\nA: b\r\n\r\n" } },
+    { "one that the first line is the beginning of", REQUEST,
+      "R+<" ODD("14") ">R<" ODD("14") ">R<x FOO /a BAR/1>",
+      { ODD("14") "x FOO /a BAR/11.1\r\nA: b\r\n\r\n" } },
+    { "another protocol's version in odd trailers", REQUEST,
+      "R<" CHUNKED ">3", { CHUNKED "0\r\nFOO /a BAR/1.1\r\nA: b\r\n\r\n" } },
+    { "one in fields that may be none", REQUEST, "(content-length-conflict)",
+      { "GET / HTTP/1.1\r\nA: b\r\n:\r\nFOO /a BAR/1.1\r\n\r\n" } },
     { "a request behind no field", TO_SERVER,
       "R+<" NO_FIELD ">R<" NO_FIELD ">", { NO_FIELD } },
     { "two readings", TO_SERVER,
@@ -327,8 +354,7 @@ static const struct vector vectors[] = {
       { "POST / HTTP/1.1\r\nContent-Length: 16\r\n\r\n"
         "PUT / HTTP/1.1\r\n" GET } },
     { "content that begins as one with another version", TO_SERVER,
-      "R<POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n>"
-      "R<PUT /a FOO/1.1\n>",
+      "R<POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\n>",
       { "POST / HTTP/1.1\r\nContent-Length: 15\r\n\r\nPUT /a FOO/1.1\n"
         "GET" } },
     { "content that begins as a request without a version", TO_SERVER,
