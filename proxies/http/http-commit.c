@@ -275,8 +275,10 @@ pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
             pp_http_request_passed(conn, &m->head, &m->text);
             conn->version_begun = (uint8_t) pp_http_watch_pending(
                 &m->text, 0, m->body_end);
-            pp_http_watch_words(&m->text, m->head.fields.end, m->body_end,
-                                &conn->words);
+            if (conn->watched) {
+                pp_http_watch_words(&m->text, m->head.fields.end, m->body_end,
+                                    &conn->words);
+            }
         }
         expect_request(conn);
         break;
