@@ -28,6 +28,9 @@ coredump_dir {top}
 mime_table {root}/usr/share/squid/mime.conf
 icon_directory {root}/usr/share/squid/icons
 error_directory {top}
+unlinkd_program {root}/usr/lib/squid/unlinkd
+logfile_daemon {root}/usr/lib/squid/log_file_daemon
+pinger_enable off
 """
 
 
