@@ -24,6 +24,8 @@
 #include "util.h"
 
 #define STREAM_MAX (256 * 1024) /* Bytes of a direction that are followed. */
+#define ROOM 4096               /* The server has for all that is decided at
+                                 * once. */
 
 #define FOUND(...)                                      \
     do {                                                \
@@ -273,7 +275,7 @@ mirror_from_server(struct mirror *m, const uint8_t *p, size_t n, bool fin)
     if (!m->open || side->eof) {
         return;                 /* Nothing comes behind a FIN. */
     }
-    if (n && m->side[PP_TO_SERVER].n >= m->edge) {
+    if (n && m->side[PP_TO_SERVER].n + ROOM > m->edge) {
         /* What was decided before may wait for the server's room, and leaves
          * behind what the server says now. */
         mirror_close(m);
