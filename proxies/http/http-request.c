@@ -54,16 +54,6 @@ empty_lines(const struct pp_reader *text)
     return n;
 }
 
-/* Do the first 'empty' bytes, which end lines, end one of the content before
- * that another protocol's version made a request line? */
-static bool
-ends_words(const struct to_call *call, uint32_t empty)
-{
-    struct pp_http_line_words words = call->conn->words;
-
-    return pp_http_watch_words(&call->text, 0, empty, &words) < empty;
-}
-
 /* The first 'n' bytes pass, which look like the beginning of another protocol,
  * for 'reason'; whether it is, the server's answer will tell. */
 static bool
@@ -189,12 +179,15 @@ step_request(struct to_call *call)
         return stop_more(call, 0);
     }
     empty = empty_lines(&call->text);
-    if (empty && ends_words(call, empty)) {
-        return watch_ends(call);
-    } else if (empty) {
+    if (empty) {
+        /* Such a line may be the end of one that began in the content. */
+        empty = (uint32_t) pp_http_watch_words(&call->text, 0, empty,
+                                               &conn->words);
+        if (!empty) {
+            return watch_ends(call);
+        }
         conn->past_start = true;
         conn->version_begun = 0;
-        conn->words = (struct pp_http_line_words) { .part = PART_NONE };
         call->pos = empty;
         return stop_more(call, 0);
     }
