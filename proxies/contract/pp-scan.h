@@ -122,9 +122,16 @@ pp_text_find(const struct pp_reader *text, size_t at, size_t end, uint8_t a,
     return as & there;
 }
 
-/* Are the 'n' bytes of 'text' from 'at' on all from 0x21 to 0x7f: no white
- * space, no control but the last, nothing that is not ASCII?  Not where they
- * are not all there. */
+/* From 0x21 to 0x7f: no white space, no control but the last, nothing that is
+ * not ASCII. */
+static inline bool
+pp_is_plain(uint8_t c)
+{
+    return c > ' ' && c < 0x80;
+}
+
+/* Are the 'n' bytes of 'text' from 'at' on all plain?  Not where they are not
+ * all there. */
 static inline bool
 pp_text_is_plain(const struct pp_reader *text, size_t at, size_t n)
 {
@@ -151,7 +158,7 @@ pp_text_is_plain(const struct pp_reader *text, size_t at, size_t n)
     }
 #endif
     for (; i < n; i++) {
-        if (p[i] <= ' ' || p[i] >= 0x80) {
+        if (!pp_is_plain(p[i])) {
             return false;
         }
     }

@@ -155,18 +155,6 @@ pp_http_first_value(const struct pp_reader *text,
     return pp_http_value(text, &fields->f[fields->first[id]]);
 }
 
-/* Is there white space, or a control, in 'name'? */
-static bool
-has_blank(struct pp_bytes name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] <= ' ') {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Takes 'line' of 'text' in, which stands at 'start', as a field line, with
  * its first colon 'colon' bytes behind its start; line.n or more: it has none.
  */
@@ -190,7 +178,7 @@ field_add(struct pp_http_fields *fields, const struct pp_reader *text,
                         || pp_http_wraps(name.p[name.n - 1])
                         || (id == PP_HTTP_H_OTHER
                             && !pp_text_is_plain(text, start, name.n)
-                            && has_blank(name))
+                            && pp_http_has_blank(name))
                         || (name.n == 14 && name.p[7] == '_')
                         || (name.n == 17 && name.p[8] == '_'));
     if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
@@ -520,16 +508,9 @@ pp_http_target_ends(const struct pp_reader *text, struct pp_http_head *head)
     target_split(text, head);
 }
 
-/* Part of a word whatever is around it: neither white space nor a byte that
- * may be some. */
-static bool
-is_plain(uint8_t c)
-{
-    return c > ' ' && c < 0x80;
-}
-
 /* Splits a line as nearly all are: words with one space between them, and none
- * around.  False: it is of another kind. */
+ * around.  A byte that is plain is part of a word whatever is around it.
+ * False: it is of another kind. */
 static bool
 line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
 {
@@ -537,15 +518,15 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
     uint32_t off = head->line.off, n = (uint32_t) b.n, first = 0, last = n;
 
     /* The first word, and a space that is not the last byte. */
-    while (first < n && is_plain(b.p[first])) {
+    while (first < n && pp_is_plain(b.p[first])) {
         first++;
     }
     if (!first || n < 2 || first >= n - 1 || b.p[first] != ' '
-        || !is_plain(b.p[first + 1])) {
+        || !pp_is_plain(b.p[first + 1])) {
         return false;
     }
     /* The last word, which ends the line and starts behind that space. */
-    while (is_plain(b.p[last - 1])) {
+    while (pp_is_plain(b.p[last - 1])) {
         last--;
     }
     if (last == n || b.p[last - 1] != ' ') {
@@ -556,7 +537,7 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
     head->one_word = false;
     if (last > first + 1 && n - last >= 5
         && pp_http_same_word(b.p + last, "http/", 5)) {
-        if (!is_plain(b.p[last - 2])) {
+        if (!pp_is_plain(b.p[last - 2])) {
             return false;
         }
         head->version = (struct pp_span) { off + last, n - last };
@@ -627,8 +608,7 @@ pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
         return PP_HTTP_MORE;
     }
     head->line = pp_http_span(pos, end - head->line_ending);
-    head->line_cr = (pp_http_find(text, head->line, '\r')
-                     < pp_http_span_end(head->line));
+    head->line_cr = pp_http_has_byte(text, head->line, '\r');
     if (!line_split_usual(text, head) && !line_split(text, head)) {
         return PP_HTTP_MALFORMED;
     }

@@ -57,12 +57,8 @@ is_no_field(const struct pp_reader *text, const struct pp_http_field *f)
 {
     struct pp_span name = pp_http_raw_name(f);
 
-    for (uint32_t i = 0; i < name.len; i++) {
-        if (pp_reader_peek(text, name.off + i) <= ' ') {
-            return true;
-        }
-    }
-    return !f->colon || !name.len;
+    return (!f->colon || !name.len
+            || pp_http_has_blank(pp_http_bytes(text, name)));
 }
 
 /* Does a line of 'n' bytes leave no more than its line ending of 'ending' to
@@ -104,12 +100,6 @@ has_bare_lf(const struct pp_http_head *head)
             || head->fields.ending == 1);
 }
 
-static bool
-has_byte(const struct pp_reader *text, struct pp_span s, uint8_t byte)
-{
-    return pp_http_find(text, s, byte) < pp_http_span_end(s);
-}
-
 static void
 find_readings(const struct pp_reader *text, const struct pp_http_head *head,
               struct readings *all)
@@ -125,8 +115,8 @@ find_readings(const struct pp_reader *text, const struct pp_http_head *head,
         add(all, CR_IS_NOTHING, 0);
     }
     if (pp_http_target_has_space(text, head)) {
-        if (has_byte(text, head->target, ' ')
-            || has_byte(text, head->target, '\t')) {
+        if (pp_http_has_byte(text, head->target, ' ')
+            || pp_http_has_byte(text, head->target, '\t')) {
             add(all, SPACE_IS_NOTHING, 0);
         }
         add(all, TARGET_ENDS, 0);

@@ -282,7 +282,7 @@ pp_http_chunk_is_odd(const struct pp_reader *text,
     /* Some keep a size in 32 bits. */
     return !chunk->valid || chunk->size > INT32_MAX || chunk->ending == 1
            || chunk->before.len
-           || pp_http_find(text, chunk->line, '\r') < end
+           || pp_http_has_byte(text, chunk->line, '\r')
            || pp_http_watch_find(text, chunk->line.off, end, false) < end;
 }
 
@@ -616,8 +616,7 @@ hiding_start(const struct pp_reader *text, const struct pp_http_head *head)
 static bool
 line_is_field(const struct pp_reader *text, const struct pp_http_head *head)
 {
-    return (pp_http_find(text, head->method, ':')
-            < pp_http_span_end(head->method)
+    return (pp_http_has_byte(text, head->method, ':')
             || pp_reader_peek(text, head->target.off) == ':');
 }
 

@@ -491,6 +491,25 @@ pp_http_find(const struct pp_reader *text, struct pp_span s, uint8_t byte)
     return p ? s.off + (uint32_t) (p - b.p) : pp_http_span_end(s);
 }
 
+/* Is there a 'byte' in 's' of 'text'? */
+static inline bool
+pp_http_has_byte(const struct pp_reader *text, struct pp_span s, uint8_t byte)
+{
+    return pp_http_find(text, s, byte) < pp_http_span_end(s);
+}
+
+/* Is there white space, or a control, in 'b'? */
+static inline bool
+pp_http_has_blank(struct pp_bytes b)
+{
+    for (size_t i = 0; i < b.n; i++) {
+        if (b.p[i] <= ' ') {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Offset of the LF of the first CRLF in 's' of 'text', or its end. */
 static inline uint32_t
 pp_http_find_crlf(const struct pp_reader *text, struct pp_span s)

@@ -25,8 +25,8 @@
 #define NO_FIELDS "GET / HTTP/1.1\r\na b: c\r\nX: /b\r\n c\r\n: d\r\nY: /" \
                   "\r\n\r\n"
 #define SPACED "GET /a b HTTP/1.1\r\n\r\n"
-#define ODD(N) "POST / HTTP/1.1\r\nA: b\nContent-Length: " N "\r\n\r\n"
-#define LF_FIELD "GET / HTTP/1.1\r\nA: b\nContent-Length: 16\r\n\r\n"
+#define ODD(N) "GET / HTTP/1.1\r\nA: b\nContent-Length: " N "\r\n\r\n"
+#define LF_FIELD ODD("16")
 #define LF_CHUNKED "GET / HTTP/1.1\r\nA: b\nTransfer-Encoding: chunked\r\n\r\n"
 
 static const struct vector vectors[] = {
