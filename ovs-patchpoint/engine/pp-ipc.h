@@ -180,7 +180,8 @@ enum pp_conn_state {
     PP_CONN_OPAQUE,             /* Rightly not followed any more. */
     PP_CONN_UNINSPECTED,        /* Passes unseen, though it should not. */
     PP_CONN_CLOSING,            /* The engine closes it in the server's
-                                 * name. */
+                                 * name, or has taken all that the client has
+                                 * yet to say. */
     PP_CONN_CLOSED,             /* Both FINs or a RST seen. */
 };
 

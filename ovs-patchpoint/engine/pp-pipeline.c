@@ -731,6 +731,19 @@ struct list_aux {
     uint64_t now;
 };
 
+/* What is said of 'conn': where nothing gets to the server any more, the
+ * engine ends it, though it is the server that closes. */
+static enum pp_conn_state
+state_told(const struct pp_conn *conn)
+{
+    const struct pp_half *to = &conn->half[PP_TO_SERVER];
+
+    return (!conn->met ? PP_CONN_OPENING
+            : conn->state == PP_CONN_INSPECTED
+              && to->swallow >= PP_FOREVER / 2 ? PP_CONN_CLOSING
+            : conn->state);
+}
+
 static void
 list_conn(void *l_, const struct pp_conn *conn)
 {
@@ -738,7 +751,7 @@ list_conn(void *l_, const struct pp_conn *conn)
     struct pp_ipc_conn c = {
         .server = conn->head.key.server,
         .proxy = pp_proxy_index(conn->head.proxy),
-        .state = conn->met ? conn->state : PP_CONN_OPENING,
+        .state = state_told(conn),
         .corrections = conn->inspect.corrections,
         .idle_ms = (uint32_t) (l->now - conn->head.used),
         .cut = conn->cut != 0,

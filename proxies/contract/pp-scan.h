@@ -14,7 +14,7 @@
  * a parameter, a cookie), and of those that divide it (the colon, the '='), in
  * one pass.  Nothing behind the end of the reader is read, not even by a
  * vector: where less than a block is left, the last 64 bytes there are looked
- * at, or a copy. */
+ * at, or a copy (struct pp_window). */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -53,6 +53,14 @@ pp_block_find_by_words(const uint8_t *p, uint8_t c)
     return mask;
 }
 
+/* From 0x21 to 0x7f: no white space, no control but the last, nothing that is
+ * not ASCII. */
+static inline bool
+pp_is_plain(uint8_t c)
+{
+    return c > ' ' && c < 0x80;
+}
+
 #ifdef __SSE2__
 static inline uint64_t
 pp_sixteen_find(const uint8_t *p, __m128i wanted)
@@ -73,88 +81,87 @@ pp_block_find(const uint8_t *p, uint8_t c)
             | pp_sixteen_find(p + 32, wanted) << 32
             | pp_sixteen_find(p + 48, wanted) << 48);
 }
+
+/* Which of the 16 bytes at 'p' are plain. */
+static inline uint64_t
+pp_sixteen_plain(const uint8_t *p)
+{
+    __m128i v = _mm_loadu_si128((const void *) p);
+
+    /* By signed bytes. */
+    return (uint32_t) _mm_movemask_epi8(_mm_cmpgt_epi8(v,
+                                                       _mm_set1_epi8(' ')));
+}
 #else
 #define pp_block_find pp_block_find_by_words
 #endif
 
-/* The last bytes of a text, less than a block: 'room' of them at 'p', and
- * 'before' before them.  As pp_text_find(). */
-static __attribute__((noinline, unused)) uint64_t
-pp_rest_find(const uint8_t *p, size_t before, size_t room, uint8_t a,
-             uint8_t b, uint64_t *bs)
-{
-    uint8_t copy[PP_BLOCK] = { 0 };
-    unsigned int shift = 0;
+/* A block of a text, or as much as there is of it: bit 0 of what is found
+ * stands for 'p[shift]', and only bits of 'there' are of the text. */
+struct pp_window {
+    const uint8_t *p;           /* PP_BLOCK bytes. */
+    unsigned int shift;
+    uint64_t there;
+};
 
+/* The last bytes of a text, less than a block, with what stands before them:
+ * 'room' of them at 'p', and 'before' before.  In 'copy', of PP_BLOCK bytes,
+ * if that is less, too. */
+static __attribute__((noinline, unused)) const uint8_t *
+pp_rest(const uint8_t *p, size_t before, size_t room, uint8_t *copy)
+{
     if (before + room >= PP_BLOCK) {
-        shift = (unsigned int) (PP_BLOCK - room);
-        p -= shift;
-    } else {
-        memcpy(copy, p, room);
-        p = copy;
+        return p - (PP_BLOCK - room);
     }
-    *bs = pp_block_find(p, b) >> shift;
-    return pp_block_find(p, a) >> shift;
+    memset(copy, 0, PP_BLOCK - room);
+    memcpy(copy + (PP_BLOCK - room), p, room);
+    return copy;
 }
 
-/* Looks at the bytes of 'text' from 'at' on, up to 64 of them, as far as
- * 'end': which are 'a', and in '*bs', which are 'b'.  Neither is 0.  Where not
- * all of them are there, none is either. */
-static inline uint64_t
-pp_text_find(const struct pp_reader *text, size_t at, size_t end, uint8_t a,
-             uint8_t b, uint64_t *bs)
+/* The bytes of 'text' from 'at' on, up to 64 of them, as far as 'end'.  Where
+ * not all of them are there, none is.  'copy' is of PP_BLOCK bytes, and used
+ * where the text has less. */
+static inline struct pp_window
+pp_window_at(const struct pp_reader *text, size_t at, size_t end,
+             uint8_t *copy)
 {
-    uint64_t as, there = UINT64_MAX;
+    struct pp_window w = { .p = copy };
 
     if (text->error || end > text->end || at >= end) {
-        return *bs = 0;
+        memset(copy, 0, PP_BLOCK);
+        return w;
     }
-    if (text->end - at >= PP_BLOCK) {
-        *bs = pp_block_find(text->base + at, b);
-        as = pp_block_find(text->base + at, a);
-    } else {
-        as = pp_rest_find(text->base + at, at, text->end - at, a, b, bs);
+    w.p = text->base + at;
+    if (text->end - at < PP_BLOCK) {
+        w.shift = (unsigned int) (PP_BLOCK - (text->end - at));
+        w.p = pp_rest(w.p, at, text->end - at, copy);
     }
-    if (end - at < PP_BLOCK) {
-        there = (UINT64_C(1) << (end - at)) - 1;
-    }
-    *bs &= there;
-    return as & there;
+    w.there = (end - at < PP_BLOCK ? (UINT64_C(1) << (end - at)) - 1
+               : UINT64_MAX);
+    return w;
 }
 
-/* From 0x21 to 0x7f: no white space, no control but the last, nothing that is
- * not ASCII. */
-static inline bool
-pp_is_plain(uint8_t c)
+/* Which of them are 'c'. */
+static inline uint64_t
+pp_window_find(struct pp_window w, uint8_t c)
 {
-    return c > ' ' && c < 0x80;
+    return pp_block_find(w.p, c) >> w.shift & w.there;
 }
 
-/* Are the 'n' bytes of 'text' from 'at' on all plain?  Not where they are not
- * all there. */
+/* Are the 'n' bytes at 'p' all plain? */
 static inline bool
-pp_text_is_plain(const struct pp_reader *text, size_t at, size_t n)
+pp_are_plain(const uint8_t *p, size_t n)
 {
-    const uint8_t *p = text->base + at;
     size_t i = 0;
 
-    if (text->error || at > text->end || n > text->end - at) {
-        return false;
-    }
 #ifdef __SSE2__
-    const __m128i space = _mm_set1_epi8(' ');
-
-    for (; i < n && text->end - at - i >= 16; i += 16) {
-        __m128i v = _mm_loadu_si128((const void *) (p + i));
-        /* By signed bytes. */
-        uint32_t plain = (uint32_t) _mm_movemask_epi8(_mm_cmpgt_epi8(v,
-                                                                     space));
-        uint32_t want = (n - i < 16 ? (UINT32_C(1) << (n - i)) - 1
-                         : UINT16_MAX);
-
-        if ((plain & want) != want) {
-            return false;
+    if (n >= 16) {
+        for (; n - i >= 16; i += 16) {
+            if (pp_sixteen_plain(p + i) != UINT16_MAX) {
+                return false;
+            }
         }
+        return pp_sixteen_plain(p + n - 16) == UINT16_MAX;
     }
 #endif
     for (; i < n; i++) {
@@ -163,6 +170,30 @@ pp_text_is_plain(const struct pp_reader *text, size_t at, size_t n)
         }
     }
     return true;
+}
+
+/* Where the first 'c' of the 'n' bytes at 'p' is, and in '*plain', whether all
+ * bytes before it are plain; 'n' or more: nowhere.  'room' bytes are there. */
+static inline size_t
+pp_find_plain(const uint8_t *p, size_t n, size_t room, uint8_t c, bool *plain)
+{
+    const uint8_t *found;
+
+#ifdef __SSE2__
+    if (room >= 16) {
+        uint64_t at = pp_sixteen_find(p, _mm_set1_epi8((char) c));
+
+        if (at) {
+            *plain = !(~pp_sixteen_plain(p) & (at - 1) & ~at);
+            return (size_t) __builtin_ctzll(at);
+        }
+    }
+#else
+    (void) room;
+#endif
+    found = memchr(p, c, n);
+    *plain = found && pp_are_plain(p, (size_t) (found - p));
+    return found ? (size_t) (found - p) : n;
 }
 
 /* The lowest bit of 'mask', which is not 0. */

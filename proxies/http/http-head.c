@@ -155,13 +155,14 @@ pp_http_first_value(const struct pp_reader *text,
     return pp_http_value(text, &fields->f[fields->first[id]]);
 }
 
-/* Takes 'line' of 'text' in, which stands at 'start', as a field line, with
- * its first colon 'colon' bytes behind its start; line.n or more: it has none.
- */
+/* Takes 'line' of 'text' in, which stands at 'start', as a field line. */
 static inline void __attribute__((always_inline))
 field_add(struct pp_http_fields *fields, const struct pp_reader *text,
-          size_t start, struct pp_bytes line, size_t colon, uint8_t ending)
+          size_t start, struct pp_bytes line, uint8_t ending)
 {
+    bool plain;
+    size_t colon = pp_find_plain(line.p, line.n, text->end - start, ':',
+                                 &plain);
     struct pp_bytes name = { line.p, colon < line.n ? colon : 0 };
     enum pp_http_id id = name_identify(name);
     uint32_t n = fields->n++;
@@ -176,8 +177,7 @@ field_add(struct pp_http_fields *fields, const struct pp_reader *text,
     fields->bare_lf |= ending == 1;
     fields->unusual |= (pp_http_wraps(*line.p) || !name.n
                         || pp_http_wraps(name.p[name.n - 1])
-                        || (id == PP_HTTP_H_OTHER
-                            && !pp_text_is_plain(text, start, name.n)
+                        || (!plain && id == PP_HTTP_H_OTHER
                             && pp_http_has_blank(name))
                         || (name.n == 14 && name.p[7] == '_')
                         || (name.n == 17 && name.p[8] == '_'));
@@ -214,11 +214,10 @@ is_blank(struct pp_bytes line)
     return !line.n;
 }
 
-/* Takes in 'line', which stands at 'start'; 'colon' as for field_add().
- * False: there are too many. */
+/* Takes in 'line', which stands at 'start'.  False: there are too many. */
 static inline bool __attribute__((always_inline))
 field_line(struct pp_http_fields *fields, const struct pp_reader *text,
-           size_t start, struct pp_bytes line, size_t colon, uint8_t ending)
+           size_t start, struct pp_bytes line, uint8_t ending)
 {
     if (line.p[0] <= ' ' && pp_http_is_ows(line.p[0]) && fields->n) {
         field_fold(fields, start + line.n, ending, is_blank(line));
@@ -227,16 +226,16 @@ field_line(struct pp_http_fields *fields, const struct pp_reader *text,
     if (fields->n >= PP_HTTP_FIELDS_MAX) {
         return false;
     }
-    field_add(fields, text, start, line, colon, ending);
+    field_add(fields, text, start, line, ending);
     return true;
 }
 
 /* The end of 'text' comes before the empty line, at the line that starts at
- * 'start', 'colon' as for field_add().  That it ends there by FIN ('eof') some
- * servers take for the empty line. */
+ * 'start'.  That it ends there by FIN ('eof') some servers take for the empty
+ * line. */
 static enum pp_http_found
-fields_cut_off(const struct pp_reader *text, size_t start, size_t colon,
-               bool eof, bool fit, struct pp_http_fields *fields)
+fields_cut_off(const struct pp_reader *text, size_t start, bool eof, bool fit,
+               struct pp_http_fields *fields)
 {
     struct pp_bytes line = pp_reader_slice(text, start, text->end - start);
 
@@ -244,26 +243,11 @@ fields_cut_off(const struct pp_reader *text, size_t start, size_t colon,
         return PP_HTTP_MORE;
     }
     if (line.n) {
-        fit = fit && field_line(fields, text, start, line, colon, 0);
+        fit = fit && field_line(fields, text, start, line, 0);
     }
     fields->truncated = true;
     fields->end = (uint32_t) text->end;
     return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
-}
-
-/* Which bytes of the block at 'at' are CRs with no LF behind them; 'lfs' are
- * those that are LFs.  Of the last byte of a block the next call tells: it
- * sets '*bare'; '*cr' is kept for it. */
-static inline uint64_t __attribute__((always_inline))
-bare_crs(const struct pp_reader *text, size_t at, uint64_t lfs, bool *cr,
-         bool *bare)
-{
-    const uint64_t last = UINT64_C(1) << (PP_BLOCK - 1);
-    uint64_t same, crs = pp_text_find(text, at, text->end, '\r', '\r', &same);
-
-    *bare |= *cr && !(lfs & 1);
-    *cr = (crs & last) != 0;
-    return crs & ~(lfs >> 1) & ~last;
 }
 
 /* Reads the field lines from 'pos' as far as the empty line behind them, or
@@ -274,20 +258,22 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
                      struct pp_http_fields *fields)
 {
     size_t start = pos < text->end ? pos : text->end;
-    size_t colon = SIZE_MAX;    /* Of the line at 'start'. */
     bool cr = false;            /* The last byte looked at is one. */
     bool fit = true;
     /* Where the compiler sees that no line is written over it. */
     struct pp_http_fields now = { .f = fields->f, .start = (uint32_t) pos };
 
     for (size_t at = start; at < text->end; at += PP_BLOCK) {
-        uint64_t colons, ends = pp_text_find(text, at, text->end, '\n', ':',
-                                             &colons);
-        uint64_t bare = bare_crs(text, at, ends, &cr, &now.may_end);
+        uint8_t copy[PP_BLOCK];
+        struct pp_window w = pp_window_at(text, at, text->end, copy);
+        uint64_t ends = pp_window_find(w, '\n');
+        uint64_t crs = pp_window_find(w, '\r');
+        /* What stands behind a CR and is no LF. */
+        uint64_t bare = (crs << 1 | cr) & ~ends;
 
+        cr = crs >> (PP_BLOCK - 1);
         while (ends) {
             size_t stop = at + pp_lowest(ends);
-            uint64_t own = pp_take_piece(&ends, &colons);
             /* 'start' <= 'stop' < text->end. */
             struct pp_bytes line = { text->base + start, stop + 1 - start };
             uint8_t ending = line_ending(line);
@@ -299,20 +285,15 @@ pp_http_fields_parse(const struct pp_reader *text, size_t pos, bool eof,
                 *fields = now;
                 return fit ? PP_HTTP_FOUND : PP_HTTP_TOO_MANY;
             }
-            if (colon == SIZE_MAX && own) {
-                colon = at + pp_lowest(own) - start;
-            }
-            fit = fit && field_line(&now, text, start, line, colon, ending);
+            fit = fit && field_line(&now, text, start, line, ending);
             start = stop + 1;
-            colon = SIZE_MAX;
-        }
-        if (colon == SIZE_MAX && colons) {
-            colon = at + pp_lowest(colons) - start;
+            ends &= ends - 1;
         }
         now.may_end |= bare != 0;
     }
+    now.may_end |= cr;
     *fields = now;
-    return fields_cut_off(text, start, colon, eof, fit, fields);
+    return fields_cut_off(text, start, eof, fit, fields);
 }
 
 /* The request line. */
@@ -485,8 +466,7 @@ pp_http_target_has_space(const struct pp_reader *text,
 {
     struct pp_bytes b = pp_http_bytes(text, head->target);
 
-    return (!pp_text_is_plain(text, head->target.off, head->target.len)
-            && line_run(b, 0, false) < b.n);
+    return !pp_are_plain(b.p, b.n) && line_run(b, 0, false) < b.n;
 }
 
 /* Has the target of 'head', as read, end at its first white space, as it does

@@ -58,9 +58,10 @@ split_at(const struct pp_reader *text, struct pp_span s, uint8_t separator,
     size_t pos = s.off, end = pp_http_span_end(s), equals = SIZE_MAX;
 
     for (size_t at = pos; at < end; at += PP_BLOCK) {
-        uint64_t signs, stops = pp_text_find(text, at, end, separator, '=',
-                                             &signs);
-
+        uint8_t copy[PP_BLOCK];
+        struct pp_window w = pp_window_at(text, at, end, copy);
+        uint64_t stops = pp_window_find(w, separator);
+        uint64_t signs = pp_window_find(w, '=');
         while (stops) {
             size_t stop = at + pp_lowest(stops);
             uint64_t own = pp_take_piece(&stops, &signs);
@@ -149,8 +150,12 @@ add_trimmed(const struct pp_reader *text, size_t pos, size_t stop,
     if (!item) {
         return false;
     }
-    item->name = pp_http_trim(text, item->name);
-    item->value = pp_http_trim(text, item->value);
+    if (item->equals
+        && (pp_http_is_space(pp_reader_peek(text, equals - 1))
+            || pp_http_is_space(pp_reader_peek(text, equals + 1)))) {
+        item->name = pp_http_trim(text, item->name);
+        item->value = pp_http_trim(text, item->value);
+    }
     item->owner = owner;
     return true;
 }

@@ -109,7 +109,9 @@ START_TEST(test_texts)
             struct pp_reader text;
             size_t end = n - (n ? (size_t) random_range((int) n) : 0) / 2;
             size_t at = (size_t) random_range((int) n + 2);
-            uint64_t ends, marks, want_ends = 0, want_marks = 0;
+            uint64_t want_ends = 0, want_marks = 0;
+            uint8_t copy[PP_BLOCK];
+            struct pp_window w;
 
             random_text(data, n, "a\n:b", 4);
             text = text_of(data, n, round % 2);
@@ -117,13 +119,13 @@ START_TEST(test_texts)
                 want_ends |= (uint64_t) (data[i] == '\n') << (i - at);
                 want_marks |= (uint64_t) (data[i] == ':') << (i - at);
             }
-            ends = pp_text_find(&text, at, end, '\n', ':', &marks);
-            SAME(ends, want_ends);
-            SAME(marks, want_marks);
+            w = pp_window_at(&text, at, end, copy);
+            SAME(pp_window_find(w, '\n'), want_ends);
+            SAME(pp_window_find(w, ':'), want_marks);
 
             /* What is not all there is not looked at. */
-            HOLDS(!pp_text_find(&text, at, n + 1, '\n', ':', &marks)
-                      && !marks);
+            w = pp_window_at(&text, at, n + 1, copy);
+            HOLDS(!pp_window_find(w, '\n') && !pp_window_find(w, 0));
         }
     }
 }
@@ -137,8 +139,9 @@ START_TEST(test_plain)
         for (int round = 0; round < 100; round++) {
             size_t at = (size_t) random_range((int) n + 1);
             size_t len = (size_t) random_range((int) (n - at) + 1);
+            size_t found, want_found;
             struct pp_reader text;
-            bool want = true;
+            bool want = true, before = true, plain;
 
             for (size_t i = 0; i < n; i++) {
                 data[i] = (uint8_t) ('!' + random_range(0x80 - '!'));
@@ -150,8 +153,18 @@ START_TEST(test_plain)
             for (size_t i = at; i < at + len; i++) {
                 want &= data[i] > ' ' && data[i] < 0x80;
             }
-            SAME(pp_text_is_plain(&text, at, len), want);
-            HOLDS(!pp_text_is_plain(&text, at, n - at + 1));
+            SAME(pp_are_plain(text.base + at, len), want);
+
+            for (want_found = 0; want_found < len
+                                 && data[at + want_found] != ':';
+                 want_found++) {
+                uint8_t c = data[at + want_found];
+
+                before &= c > ' ' && c < 0x80;
+            }
+            found = pp_find_plain(text.base + at, len, n - at, ':', &plain);
+            SAME(MIN(found, len), want_found);
+            HOLDS(plain == before || found >= len);
         }
     }
 }
