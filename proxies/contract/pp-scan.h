@@ -53,12 +53,11 @@ pp_block_find_by_words(const uint8_t *p, uint8_t c)
     return mask;
 }
 
-/* From 0x21 to 0x7f: no white space, no control but the last, nothing that is
- * not ASCII. */
+/* No white space, no control, nothing that is not ASCII. */
 static inline bool
 pp_is_plain(uint8_t c)
 {
-    return c > ' ' && c < 0x80;
+    return c > ' ' && c < 0x7f;
 }
 
 #ifdef __SSE2__
@@ -87,10 +86,11 @@ static inline uint64_t
 pp_sixteen_plain(const uint8_t *p)
 {
     __m128i v = _mm_loadu_si128((const void *) p);
-
     /* By signed bytes. */
-    return (uint32_t) _mm_movemask_epi8(_mm_cmpgt_epi8(v,
-                                                       _mm_set1_epi8(' ')));
+    __m128i over = _mm_cmpgt_epi8(v, _mm_set1_epi8(' '));
+    __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
+
+    return (uint32_t) _mm_movemask_epi8(_mm_andnot_si128(del, over));
 }
 #else
 #define pp_block_find pp_block_find_by_words

@@ -175,10 +175,12 @@ field_add(struct pp_http_fields *fields, const struct pp_reader *text,
         .colon = colon < line.n,
     };
     fields->bare_lf |= ending == 1;
-    fields->unusual |= (pp_http_wraps(*line.p) || !name.n
-                        || pp_http_wraps(name.p[name.n - 1])
-                        || (!plain && id == PP_HTTP_H_OTHER
-                            && pp_http_has_blank(name))
+    fields->unusual |= (!name.n
+                        || (!plain
+                            && (pp_http_wraps(name.p[0])
+                                || pp_http_wraps(name.p[name.n - 1])
+                                || (id == PP_HTTP_H_OTHER
+                                    && pp_http_has_blank(name))))
                         || (name.n == 14 && name.p[7] == '_')
                         || (name.n == 17 && name.p[8] == '_'));
     if (id != PP_HTTP_H_OTHER && !fields->count[id]++) {
@@ -466,7 +468,7 @@ pp_http_target_has_space(const struct pp_reader *text,
 {
     struct pp_bytes b = pp_http_bytes(text, head->target);
 
-    return !pp_are_plain(b.p, b.n) && line_run(b, 0, false) < b.n;
+    return !head->plain && line_run(b, 0, false) < b.n;
 }
 
 /* Has the target of 'head', as read, end at its first white space, as it does
@@ -530,6 +532,7 @@ line_split_usual(const struct pp_reader *text, struct pp_http_head *head)
         return false;
     }
     head->target = (struct pp_span) { off + first + 1, n - first - 1 };
+    head->plain = pp_are_plain(b.p + first + 1, n - first - 1);
     return true;
 }
 
@@ -588,10 +591,11 @@ pp_http_head_parse(const struct pp_reader *text, size_t pos, bool eof,
         return PP_HTTP_MORE;
     }
     head->line = pp_http_span(pos, end - head->line_ending);
-    head->line_cr = pp_http_has_byte(text, head->line, '\r');
+    head->plain = false;
     if (!line_split_usual(text, head) && !line_split(text, head)) {
         return PP_HTTP_MALFORMED;
     }
+    head->line_cr = !head->plain && pp_http_has_byte(text, head->line, '\r');
     target_split(text, head);
     found = pp_http_fields_parse(text, end, eof, &head->fields);
     if (found == PP_HTTP_FOUND) {

@@ -191,6 +191,8 @@ struct pp_http_head {
     uint8_t line_ending;        /* Length of that. */
     bool has_query;             /* There is a '?', even with nothing after. */
     bool one_word;              /* The line has one: all servers refuse it. */
+    bool plain;                 /* The line is, but for a space between the
+                                 * words (pp_is_plain()). */
     bool line_cr;               /* There is a CR in the line. */
     enum pp_http_form form;
     struct pp_span method, method_separator, target, version_separator;
@@ -611,8 +613,9 @@ pp_http_starts(const struct pp_reader *text, struct pp_span s,
     return b.n >= n && pp_http_same_word(b.p, word, n);
 }
 
-/* True when 's' is 'word', which is as for pp_http_same_word(). */
-static inline bool
+/* True when 's' is 'word', which is as for pp_http_same_word().  Most are told
+ * apart by their lengths, where it is called. */
+static inline bool __attribute__((always_inline))
 pp_http_equals(const struct pp_reader *text, struct pp_span s,
                const char *word)
 {

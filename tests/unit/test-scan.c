@@ -144,14 +144,14 @@ START_TEST(test_plain)
             bool want = true, before = true, plain;
 
             for (size_t i = 0; i < n; i++) {
-                data[i] = (uint8_t) ('!' + random_range(0x80 - '!'));
+                data[i] = (uint8_t) ('!' + random_range(0x7f - '!'));
             }
             if (n && random_range(2)) {
                 data[random_range((int) n)] = (uint8_t) random_range(256);
             }
             text = text_of(data, n, round % 2);
             for (size_t i = at; i < at + len; i++) {
-                want &= data[i] > ' ' && data[i] < 0x80;
+                want &= data[i] > ' ' && data[i] < 0x7f;
             }
             SAME(pp_are_plain(text.base + at, len), want);
 
@@ -160,7 +160,7 @@ START_TEST(test_plain)
                  want_found++) {
                 uint8_t c = data[at + want_found];
 
-                before &= c > ' ' && c < 0x80;
+                before &= c > ' ' && c < 0x7f;
             }
             found = pp_find_plain(text.base + at, len, n - at, ':', &plain);
             SAME(MIN(found, len), want_found);
