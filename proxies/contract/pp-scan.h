@@ -196,6 +196,32 @@ pp_find_plain(const uint8_t *p, size_t n, size_t room, uint8_t c, bool *plain)
     return found ? (size_t) (found - p) : n;
 }
 
+/* Are the 'n' bytes at 'p', of which there are 'room', letters and '-'?  False
+ * where that takes a second look. */
+static inline bool
+pp_is_usual_name(const uint8_t *p, size_t n, size_t room)
+{
+#ifdef __SSE2__
+    if (n && n <= 16 && room >= 16) {
+        __m128i v = _mm_loadu_si128((const void *) p);
+        __m128i lower = _mm_or_si128(v, _mm_set1_epi8(0x20));
+        __m128i letter
+            = _mm_and_si128(_mm_cmpgt_epi8(lower, _mm_set1_epi8('a' - 1)),
+                            _mm_cmplt_epi8(lower, _mm_set1_epi8('z' + 1)));
+        __m128i dash = _mm_cmpeq_epi8(v, _mm_set1_epi8('-'));
+        uint32_t other = ~(uint32_t) _mm_movemask_epi8(
+            _mm_or_si128(letter, dash));
+
+        return !(other & ((UINT32_C(1) << n) - 1));
+    }
+#else
+    (void) p;
+    (void) n;
+    (void) room;
+#endif
+    return false;
+}
+
 /* The lowest bit of 'mask', which is not 0. */
 static inline size_t
 pp_lowest(uint64_t mask)

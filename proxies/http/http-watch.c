@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "pp-scan.h"
 #include "util.h"
 
 /* Is 's' the name 'name' of 'n' bytes, but for the '-' that is byte 'dash' of
@@ -103,8 +104,10 @@ static bool
 line_is_odd(const struct pp_reader *text, const struct pp_http_field *f)
 {
     struct pp_bytes b = pp_http_bytes(text, pp_http_raw_name(f));
+    size_t i = (pp_is_usual_name(b.p, b.n, text->end - f->line.off) ? b.n
+                : 0);
 
-    for (size_t i = 0; i < b.n; i++) {
+    for (; i < b.n; i++) {
         if (!pp_is_tchar(b.p[i])) {
             return true;
         }

@@ -170,6 +170,36 @@ START_TEST(test_plain)
 }
 END_TEST
 
+START_TEST(test_usual_names)
+{
+    uint8_t data[40];
+    size_t n_usual = 0;
+
+    for (int round = 0; round < 50000; round++) {
+        size_t n = (size_t) random_range(sizeof data);
+        size_t len = (size_t) random_range((int) n + 1);
+        struct pp_reader text;
+        bool want = true, usual;
+
+        for (size_t i = 0; i < n; i++) {
+            data[i] = (uint8_t) (random_range(40) ? "-AZaz"[random_range(5)]
+                                 : random_range(256));
+        }
+        text = text_of(data, n, round % 2);
+        for (size_t i = 0; i < len; i++) {
+            want &= data[i] == '-' || ((data[i] | 0x20) >= 'a'
+                                       && (data[i] | 0x20) <= 'z');
+        }
+        usual = pp_is_usual_name(text.base, len, n);
+        HOLDS(!usual || want);
+        n_usual += usual;
+    }
+#ifdef __SSE2__
+    HOLDS(n_usual > 1000);
+#endif
+}
+END_TEST
+
 START_TEST(test_pieces)
 {
     for (int round = 0; round < 20000; round++) {
@@ -655,6 +685,7 @@ main(void)
     tcase_add_test(tc, test_blocks);
     tcase_add_test(tc, test_texts);
     tcase_add_test(tc, test_plain);
+    tcase_add_test(tc, test_usual_names);
     tcase_add_test(tc, test_pieces);
     tcase_add_test(tc, test_lines);
     tcase_add_test(tc, test_fields);
