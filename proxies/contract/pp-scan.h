@@ -222,6 +222,32 @@ pp_is_usual_name(const uint8_t *p, size_t n, size_t room)
     return false;
 }
 
+/* How many of the 'n' bytes at 'p', from the first on, are 'most' or less, or
+ * 'a' or 'b'. */
+static inline size_t
+pp_run_upto(const uint8_t *p, size_t n, uint8_t most, uint8_t a, uint8_t b)
+{
+    size_t i = 0;
+
+#ifdef __SSE2__
+    for (; n - i >= 16; i += 16) {
+        __m128i v = _mm_loadu_si128((const void *) (p + i));
+        __m128i low = _mm_min_epu8(v, _mm_set1_epi8((char) most));
+        uint64_t run = (uint32_t) _mm_movemask_epi8(_mm_cmpeq_epi8(low, v));
+
+        run |= pp_sixteen_find(p + i, _mm_set1_epi8((char) a));
+        run |= pp_sixteen_find(p + i, _mm_set1_epi8((char) b));
+        if (run != UINT16_MAX) {
+            return i + (size_t) __builtin_ctzll(~run);
+        }
+    }
+#endif
+    while (i < n && (p[i] <= most || p[i] == a || p[i] == b)) {
+        i++;
+    }
+    return i;
+}
+
 /* The lowest bit of 'mask', which is not 0. */
 static inline size_t
 pp_lowest(uint64_t mask)

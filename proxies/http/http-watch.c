@@ -333,17 +333,13 @@ spaces_end(const struct pp_reader *text, size_t pos, size_t end)
     return pos;
 }
 
-/* See pp-http.h. */
+/* See pp-http.h.  A file of zeros is blanks from its start to its end. */
 size_t
 pp_http_watch_blanks(const struct pp_reader *text, size_t pos, size_t end)
 {
-    int c;
+    struct pp_bytes b = pp_reader_slice(text, pos, end - pos);
 
-    while (pos < end && (is_line_space(c = pp_reader_peek(text, pos))
-                         || c == '\r' || c == '\n')) {
-        pos++;
-    }
-    return pos;
+    return pos + pp_run_upto(b.p, b.n, ' ', 0x85, 0xa0);
 }
 
 /* White space, of which is what ends lines. */

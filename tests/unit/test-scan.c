@@ -200,6 +200,31 @@ START_TEST(test_usual_names)
 }
 END_TEST
 
+START_TEST(test_runs)
+{
+    uint8_t data[80];
+
+    for (int round = 0; round < 50000; round++) {
+        size_t n = (size_t) random_range(sizeof data), want = 0;
+        struct pp_reader text;
+
+        for (size_t i = 0; i < n; i++) {
+            data[i] = (uint8_t) (random_range(30) ? random_range(' ' + 1)
+                                 : random_range(2) ? 0x85 : 0xa0);
+        }
+        if (n && random_range(4)) {
+            data[random_range((int) n)] = (uint8_t) random_range(256);
+        }
+        text = text_of(data, n, round % 2);
+        while (want < n && (data[want] <= ' ' || data[want] == 0x85
+                            || data[want] == 0xa0)) {
+            want++;
+        }
+        SAME(pp_run_upto(text.base, n, ' ', 0x85, 0xa0), want);
+    }
+}
+END_TEST
+
 START_TEST(test_pieces)
 {
     for (int round = 0; round < 20000; round++) {
@@ -686,6 +711,7 @@ main(void)
     tcase_add_test(tc, test_texts);
     tcase_add_test(tc, test_plain);
     tcase_add_test(tc, test_usual_names);
+    tcase_add_test(tc, test_runs);
     tcase_add_test(tc, test_pieces);
     tcase_add_test(tc, test_lines);
     tcase_add_test(tc, test_fields);
