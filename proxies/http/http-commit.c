@@ -23,6 +23,7 @@ pp_http_expect_content(struct pp_http_conn *conn,
     case PP_HTTP_LENGTH:
         expect(conn, EXPECT_BODY);
         conn->begins = BEGINS_UNKNOWN;
+        conn->blanks = 0;
         conn->to_left = framing->length;
         break;
     case PP_HTTP_CHUNKED:
@@ -52,6 +53,7 @@ pp_http_reading_passed(struct pp_http_conn *conn,
     conn->to_left -= line ? line : head->fields.end;
     conn->watched |= more;
     conn->begins = more || !conn->to_left ? BEGINS_OTHERWISE : BEGINS_UNKNOWN;
+    conn->blanks = 0;
     if (!line && head->fields.truncated) {
         expect_nothing(conn, PP_HTTP_R_LENGTH_CONFLICT);
     } else if (!conn->to_left) {

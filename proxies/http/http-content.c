@@ -9,6 +9,8 @@
 
 #include "http-to-server.h"
 
+#include <string.h>
+
 #include "util.h"
 
 /* Where the content at 'pos' ends, as far as it has come.  '*all': that is its
@@ -161,6 +163,24 @@ content_line(struct to_call *call, size_t end, bool all)
     return stop_message(call, 0, line, false);
 }
 
+/* The blanks at 'pos', as far as 'end', pass.  False: there are so many in
+ * their line that no server finds a word behind them. */
+static bool
+blanks_pass(struct to_call *call, size_t end)
+{
+    struct pp_http_conn *conn = call->conn;
+    size_t pos = (size_t) call->pos;
+    struct pp_bytes b = pp_reader_slice(&call->text, pos, end - pos);
+    const uint8_t *lf = b.n ? memrchr(b.p, '\n', b.n) : NULL;
+    const uint8_t *cr = b.n ? memrchr(b.p, '\r', b.n) : NULL;
+    const uint8_t *last = !cr || (lf && lf > cr) ? lf : cr;
+    size_t n = last ? (size_t) (b.p + b.n - last) - 1 : conn->blanks + b.n;
+
+    conn->blanks = (uint32_t) MIN(n, PP_HTTP_BLANKS_MAX + 1);
+    content_passes(call, end);
+    return n <= PP_HTTP_BLANKS_MAX;
+}
+
 /* Looks how the content at 'pos' begins; blanks before that pass. */
 static bool
 content_begins(struct to_call *call)
@@ -170,8 +190,11 @@ content_begins(struct to_call *call)
     bool all;
     size_t end = content_end(call, &all);
 
-    content_passes(call, pp_http_watch_blanks(&call->text,
-                                              (size_t) call->pos, end));
+    if (!blanks_pass(call, pp_http_watch_blanks(&call->text,
+                                                (size_t) call->pos, end))) {
+        conn->begins = BEGINS_OTHERWISE;
+        return true;
+    }
     found = pp_http_watch_begins(&call->text, (size_t) call->pos, end, all);
     if (found == PP_HTTP_FOUND) {
         return content_reading(call, end, all);

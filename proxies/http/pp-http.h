@@ -42,6 +42,9 @@
 
 /* Limits.  Beyond those of the first group a message is PP_PARSE_TOO_MUCH. */
 #define PP_HTTP_HEAD_MAX (64 * 1024)    /* Bytes of a head, of trailers. */
+#define PP_HTTP_BLANKS_MAX (1024 * 1024)        /* No server has a line with
+                                                 * as many before the first
+                                                 * word. */
 #define PP_HTTP_FIELDS_MAX (PP_HTTP_HEAD_MAX / 2)   /* Field lines of either:
                                          * all that there can be. */
 #define PP_HTTP_CHUNK_LINE_MAX (32 * 1024)  /* Bytes of a chunk's header. */
@@ -444,6 +447,8 @@ struct pp_http_conn {
                                  * bytes of a version... */
     struct pp_http_line_words words;    /* ...in such a line. */
     uint8_t begins;             /* enum pp_http_begins. */
+    uint32_t blanks;            /* BEGINS_UNKNOWN: of the content's line so
+                                 * far, which is nothing else. */
     bool foreign;               /* What comes is no request, and passes. */
     struct pp_http_head_shape shape;    /* With 'foreign', of that. */
     bool settings;              /* Before any request the server said what

@@ -15,6 +15,7 @@ UNIT_SUITES = \
 	tests/unit/test-ftp \
 	tests/unit/test-http \
 	tests/unit/test-http-fields \
+	tests/unit/test-http-limits \
 	tests/unit/test-index \
 	tests/unit/test-ldap \
 	tests/unit/test-ldap-fields \

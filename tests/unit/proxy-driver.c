@@ -257,6 +257,11 @@ conn_send(struct test_conn *conn, enum pp_dir dir, const char *s, size_t n)
 {
     struct side *side = &conn->sides[dir];
 
+    if (side->len + n > sizeof side->data) {
+        side->len -= side->start;
+        memmove(side->data, side->data + side->start, side->len);
+        side->start = 0;
+    }
     ck_assert_uint_le(side->len + n, sizeof side->data);
     memcpy(side->data + side->len, s, n);
     side->len += n;

@@ -850,77 +850,6 @@ START_TEST(test_foreign)
 }
 END_TEST
 
-/* A head of 64 KiB a byte at a time takes no longer than a moment. */
-START_TEST(test_limits)
-{
-    static char head[1 << 18];
-    struct test_conn *conn = conn_new(TO_SERVER);
-    size_t n = 0, i;
-
-    n += sprintf(head, "GET / HTTP/1.1\r\n");
-    while (n < 65000) {
-        n += sprintf(head + n, "Some-Name: %0100d\r\n", 0);
-    }
-    n += sprintf(head + n, "\r\n");
-    for (i = 0; i < n; i++) {
-        conn_send(conn, PP_TO_SERVER, head + i, 1);
-    }
-    ck_assert_uint_eq(conn->n_units, 1);
-    free(conn);
-
-    conn = conn_new(TO_SERVER);
-    memset(head, 'a', sizeof head);
-    memcpy(head, "GET /", 5);
-    conn_send(conn, PP_TO_SERVER, head, 70000);
-    ck_assert_str_eq(conn->log, "(head-too-long)");
-    free(conn);
-
-    /* Of a chunk's line that is too long, patches see the first 32 KiB. */
-    memset(head, 'a', sizeof head);
-    memcpy(head, CHUNKED "1;", strlen(CHUNKED "1;"));
-    conn = conn_new(REQUEST);
-    conn_send(conn, PP_TO_SERVER, head, 40000);
-    ck_assert_uint_eq(conn->n_units, 1);
-    ck_assert_ptr_nonnull(strstr(conn->log, "(chunk-line-too-long)"));
-    free(conn);
-
-    for (i = 1; i <= 40000; i = i == 1 ? 40000 : i + 1) {
-        conn = conn_new(TO_SERVER);
-        for (n = 0; n < 40000; n += i) {
-            conn_send(conn, PP_TO_SERVER, head + n, i);
-        }
-        ck_assert_uint_eq(conn->n_units, 2);
-        ck_assert_ptr_nonnull(strstr(conn->log, ">(chunk-line-too-long)"));
-        ck_assert_uint_eq(strlen(conn->log),
-                          strlen("R<" CHUNKED ">C<>(chunk-line-too-long)")
-                          + 32768);
-        free(conn);
-    }
-
-    conn = conn_new(TO_SERVER);
-    n = sprintf(head, "GET / HTTP/1.1\r\n");
-    for (i = 0; i < 30000; i++) {
-        n += sprintf(head + n, "a\n");
-    }
-    n += sprintf(head + n, "\r\n");
-    conn_send(conn, PP_TO_SERVER, head, n);
-    /* In so many ways it is not read. */
-    ck_assert_str_eq(conn->log, "(content-length-conflict)");
-    free(conn);
-
-    conn = conn_new(0);
-    for (i = 0; i < 80; i++) {
-        conn_send(conn, PP_TO_SERVER, GET, strlen(GET));
-    }
-    ck_assert_uint_eq(conn->skipped, 64 * strlen(GET));
-    for (i = 0; i < 16; i++) {
-        conn_send(conn, PP_FROM_SERVER, OK, strlen(OK));
-    }
-    ck_assert_uint_eq(conn->skipped, 80 * strlen(GET));
-    free(conn);
-}
-END_TEST
-
 static Suite *
 http_suite(void)
 {
@@ -937,7 +866,6 @@ http_suite(void)
     LOOP(test_refused, refusals);
     LOOP(test_reply_when, when_vectors);
     tcase_add_test(tc, test_refuse);
-    tcase_add_test(tc, test_limits);
     tcase_add_loop_test(tc, test_foreign, 0,
                         sizeof foreign / sizeof *foreign);
     suite_add_tcase(suite, tc);
