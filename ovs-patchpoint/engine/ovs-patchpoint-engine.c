@@ -53,9 +53,12 @@
  * switch goes through its caches after each. */
 #define CUTS_MS 20
 
-/* Rows of a connection list: what a person can read, and what fits into the
- * socket. */
+/* Rows of a connection list: what a person can read. */
 #define LIST_MAX 1000
+
+/* Of these, so many are sent together: the socket has room for some more than
+ * that, besides what else is to be said. */
+#define LIST_BURST 32
 
 /* Frames that wait to be written, at most, and bytes of them. */
 #define OUT_FRAMES BATCH
@@ -94,7 +97,11 @@ struct engine {
     uint64_t told_changes;      /* Of the ledger. */
     uint64_t next_tell;         /* In ms. */
     uint64_t next_cuts;         /* In ms. */
-    uint32_t list_request;
+    struct {
+        struct pp_ipc_conn *rows;       /* LIST_MAX; NULL: nothing is due. */
+        uint32_t n, n_sent;
+        struct pp_ipc_conn_list end;    /* Comes behind them. */
+    } list;
     struct pp_ipc_missed missed;        /* To be told. */
     bool exiting;
     uint8_t *frames;            /* FRAMES_ROOM bytes. */
@@ -279,12 +286,32 @@ send_cuts(void *e_, const struct pp_ipc_cut *rows, uint32_t n)
 }
 
 static void
-send_conn(void *e_, struct pp_ipc_conn *conn)
+list_conn(void *e_, struct pp_ipc_conn *conn)
 {
     struct engine *e = e_;
 
-    conn->request = e->list_request;
-    say(e, conn, sizeof *conn, PP_IPC_CONN);
+    conn->request = e->list.end.request;
+    e->list.rows[e->list.n++] = *conn;
+}
+
+/* Sends some of a connection list. */
+static void
+send_list(struct engine *e)
+{
+    uint32_t last = MIN(e->list.n, e->list.n_sent + LIST_BURST);
+
+    for (; e->list.n_sent < last; e->list.n_sent++) {
+        struct pp_ipc_conn *row = &e->list.rows[e->list.n_sent];
+
+        if (!say(e, row, sizeof *row, PP_IPC_CONN)) {
+            return;
+        }
+    }
+    if (last == e->list.n
+        && say(e, &e->list.end, sizeof e->list.end, PP_IPC_CONN_END)) {
+        free(e->list.rows);
+        e->list.rows = NULL;
+    }
 }
 
 /* What control says. */
@@ -459,11 +486,12 @@ hand_over(struct engine *e, const struct pp_ipc_handover *msg, int fd)
 static void
 list_conns(struct engine *e, const struct pp_ipc_conn_list *msg)
 {
-    struct pp_ipc_conn_list end = { .request = msg->request };
-
-    e->list_request = msg->request;
-    end.total = pp_pipeline_list(e->pipeline, LIST_MAX, send_conn, e);
-    say(e, &end, sizeof end, PP_IPC_CONN_END);
+    if (!e->list.rows) {
+        e->list.rows = xmalloc(LIST_MAX * sizeof *e->list.rows);
+    }
+    e->list.n = e->list.n_sent = 0;
+    e->list.end.request = msg->request;
+    e->list.end.total = pp_pipeline_list(e->pipeline, LIST_MAX, list_conn, e);
 }
 
 static void
@@ -678,7 +706,9 @@ run(struct engine *e)
         tell_missed(e);         /* BEAT_MS is often enough. */
         e->counters->heartbeat++;
 
-        fds[0] = (struct pollfd) { .fd = e->sock, .events = POLLIN };
+        fds[0] = (struct pollfd) {
+            .fd = e->sock, .events = POLLIN | (e->list.rows ? POLLOUT : 0),
+        };
         for (uint32_t i = 0; i < PP_BRIDGES_MAX; i++) {
             if (e->taps[i].fd >= 0) {
                 fds[n] = (struct pollfd) {
@@ -695,10 +725,13 @@ run(struct engine *e)
         set_time(e);
         /* Control's word first: what it says was so before the frames that
          * came behind it. */
-        if (fds[0].revents && e->sock >= 0) {
+        if (fds[0].revents & ~POLLOUT && e->sock >= 0) {
             while (receive(e)) {
                 continue;
             }
+        }
+        if (fds[0].revents & POLLOUT && e->sock >= 0 && e->list.rows) {
+            send_list(e);
         }
         for (nfds_t i = 1; i < n; i++) {
             if (fds[i].revents && e->taps[bridges[i]].fd == fds[i].fd) {

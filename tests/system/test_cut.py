@@ -4,6 +4,7 @@ the engine, and come back when they should."""
 
 import os
 import re
+import resource
 import signal
 import socket
 import struct
@@ -597,6 +598,36 @@ class Never(Case):
         time.sleep(0.5)
         self.assertEqual(self.cuts(), [])
         self.assertFalse(self.has_left(conn))
+
+
+class List(unittest.TestCase):
+    """conn/list has more rows than the engine's socket has room for."""
+
+    CONNS = 1200
+    ROWS = 1000                 # Of a list, at most.
+
+    def test_many(self):
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, limit[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, limit)
+        lab = pplab.Lab.of(type(self), prefix="ppl")
+        lab.start_daemon()
+        vm = lab.add_server_vm("s", 1)
+        client = lab.add_client()
+        lab.protect(vm, TRAVERSAL)
+        with vm.inside():
+            server = socket.create_server(("", 80), backlog=4096)
+        self.addCleanup(server.close)
+        with client.inside():
+            socks = [socket.socket() for _ in range(self.CONNS)]
+        for sock in socks:
+            self.addCleanup(sock.close)
+            sock.settimeout(20)
+            sock.connect((pplab.address(vm), 80))
+        for _ in range(3):
+            rows = lab.daemon("conn/list").splitlines()
+            self.assertEqual(rows[-1], "%d connections" % self.CONNS)
+            self.assertEqual(len(set(rows[:-1])), self.ROWS)
 
 
 if __name__ == "__main__":
