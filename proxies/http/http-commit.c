@@ -182,7 +182,7 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
 
     conn->readings = 0;
     conn->goes_on = pp_http_head_goes_on(&msg->text, head);
-    conn->started = true;
+    conn->started |= what == PP_PASSED && !msg->hold;
     conn->continue_due = false;
     conn->watched |= head->odd != PP_HTTP_NOT_ODD;
     if (head->one_word) {

@@ -426,7 +426,8 @@ struct pp_http_conn {
     uint8_t await;              /* enum pp_http_await. */
     uint8_t to_reason;          /* With EXPECT_NOTHING. */
     uint8_t unanswered;         /* Requests without a final response. */
-    bool started;               /* A byte came from the client. */
+    bool started;               /* A byte of the client's has got to the
+                                 * server. */
     bool past_start;            /* What may be before the first request has
                                  * passed: empty lines, a PROXY header. */
     bool swallow;               /* What is left of this message must not

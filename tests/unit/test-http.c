@@ -659,6 +659,14 @@ static const struct {
       "R+<" CONTENT("3", "") ">B<" CONTENT("3", "a=b") ">R<" GET ">" },
     { CHUNKS("2\r\nhi\r\n0\r\n\r\n") GET, { PP_PASSED, PP_REFUSED },
       "R+<" CHUNKS("") ">C+<2\r\n>9!R<" GET ">" },
+
+    /* What is behind is the first for the server. */
+    { GET PREFACE, { PP_REFUSED }, "R<" GET ">24" },
+    { CONTENT("3", "a=b") PREFACE, { PP_PASSED, PP_REFUSED },
+      "R+<" CONTENT("3", "") ">B<" CONTENT("3", "a=b") ">24" },
+    { CONTENT("3", "a=b") "PRI * HTTP/2.0\r\n\r\n", { PP_PASSED, PP_PASSED },
+      "R+<" CONTENT("3", "") ">B<" CONTENT("3", "a=b") ">"
+      "R<PRI * HTTP/2.0\r\n\r\n>" },
 };
 
 START_TEST(test_refused)
