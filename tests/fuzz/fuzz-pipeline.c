@@ -129,7 +129,7 @@ run_init(struct run *run, const struct records *in)
                                             how & RECORDS_REFUSE);
         }
         both->mirror = mirrors[how][i];
-        mirror_close(both->mirror);
+        mirror_reset(both->mirror);
         both->opened = how & RECORDS_MONITOR;
         both->window[0] = both->window[1] = UINT16_MAX;
     }

@@ -142,6 +142,12 @@ mirror_close(struct mirror *m)
     m->open = false;
 }
 
+void
+mirror_reset(struct mirror *m)
+{
+    m->open = m->refused = false;
+}
+
 bool
 mirror_is_open(const struct mirror *m)
 {

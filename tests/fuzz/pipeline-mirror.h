@@ -39,6 +39,8 @@ void mirror_open(struct mirror *, const struct pp_proxy *,
 
 /* No more is looked at until another one begins. */
 void mirror_close(struct mirror *);
+/* The same, and what was before is forgotten. */
+void mirror_reset(struct mirror *);
 bool mirror_is_open(const struct mirror *);
 
 /* The next 'n' bytes come from the server, and with 'fin' its FIN. */
