@@ -335,7 +335,7 @@ mirror_to_server(struct mirror *m, const struct pp_packet *pkt)
     if (pkt->flags & (PP_TCP_RST | PP_TCP_SYN)) {
         return;
     }
-    if (m->refused && at + (int64_t) n > (int64_t) side->n) {
+    if (m->refused && n && at + (int64_t) n > (int64_t) side->n) {
         FOUND("%"PRIuSIZE" bytes at %d, behind opaque ones", n, at);
     }
     if (!m->open) {
