@@ -137,10 +137,10 @@ run_init(struct run *run, const struct records *in)
 
 /* What leaves. */
 
-/* What the engine says of the connection: that it looks at it, and that it has
- * ended it. */
+/* What the engine says of the connection: that it knows it, that it looks at
+ * it, and that it has ended it. */
 struct wanted {
-    bool ipv6, inspected, cut;
+    bool ipv6, there, inspected, cut;
 };
 
 static void
@@ -149,6 +149,7 @@ see_conn(void *wanted_, struct pp_ipc_conn *conn)
     struct wanted *wanted = wanted_;
 
     if (IN6_IS_ADDR_V4MAPPED(&conn->client.ip) != wanted->ipv6) {
+        wanted->there = true;
         wanted->inspected = (conn->state == PP_CONN_OPENING
                              || conn->state == PP_CONN_INSPECTED
                              || conn->state == PP_CONN_CLOSING);
@@ -164,10 +165,12 @@ close_mirrors(struct run *run)
         struct mirror *m = run->both[i].mirror;
         struct wanted wanted = { .ipv6 = i };
 
-        if (mirror_is_open(m)) {
+        if (mirror_is_on(m)) {
             pp_pipeline_list(run->d->pl, small.conns, see_conn, &wanted);
-            if (!wanted.inspected || run->raw
-                || run->d->counters->stream_hold_full) {
+            if (!wanted.there || run->raw) {
+                mirror_reset(m);
+            } else if (!wanted.inspected
+                       || run->d->counters->stream_hold_full) {
                 mirror_close(m);
             } else if (wanted.cut) {
                 mirror_cut(m);

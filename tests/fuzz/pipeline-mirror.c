@@ -154,6 +154,12 @@ mirror_is_open(const struct mirror *m)
     return m->open;
 }
 
+bool
+mirror_is_on(const struct mirror *m)
+{
+    return m->open || m->refused;
+}
+
 void
 mirror_cut(struct mirror *m)
 {

@@ -42,6 +42,8 @@ void mirror_close(struct mirror *);
 /* The same, and what was before is forgotten. */
 void mirror_reset(struct mirror *);
 bool mirror_is_open(const struct mirror *);
+/* The same, or the engine has refused what was to follow. */
+bool mirror_is_on(const struct mirror *);
 
 /* The next 'n' bytes come from the server, and with 'fin' its FIN. */
 void mirror_from_server(struct mirror *, const uint8_t *p, size_t n,
