@@ -137,10 +137,10 @@ run_init(struct run *run, const struct records *in)
 
 /* What leaves. */
 
-/* What the engine says of the connection: that it knows it, that it looks at
- * it, and that it has ended it. */
+/* What the engine says of the connection: that it knows it, that it passes as
+ * what is bad, that it is looked at, and that the engine has ended it. */
 struct wanted {
-    bool ipv6, there, inspected, cut;
+    bool ipv6, there, passes, inspected, cut;
 };
 
 static void
@@ -150,6 +150,7 @@ see_conn(void *wanted_, struct pp_ipc_conn *conn)
 
     if (IN6_IS_ADDR_V4MAPPED(&conn->client.ip) != wanted->ipv6) {
         wanted->there = true;
+        wanted->passes = conn->state == PP_CONN_UNINSPECTED;
         wanted->inspected = (conn->state == PP_CONN_OPENING
                              || conn->state == PP_CONN_INSPECTED
                              || conn->state == PP_CONN_CLOSING);
@@ -167,7 +168,7 @@ close_mirrors(struct run *run)
 
         if (mirror_is_on(m)) {
             pp_pipeline_list(run->d->pl, small.conns, see_conn, &wanted);
-            if (!wanted.there || run->raw) {
+            if (!wanted.there || wanted.passes || run->raw) {
                 mirror_reset(m);
             } else if (!wanted.inspected
                        || run->d->counters->stream_hold_full) {
