@@ -11,10 +11,11 @@
  * so that the tests hold one against the other.
  *
  * A parser walks over the bits: of those that end a piece of the text (a line,
- * a parameter, a cookie), and of those that divide it (the colon, the '='), in
- * one pass.  Nothing behind the end of the reader is read, not even by a
- * vector: where less than a block is left, the last 64 bytes there are looked
- * at, or a copy (struct pp_window). */
+ * a parameter, a cookie), and of those that divide it (the '='), in one pass.
+ * A line's colon is near its start, and is looked for there.  Nothing behind
+ * the end of the reader is read, not even by a vector: where less than a block
+ * is left, the last 64 bytes there are looked at, or a copy (struct
+ * pp_window). */
 
 #include <stdbool.h>
 #include <stddef.h>

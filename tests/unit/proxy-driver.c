@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "registry.h"
+#include "suite.h"
 
 const struct pp_proxy *proxy;
 static const char *event_letters;
@@ -55,6 +56,17 @@ driver_free(void)
 {
     free(scratch);
     munmap(views_end - PP_HOLD_MAX, PP_HOLD_MAX + (size_t) getpagesize());
+}
+
+int
+driver_main(const char *name, const char *letters, bool lengths, Suite *suite)
+{
+    int status;
+
+    driver_init(name, letters, lengths);
+    status = suite_main(suite);
+    driver_free();
+    return status;
 }
 
 static void

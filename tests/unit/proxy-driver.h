@@ -5,6 +5,7 @@
 
 /* A connection under test, which an engine of a few lines drives. */
 
+#include <check.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,10 @@ struct test_conn {
  * has letters[EVENT] for each unit, and with 'lengths' no bytes. */
 void driver_init(const char *name, const char *letters, bool lengths);
 void driver_free(void);
+/* main() of a program whose 'suite' is about one proxy: sets that up, runs the
+ * suite, and frees both. */
+int driver_main(const char *name, const char *letters, bool lengths,
+                Suite *suite);
 
 /* A new connection; to be freed with free(). */
 struct test_conn *conn_new(uint32_t wants);

@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "proxy-checks.h"
-#include "suite.h"
 
 enum {
     COMMAND = 1 << 0,
@@ -582,10 +581,5 @@ ftp_suite(void)
 int
 main(void)
 {
-    int status;
-
-    driver_init("ftp", "CP", false);
-    status = suite_main(ftp_suite());
-    driver_free();
-    return status;
+    return driver_main("ftp", "CP", false, ftp_suite());
 }

@@ -12,7 +12,6 @@
 
 #include "http-driver.h"
 #include "proxy-checks.h"
-#include "suite.h"
 
 /* Fields. */
 
@@ -291,10 +290,5 @@ http_fields_suite(void)
 int
 main(void)
 {
-    int status;
-
-    driver_init("http", HTTP_LETTERS, false);
-    status = suite_main(http_fields_suite());
-    driver_free();
-    return status;
+    return driver_main("http", HTTP_LETTERS, false, http_fields_suite());
 }

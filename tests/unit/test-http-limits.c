@@ -11,7 +11,6 @@
 
 #include "http/pp-http.h"
 #include "http-driver.h"
-#include "suite.h"
 #include "util.h"
 
 /* A head of 64 KiB a byte at a time takes no longer than a moment. */
@@ -151,10 +150,5 @@ http_limits_suite(void)
 int
 main(void)
 {
-    int status;
-
-    driver_init("http", HTTP_LETTERS, false);
-    status = suite_main(http_limits_suite());
-    driver_free();
-    return status;
+    return driver_main("http", HTTP_LETTERS, false, http_limits_suite());
 }

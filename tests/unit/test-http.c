@@ -15,7 +15,6 @@
 
 #include "http-driver.h"
 #include "proxy-checks.h"
-#include "suite.h"
 
 /* Each request, with all that is to the server wanted. */
 #define EXPECT "Expect: 100-continue\r\n"
@@ -883,10 +882,5 @@ http_suite(void)
 int
 main(void)
 {
-    int status;
-
-    driver_init("http", HTTP_LETTERS, false);
-    status = suite_main(http_suite());
-    driver_free();
-    return status;
+    return driver_main("http", HTTP_LETTERS, false, http_suite());
 }

@@ -15,7 +15,6 @@
 
 #include "ber-text.h"
 #include "ldap-driver.h"
-#include "suite.h"
 
 #define SEND_MAX (1 << 19)
 
@@ -429,10 +428,5 @@ ldap_suite(void)
 int
 main(void)
 {
-    int status;
-
-    driver_init("ldap", LDAP_LETTERS, true);
-    status = suite_main(ldap_suite());
-    driver_free();
-    return status;
+    return driver_main("ldap", LDAP_LETTERS, true, ldap_suite());
 }

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "proxy-checks.h"
-#include "suite.h"
 
 enum {
     COMMAND = 1 << 0,
@@ -845,10 +844,5 @@ smtp_suite(void)
 int
 main(void)
 {
-    int status;
-
-    driver_init("smtp", LETTERS, false);
-    status = suite_main(smtp_suite());
-    driver_free();
-    return status;
+    return driver_main("smtp", LETTERS, false, smtp_suite());
 }
