@@ -619,6 +619,8 @@ release(struct pp_inspector *ins, struct pp_inspect *in,
         make_sets(ins, in);
         pp_states_commit(&ins->states, &in->state, NULL);
     }
+    /* Where it was corrected, correct_group() has parsed what the server gets
+     * last, and 'msg' has that. */
     rules->proxy->commit(in->conn, msg, PP_PASSED);
     group_ends(in);
 }

@@ -307,7 +307,8 @@ struct pp_proxy {
                              uint32_t wants, const struct pp_view *view,
                              struct pp_msg *msg);
 
-    /* 'what' became of the unit that parse() found last. */
+    /* 'what' became of the unit that parse() found last.  Of one that passes
+     * corrected, 'decoded' is what the server gets. */
     void (*commit)(void *conn, const struct pp_msg *, enum pp_outcome what);
 
     /* What parse() called bad, to the server, passes all the same, as the

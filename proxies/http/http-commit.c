@@ -121,6 +121,7 @@ pp_http_request_passed(struct pp_http_conn *conn,
     } else if (head->fields.count[PP_HTTP_H_UPGRADE]) {
         conn->await = AWAIT_UPGRADE;
     }
+    conn->goes_on = pp_http_head_goes_on(text, head);
     conn->unanswered++;
     conn->started = true;
     conn->version_begun = 0;
@@ -181,7 +182,6 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
     const struct pp_http_head *head = &msg->head;
 
     conn->readings = 0;
-    conn->goes_on = pp_http_head_goes_on(&msg->text, head);
     conn->started |= what == PP_PASSED && !msg->hold;
     conn->continue_due = false;
     conn->watched |= head->odd != PP_HTTP_NOT_ODD;
@@ -189,7 +189,7 @@ commit_request(struct pp_http_conn *conn, const struct pp_http_msg *msg,
         /* A server that goes on behind it is not known. */
         conn->swallow = what != PP_PASSED;
         expect_nothing(conn,
-                       conn->watched || conn->goes_on
+                       conn->watched || pp_http_head_goes_on(&msg->text, head)
                        ? PP_HTTP_R_LENGTH_CONFLICT : PP_HTTP_R_REQUEST_LINE);
     } else if (what != PP_PASSED) {
         conn->swallow = true;
@@ -275,6 +275,9 @@ pp_http_commit_to(struct pp_http_conn *conn, const struct pp_msg *msg,
     case PP_HTTP_E_BODY:
         if (what == PP_PASSED) {
             pp_http_request_passed(conn, &m->head, &m->text);
+            /* It may have been edited since it was parsed: the server gets
+             * what 'm' says. */
+            conn->begins = m->begins;
             conn->version_begun = (uint8_t) pp_http_watch_pending(
                 &m->text, 0, m->body_end);
             if (conn->watched) {

@@ -31,13 +31,12 @@ held_head(struct to_call *call, enum pp_http_event event)
 static bool
 held_begins(struct to_call *call)
 {
-    const struct pp_http_msg *msg = &call->scratch->msg;
+    struct pp_http_msg *msg = &call->scratch->msg;
     enum pp_http_found found = pp_http_watch_begins(
         &call->text, pp_http_watch_blanks(&call->text, msg->body_start,
                                           msg->body_end), msg->body_end, true);
 
-    call->conn->begins = found == PP_HTTP_MORE ? BEGINS_AND_ENDS
-                                               : BEGINS_OTHERWISE;
+    msg->begins = found == PP_HTTP_MORE ? BEGINS_AND_ENDS : BEGINS_OTHERWISE;
     return found == PP_HTTP_FOUND;
 }
 

@@ -29,6 +29,7 @@ pp_http_msg_init(struct pp_http_scratch *scratch, const struct pp_view *view,
     msg->n_pieces = 0;
     msg->form = PP_HTTP_NO_FORM;
     msg->body_truncated = false;
+    msg->begins = BEGINS_OTHERWISE;
     msg->head.fields.f = scratch->fields;
     msg->trailers.f = scratch->trailers;
     msg->trailers.n = 0;

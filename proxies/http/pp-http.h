@@ -291,6 +291,7 @@ struct pp_http_msg {
     uint32_t n_pieces;          /* Chunks; 0: by Content-Length. */
     uint32_t body_end;          /* Where the last unit read ends. */
     bool body_truncated;        /* FIN came before its end. */
+    uint8_t begins;             /* enum pp_http_begins. */
 
     struct pp_http_list lists[PP_HTTP_N_LISTS];
 };

@@ -137,10 +137,11 @@ run_init(struct run *run, const struct records *in)
 
 /* What leaves. */
 
-/* What the engine says of the connection: that it knows it, that it passes as
- * what is bad, that it is looked at, and that the engine has ended it. */
+/* What the engine says of the connection: that it knows it, that it has just
+ * begun, that it passes as what is bad, that it is looked at, and that the
+ * engine has ended it. */
 struct wanted {
-    bool ipv6, there, passes, inspected, cut;
+    bool ipv6, there, opening, passes, inspected, cut;
 };
 
 static void
@@ -150,8 +151,9 @@ see_conn(void *wanted_, struct pp_ipc_conn *conn)
 
     if (IN6_IS_ADDR_V4MAPPED(&conn->client.ip) != wanted->ipv6) {
         wanted->there = true;
+        wanted->opening = conn->state == PP_CONN_OPENING;
         wanted->passes = conn->state == PP_CONN_UNINSPECTED;
-        wanted->inspected = (conn->state == PP_CONN_OPENING
+        wanted->inspected = (wanted->opening
                              || conn->state == PP_CONN_INSPECTED
                              || conn->state == PP_CONN_CLOSING);
         wanted->cut = conn->state == PP_CONN_CLOSING;
@@ -167,8 +169,12 @@ close_mirrors(struct run *run)
         struct wanted wanted = { .ipv6 = i };
 
         if (mirror_is_on(m)) {
+            bool another;
+
             pp_pipeline_list(run->d->pl, small.conns, see_conn, &wanted);
-            if (!wanted.there || wanted.passes || run->raw) {
+            /* What was refused had begun: this has its ports. */
+            another = wanted.opening && !mirror_is_open(m);
+            if (!wanted.there || another || wanted.passes || run->raw) {
                 mirror_reset(m);
             } else if (!wanted.inspected
                        || run->d->counters->stream_hold_full) {
