@@ -21,8 +21,8 @@
 #define COUNT_BITS_MAX 16
 
 /* A filter has so many bits for a key, or up to twice as many, of which a key
- * sets two: one in 70 to 260 keys that are not there gets by.  That of a small
- * table has some words in any case. */
+ * sets three: one in 130 to 510 keys that are not there gets by.  That of a
+ * small table has some words in any case. */
 #define FILTER_BITS 16
 #define LOOKUP_BITS_MIN 3
 

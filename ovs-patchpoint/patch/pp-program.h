@@ -29,7 +29,7 @@ struct pp_pool;
 struct pp_proxy;
 
 #define PP_PROGRAM_MAGIC UINT64_C(0x31475250744e5050)   /* "PPNtPRG1" */
-#define PP_PROGRAM_VERSION 6
+#define PP_PROGRAM_VERSION 7
 #define PP_PROGRAM_MAX (256u * 1024 * 1024)
 #define PP_PROGRAM_PROXIES_MAX 64
 
@@ -278,13 +278,15 @@ pp_bucket_of(uint32_t key, unsigned int bits)
 static inline uint64_t
 pp_filter_bits(uint32_t key)
 {
-    return UINT64_C(1) << key % 64 | UINT64_C(1) << key / 64 % 64;
+    return (UINT64_C(1) << key % 64 | UINT64_C(1) << key / 64 % 64
+            | UINT64_C(1) << key / 4096 % 64);
 }
 
 static inline bool
 pp_filter_has(uint64_t word, uint32_t key)
 {
-    return word >> key % 64 & word >> key / 64 % 64 & 1;
+    return (word >> key % 64 & word >> key / 64 % 64
+            & word >> key / 4096 % 64 & 1);
 }
 
 /* The shape of a key is its length, without the high bits, and its first byte,
