@@ -393,14 +393,14 @@ static void
 look_up_all_grams(struct match *x, const struct pp_program_lookup *l,
                   struct pp_bytes s)
 {
-    if (l->gram == 8 && l->stride == 2) {
-        look_up_grams(x, l, s, 8, 2);
-    } else if (l->gram == 8) {
-        look_up_grams(x, l, s, 8, l->stride);
-    } else if (l->gram == 4 && l->stride == 2) {
-        look_up_grams(x, l, s, 4, 2);
-    } else if (l->gram == 4) {
-        look_up_grams(x, l, s, 4, l->stride);
+    if (l->gram == PP_GRAM_LONG && l->stride == PP_STRIDE_MAX) {
+        look_up_grams(x, l, s, PP_GRAM_LONG, PP_STRIDE_MAX);
+    } else if (l->gram == PP_GRAM_LONG) {
+        look_up_grams(x, l, s, PP_GRAM_LONG, l->stride);
+    } else if (l->gram == PP_GRAM_SHORT && l->stride == PP_STRIDE_MAX) {
+        look_up_grams(x, l, s, PP_GRAM_SHORT, PP_STRIDE_MAX);
+    } else if (l->gram == PP_GRAM_SHORT) {
+        look_up_grams(x, l, s, PP_GRAM_SHORT, l->stride);
     } else if (l->gram == 3) {
         look_up_grams(x, l, s, 3, l->stride);
     } else if (l->gram == 2) {

@@ -233,20 +233,20 @@ count_grams(struct indexer *x, const struct lead *leads, size_t n)
     }
 }
 
-/* Where in 'text' the rarest stride of grams begins; that nearest to the end
- * by which it is looked for. */
+/* Of the grams in 'text', every 'step'th, where the rarest 'n' in a row begin;
+ * those nearest to the end by which 'l' looks for them. */
 static uint32_t
 choose_grams(struct indexer *x, struct pp_text text,
-             const struct pp_program_lookup *l)
+             const struct pp_program_lookup *l, uint32_t step, uint32_t n)
 {
-    uint32_t n = text.n - l->gram - l->stride + 2;
+    uint32_t last = text.n - l->gram - n + 1;
     uint32_t best = UINT32_MAX, best_at = 0;
 
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t at = l->how == PP_CLUE_TAIL ? n - 1 - i : i;
+    for (uint32_t i = 0; i <= last; i += step) {
+        uint32_t at = l->how == PP_CLUE_TAIL ? last - i : i;
         uint32_t count = 0;
 
-        for (uint32_t j = 0; j < l->stride; j++) {
+        for (uint32_t j = 0; j < n; j++) {
             count += *count_of(x, text_of(x, text) + at + j, l->gram);
         }
         if (count < best) {
@@ -282,21 +282,25 @@ slot_of_gram(const struct indexer *x, uint32_t clue, enum pp_clue_how how,
     return slot;
 }
 
-/* Makes the slots by which clue 'clue', which is 'c', is looked up by
- * grams. */
+/* Makes the slots by which clue 'clue', which is 'c', is looked up by grams.
+ * Where a value starts with it, that one gram of it is looked up which a
+ * stride comes to is known. */
 static size_t
 put_grams(struct indexer *x, uint32_t clue, const struct pp_clue *c,
           struct pp_program_lookup *l, struct pp_program_slot *slots)
 {
     struct pp_text text = c->text;
-    uint32_t at = choose_grams(x, text, l), last = at + l->stride - 1;
+    bool head = c->how == PP_CLUE_HEAD;
+    uint32_t n = head ? 1 : l->stride;
+    uint32_t at = choose_grams(x, text, l, head ? l->stride : 1, n);
+    uint32_t last = at + n - 1;
 
     l->reach = MAX(l->reach, l->how == PP_CLUE_TAIL ? text.n - l->gram - at
                              : last);
-    for (uint32_t i = 0; i < l->stride; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         slots[i] = slot_of_gram(x, clue, c->how, text, at + i, l->gram);
     }
-    return l->stride;
+    return n;
 }
 
 /* Puts clue 'leads[0]' with all it leads to into the program, and what it is

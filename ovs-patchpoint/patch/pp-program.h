@@ -200,12 +200,12 @@ enum pp_clue_how {
 };
 
 /* Grams in a stride, at most. */
-#define PP_STRIDE_MAX 2
+#define PP_STRIDE_MAX 3
 
 /* Bytes in a gram.  Long ones are for texts that have a stride of them: of
  * many texts, most values have some short gram, one of a common word, but
  * seldom a long one.  Others have short ones, or are one themselves. */
-#define PP_GRAM_LONG 8
+#define PP_GRAM_LONG 7
 #define PP_GRAM_SHORT 4
 
 static inline unsigned int
@@ -354,14 +354,12 @@ static inline uint32_t
 pp_key_of_gram(const uint8_t *p, unsigned int n)
 {
     uint64_t gram = p[0];
-    uint32_t four;
+    uint32_t head, tail;
 
-    if (n == 8) {
-        memcpy(&gram, p, 8);
-        gram ^= gram >> 32;
-    } else if (n == 4) {
-        memcpy(&four, p, 4);
-        gram = four;
+    if (n >= 4) {
+        memcpy(&head, p, 4);
+        memcpy(&tail, p + n - 4, 4);
+        gram = n == 4 ? head : (uint64_t) tail << 32 | (head ^ tail);
     } else if (n > 1) {
         gram |= (uint64_t) p[1] << 8 | (n == 3 ? (uint64_t) p[2] << 16 : 0);
     }

@@ -3,24 +3,26 @@
 /* What many patches cost: requests from a file through the pipeline, on one
  * core, with all patches of a folder in force.
  *
- *     pp-scale PATCHES REQUESTS [ROUNDS [VETTED]]
+ *     pp-scale PATCHES REQUESTS [ROUNDS [VETTED [CPU]]]
  *
  * PATCHES and REQUESTS are as generate.py makes them.  Prints one JSON object:
  * how long loading took, how long the engine takes to go over to another
  * snapshot, what memory that needs, and the best of ROUNDS rounds (100), each
  * of all requests with an answer to each: so many requests as there are
  * connections, then their answers, whose frames are made before the clock
- * runs.  A round in which a frame was lost,
- * a request not understood, or one corrected, makes the exit status 1.  Which
- * patches are right is remembered in the file VETTED; with "-" no vectors are
- * run at all.
+ * runs.  A round in which a frame was lost, a request not understood, or one
+ * corrected, makes the exit status 1.  Which patches are right is remembered
+ * in the file VETTED; with "-" no vectors are run at all.
  *
- * Loads in a process of its own; what is measured is one thread of another. */
+ * Loads in a process of its own, on all processors; what is measured is one
+ * thread of another, on processor CPU if there is a number. */
 
 #include <config.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -353,6 +355,18 @@ run_round(struct world *w, const struct requests *rq,
     return t;
 }
 
+static void
+stay_on(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set)) {
+        ovs_fatal(errno, "processor %d", cpu);
+    }
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -370,10 +384,13 @@ main(int argc, char *argv[])
 
     if (argc < 3 || rounds < 1) {
         fprintf(stderr, "usage: pp-scale PATCHES REQUESTS "
-                "[ROUNDS [VETTED]]\n");
+                "[ROUNDS [VETTED [CPU]]]\n");
         return 2;
     }
     snap = load_apart(argv[1], argc > 4 ? argv[4] : NULL, &l);
+    if (argc > 5) {
+        stay_on(atoi(argv[5]));
+    }
     read_requests(argv[2], &rq);
     world_init(&w, CONNECTIONS);
     forget_peak();
