@@ -67,6 +67,8 @@ def instructions(folder, count):
 
 
 def measure(folder, rounds):
+    """The rows, and the median of what each turn has with the most patches, as
+    a part of what it has with the fewest."""
     rows = {}
     rates = {count: [] for count in COUNTS}
     # In turns, so that what else goes on on the machine meets all alike, and
@@ -95,10 +97,6 @@ def measure(folder, rounds):
     return [rows[count] for count in COUNTS], statistics.median(turns)
 
 
-def ratio(rows, key):
-    return rows[-1][key] / rows[0][key]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rounds", type=int, default=100, metavar="N",
@@ -117,7 +115,9 @@ def main():
                         for key, _, form in COLUMNS))
     print("requests/s with %d patches are %.2f of those with %d, "
           "in the median turn %.2f" % (
-              COUNTS[-1], ratio(rows, "requests_per_s"), COUNTS[0], turn))
+              COUNTS[-1],
+              rows[-1]["requests_per_s"] / rows[0]["requests_per_s"],
+              COUNTS[0], turn))
     if args.json:
         with open(args.json, "w") as f:
             json.dump(rows, f, indent=2)
