@@ -32,7 +32,9 @@
  *
  * There is one check at a time, which counts for all tickets given before.
  * Runs in control's main loop, and never blocks it.  Owns the connections to
- * ovs-vswitchd's control socket: one is answered at a time on each. */
+ * ovs-vswitchd's control socket: one is answered at a time on each.  None
+ * stays open when there is nothing to ask: each costs ovs-vswitchd ten reads
+ * whenever its main loop goes round, which it does for every few frames. */
 
 #include <config.h>
 
@@ -177,14 +179,20 @@ line_close(struct line *line)
     }
 }
 
-/* Forgets what is under way: checks and waits have to begin anew. */
 static void
-start_over(void)
+lines_close(void)
 {
     line_close(&checks);
     for (size_t i = 0; i < MAX_WAITS; i++) {
         line_close(&waits[i].line);
     }
+}
+
+/* Forgets what is under way: checks and waits have to begin anew. */
+static void
+start_over(void)
+{
+    lines_close();
     is_checking = false;
     if (given > follows) {
         is_given = true;
@@ -575,6 +583,7 @@ pp_datapath_run(struct pp_control *ctl)
     struct pp_bridge *br;
 
     if (!is_busy() && !is_due()) {
+        lines_close();
         return;
     }
     br = connected_bridge(ctl);

@@ -159,12 +159,26 @@ class Moment(unittest.TestCase):
             self.lab.flows(self.lab.bridge)), 20)
         self.assertIn(plugs.SECRET, self.ask())
 
+    def connections(self):
+        """How many there are to ovs-vswitchd's control socket."""
+        path = os.path.join(self.lab.dir, "ovs-vswitchd.%d.ctl"
+                            % self.lab.vswitchd.pid)
+        with open("/proc/net/unix") as f:
+            rows = [line.split() for line in f]
+        # "03" are connected ones, "01" is the one that listens.
+        return sum(row[-1] == path and row[5] == "03" for row in rows)
+
+    def test_2_left_alone(self):
+        "ovs-vswitchd, which looks at each connection all the time, has none"
+        with self.paused():
+            self.lab.set_ids(self.vm, policy=TRAVERSAL)
+            wait_for("it is waited for", self.connections, 5)
+        self.lab.wait_status(self.vm.ifname, "protected")
+        wait_for("none is left", lambda: not self.connections(), 5)
+
     def test_z_harm(self):
         "if ovs-vswitchd cannot be asked, some work, and the log tells"
         self.hide_pidfile(True)
-        # The daemon may have a connection already.
-        self.lab.stop_control()
-        self.lab.start_daemon()
         for _ in range(12):
             if self.attack():
                 break
