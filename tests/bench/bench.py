@@ -213,6 +213,7 @@ class Bench:
                 row[figure.key] = (round(statistics.median(values),
                                          figure.digits) if values else None)
             row["rounds"] = len(rounds)
+            row["each"] = rounds
             row["failed"] = sum(r["failed"] for r in rounds)
             if cls.name in self.left_out:
                 row["left_out"] = self.left_out[cls.name]

@@ -2,6 +2,7 @@
 """The benchmark's results as a table and as a plot (SVG)."""
 
 import collections
+import statistics
 import xml.sax.saxutils
 
 Figure = collections.namedtuple("Figure", "key head title digits ratio")
@@ -44,9 +45,19 @@ def columns(lines):
     return out
 
 
+def beside(row, base, key, compare):
+    """The median of what 'compare' makes of the figure 'key' in each round of
+    'row' and of 'base', or None."""
+    pairs = [(part[key], whole[key])
+             for part, whole in zip(row["each"], base["each"])]
+    return (statistics.median(compare(*pair) for pair in pairs)
+            if pairs and all(None not in pair for pair in pairs) else None)
+
+
 def ratios(rows, titles, base):
     """Figures as parts of those of the path 'base', and how much more time a
-    request takes."""
+    request takes: of what is next to each other in a round, since a machine
+    changes from one to the next more than paths differ."""
     figures = [f for f in FIGURES if f.ratio]
     of = [row for row in rows if row["path"] == base]
     if not of:
@@ -54,14 +65,13 @@ def ratios(rows, titles, base):
     lines = [["as a part of " + base] + [f.head for f in figures]
              + ["p50 us more"]]
     for row in rows:
-        cells = [titles[row["path"]]]
-        for f in figures:
-            whole, part = of[0][f.key], row[f.key]
-            cells.append("%.3f" % (part / whole) if whole and part else "-")
-        whole, part = of[0]["p50_us"], row["p50_us"]
-        cells.append("%+d" % (part - whole)
-                     if whole is not None and part is not None else "-")
-        lines.append(cells)
+        parts = [beside(row, of[0], f.key, lambda a, b: a / b if b else 0)
+                 for f in figures]
+        more = beside(row, of[0], "p50_us", lambda a, b: a - b)
+        lines.append([titles[row["path"]]]
+                     + ["-" if part is None else "%.3f" % part
+                        for part in parts]
+                     + ["-" if more is None else "%+d" % more])
     return columns(lines)
 
 
@@ -78,7 +88,7 @@ def table(rows, titles, machine):
     out.append("")
     out += ["%s: left out: %s" % (titles[row["path"]], row["left_out"])
             for row in rows if row.get("left_out")]
-    out.append(describe(machine) + "; medians of %d rounds"
+    out.append(describe(machine) + "; medians of %d rounds, parts too"
                % max([row["rounds"] for row in rows] or [0]))
     return "\n".join(out) + "\n"
 
