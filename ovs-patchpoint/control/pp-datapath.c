@@ -583,7 +583,6 @@ pp_datapath_run(struct pp_control *ctl)
     struct pp_bridge *br;
 
     if (!is_busy() && !is_due()) {
-        lines_close();
         return;
     }
     br = connected_bridge(ctl);
@@ -605,6 +604,9 @@ pp_datapath_run(struct pp_control *ctl)
     }
     if (is_due() && time_msec() >= next_try) {
         check_begin(ctl, br);
+    }
+    if (!is_busy()) {
+        lines_close();
     }
 }
 

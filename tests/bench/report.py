@@ -2,6 +2,7 @@
 """The benchmark's results as a table and as a plot (SVG)."""
 
 import collections
+import operator
 import statistics
 import xml.sax.saxutils
 
@@ -47,11 +48,11 @@ def columns(lines):
 
 def beside(row, base, key, compare):
     """The median of what 'compare' makes of the figure 'key' in each round of
-    'row' and of 'base', or None."""
+    'row' and of 'base'; None if there is none in some."""
     pairs = [(part[key], whole[key])
              for part, whole in zip(row["each"], base["each"])]
     return (statistics.median(compare(*pair) for pair in pairs)
-            if pairs and all(None not in pair for pair in pairs) else None)
+            if pairs and all(map(all, pairs)) else None)
 
 
 def ratios(rows, titles, base):
@@ -65,9 +66,9 @@ def ratios(rows, titles, base):
     lines = [["as a part of " + base] + [f.head for f in figures]
              + ["p50 us more"]]
     for row in rows:
-        parts = [beside(row, of[0], f.key, lambda a, b: a / b if b else 0)
+        parts = [beside(row, of[0], f.key, operator.truediv)
                  for f in figures]
-        more = beside(row, of[0], "p50_us", lambda a, b: a - b)
+        more = beside(row, of[0], "p50_us", operator.sub)
         lines.append([titles[row["path"]]]
                      + ["-" if part is None else "%.3f" % part
                         for part in parts]
