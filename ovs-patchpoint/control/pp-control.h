@@ -113,6 +113,7 @@ struct pp_iface {
     char *name;
     uint64_t signature;         /* Of all that is read of the rows. */
     uint16_t ofport;            /* 0: not there yet, or never. */
+    uint16_t told_ofport;       /* As the switch has told, or 0. */
     bool is_tap;                /* Ours. */
     bool is_vm;
     bool can_send;              /* Frames come in by it. */

@@ -30,7 +30,11 @@
  * to "revalidator/wait".  Then a time is waited for after the check, by what
  * their last rounds took ("upcall/show").
  *
- * There is one check at a time, which counts for all tickets given before.
+ * A check counts for all tickets given before.  The next one begins when there
+ * is one more, and not when it is over: each of its three steps takes a round
+ * of ovs-vswitchd's main loop, which may be long.  They end as they began,
+ * since the answers come in order.
+ *
  * Runs in control's main loop, and never blocks it.  Owns the connections to
  * ovs-vswitchd's control socket: one is answered at a time on each.  None
  * stays open when there is nothing to ask: each costs ovs-vswitchd ten reads
@@ -85,28 +89,31 @@ VLOG_DEFINE_THIS_MODULE(pp_datapath);
  * four times what the last one took. */
 #define ROUNDS_MS 100
 
-/* So many waits at a time, and tickets that wait. */
+/* So many checks at a time, and waits, and tickets that wait. */
+#define MAX_CHECKS 4
 #define MAX_WAITS 4
 #define MAX_CHECKED 8
 
 /* A connection to ovs-vswitchd's control socket. */
 struct line {
     struct jsonrpc *rpc;        /* NULL: not connected. */
-    struct json *requests[2];   /* The ids of what is to be answered... */
-    size_t n;                   /* ...so many... */
+    struct json *requests[MAX_CHECKS];  /* The ids of what is to be answered */
+    size_t n;                   /* in this order, so many... */
     long long int deadline;     /* ...by then. */
 };
 
-/* Checks. */
-static struct line checks;
+/* Checks that are under way, the oldest first. */
+static struct line commands;
 static uint64_t given;          /* The ticket that is given out now... */
 static bool is_given;           /* ...to somebody. */
-static uint64_t checking;       /* The one whose check is under way. */
-static bool is_checking;
-static bool expect_barrier;     /* It waits for the second barrier. */
-static ovs_be32 barrier_xid;
+static struct {
+    uint64_t ticket;
+    ovs_be32 barrier_xid;       /* Of the second barrier. */
+} checks[MAX_CHECKS];
+static size_t n_checks;
+static size_t n_barriers;       /* So many of them wait for that. */
 
-/* By which connection to the switch that is. */
+/* By which connection to the switch they are. */
 static struct pp_ofconn *ofconn;
 static unsigned int number;
 static char *bridge;
@@ -182,7 +189,7 @@ line_close(struct line *line)
 static void
 lines_close(void)
 {
-    line_close(&checks);
+    line_close(&commands);
     for (size_t i = 0; i < MAX_WAITS; i++) {
         line_close(&waits[i].line);
     }
@@ -193,7 +200,7 @@ static void
 start_over(void)
 {
     lines_close();
-    is_checking = false;
+    n_checks = n_barriers = 0;
     if (given > follows) {
         is_given = true;
     }
@@ -300,7 +307,9 @@ line_take(struct pp_control *ctl, struct line *line)
         return NULL;
     }
     json_destroy(line->requests[0]);
-    line->requests[0] = line->requests[--line->n];
+    line->n--;
+    memmove(line->requests, line->requests + 1,
+            line->n * sizeof *line->requests);
     return msg;
 }
 
@@ -503,7 +512,8 @@ is_connected(const struct pp_control *ctl)
 static bool
 is_due(void)
 {
-    return !is_checking && (unreachable ? look_again : is_given);
+    return (unreachable ? look_again && !n_checks
+            : is_given && n_checks < MAX_CHECKS);
 }
 
 /* What the last round took, by the answer to "upcall/show", in ms: the longest
@@ -525,31 +535,32 @@ read_duration(const struct jsonrpc_msg *msg)
     return longest_ms;
 }
 
+/* On 'br', unless others are under way, which are on 'ofconn'. */
 static void
 check_begin(struct pp_control *ctl, struct pp_bridge *br)
 {
-    if (line_ask(ctl, &checks, "upcall/show")) {
+    if (line_ask(ctl, &commands, "upcall/show")) {
         /* While it cannot be asked, nobody has this ticket. */
-        checking = unreachable ? ++given : given;
+        checks[n_checks].ticket = unreachable ? ++given : given;
         is_given = look_again = false;
-        is_checking = true;
-        expect_barrier = false;
-        ofconn = br->ofconn;
-        number = pp_ofconn_number(ofconn);
-        free(bridge);
-        bridge = xstrdup(br->name);
+        if (!n_checks++) {
+            ofconn = br->ofconn;
+            number = pp_ofconn_number(ofconn);
+            free(bridge);
+            bridge = xstrdup(br->name);
+        }
     }
 }
 
 static void
-check_run(struct pp_control *ctl)
+checks_run(struct pp_control *ctl)
 {
-    struct jsonrpc_msg *msg = line_take(ctl, &checks);
+    struct jsonrpc_msg *msg;
 
-    if (msg) {
+    while (n_barriers < n_checks
+           && (msg = line_take(ctl, &commands)) != NULL) {
         duration = read_duration(msg);
-        barrier_xid = pp_ofconn_send_barrier(ofconn);
-        expect_barrier = true;
+        checks[n_barriers++].barrier_xid = pp_ofconn_send_barrier(ofconn);
         jsonrpc_msg_destroy(msg);
     }
 }
@@ -558,14 +569,15 @@ void
 pp_datapath_barrier(struct pp_control *ctl, const struct pp_bridge *br,
                     ovs_be32 xid)
 {
-    if (is_checking && expect_barrier && br->ofconn == ofconn
-        && xid == barrier_xid) {
+    if (n_barriers && br->ofconn == ofconn && xid == checks[0].barrier_xid) {
         size_t i = MIN(n_checked, MAX_CHECKED - 1);
 
-        is_checking = false;
-        checked[i].ticket = checking;
+        checked[i].ticket = checks[0].ticket;
         checked[i].when = time_usec();
         n_checked = i + 1;
+        n_barriers--;
+        n_checks--;
+        memmove(checks, checks + 1, n_checks * sizeof *checks);
         waits_run(ctl);
     }
 }
@@ -574,7 +586,7 @@ pp_datapath_barrier(struct pp_control *ctl, const struct pp_bridge *br,
 static bool
 is_busy(void)
 {
-    return is_checking || n_checked || last_wait();
+    return n_checks || n_checked || last_wait();
 }
 
 void
@@ -591,7 +603,7 @@ pp_datapath_run(struct pp_control *ctl)
         start_over();
         return;
     }
-    if ((is_checking || n_checked) && !is_connected(ctl)) {
+    if ((n_checks || n_checked) && !is_connected(ctl)) {
         start_over();
     }
     if (no_waits && time_msec() >= next_wait) {
@@ -599,9 +611,7 @@ pp_datapath_run(struct pp_control *ctl)
         wait_begin(ctl);
     }
     waits_run(ctl);
-    if (is_checking) {
-        check_run(ctl);
-    }
+    checks_run(ctl);
     if (is_due() && time_msec() >= next_try) {
         check_begin(ctl, br);
     }
@@ -616,7 +626,7 @@ pp_datapath_wait(const struct pp_control *ctl)
     if (is_due() && connected_bridge(ctl)) {
         poll_timer_wait_until(next_try);
     }
-    line_wait(&checks);
+    line_wait(&commands);
     for (size_t i = 0; i < MAX_WAITS; i++) {
         line_wait(&waits[i].line);
         if (waits[i].line.n && n_checked

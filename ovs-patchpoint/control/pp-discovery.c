@@ -439,6 +439,15 @@ read_guests(struct pp_control *ctl, struct pp_iface *iface)
     }
 }
 
+/* The port that the database says 'row' has, or 0. */
+static uint16_t
+written_ofport(const struct ovsrec_interface *row)
+{
+    return (row->n_ofport && ((row->ofport[0] > 0 && row->ofport[0] < 0xff00)
+                              || row->ofport[0] == LOCAL)
+            ? (uint16_t) row->ofport[0] : 0);
+}
+
 /* Reads the rows of 'iface', and touches it if they say something else. */
 static void
 iface_read(struct pp_control *ctl, struct pp_iface *iface)
@@ -446,7 +455,7 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     const struct ovsrec_interface *row = iface->row;
     uint64_t signature = rows_signature(iface);
     struct eth_addr mac;
-    uint16_t before;
+    uint16_t before, ofport;
     int64_t mtu;
     bool written;
 
@@ -456,10 +465,11 @@ iface_read(struct pp_control *ctl, struct pp_iface *iface)
     COVERAGE_INC(discovery_iface);
     iface->signature = signature;
     before = iface->ofport;
-    set_ofport(iface, (row->n_ofport && ((row->ofport[0] > 0
-                                          && row->ofport[0] < 0xff00)
-                                         || row->ofport[0] == LOCAL)
-                       ? (uint16_t) row->ofport[0] : 0));
+    ofport = written_ofport(row);
+    if (ofport) {
+        iface->told_ofport = 0;
+    }
+    set_ofport(iface, ofport ? ofport : iface->told_ofport);
     set_tap(iface, smap_get(&row->external_ids, PP_KEY_TAP) != NULL);
     iface->is_vm = !iface->is_tap && is_vm(row);
     if (iface->ofport != before) {
@@ -484,6 +494,23 @@ pp_discovery_reread(struct pp_control *ctl, struct pp_iface *iface)
 {
     iface->signature = 0;
     iface_read(ctl, iface);
+}
+
+void
+pp_discovery_told(struct pp_control *ctl, const struct pp_bridge *br,
+                  const char *name, uint16_t ofport)
+{
+    struct pp_iface *iface;
+
+    HMAP_FOR_EACH_WITH_HASH (iface, name_node, hash_string(name, 0),
+                             &ctl->names) {
+        if (iface->bridge == br && !iface->behind && iface->row
+            && !strcmp(iface->name, name) && !written_ofport(iface->row)
+            && iface->told_ofport != ofport) {
+            iface->told_ofport = ofport;
+            pp_discovery_reread(ctl, iface);
+        }
+    }
 }
 
 static struct pp_iface *

@@ -4,10 +4,12 @@
 #define PP_DISCOVERY_H 1
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "openvswitch/types.h"
 
 struct ovsdb_idl;
+struct pp_bridge;
 struct pp_control;
 struct pp_iface;
 struct uuid;
@@ -25,6 +27,12 @@ bool pp_discovery_run(struct pp_control *);
 
 /* Something else than its rows says something else of the interface. */
 void pp_discovery_reread(struct pp_control *, struct pp_iface *);
+
+/* The switch tells that the interface 'name' has the port 'ofport', or 0: none
+ * any more.  It does so at once; the database says it only when ovs-vswitchd
+ * has gone over all of its ports. */
+void pp_discovery_told(struct pp_control *, const struct pp_bridge *,
+                       const char *name, uint16_t ofport);
 
 /* Forgets bridges that are gone and that nothing holds any more. */
 void pp_discovery_forget(struct pp_control *);

@@ -32,6 +32,7 @@
 #include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-print.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
@@ -42,6 +43,7 @@
 #include "pp-control.h"
 #include "pp-cuts.h"
 #include "pp-datapath.h"
+#include "pp-discovery.h"
 #include "pp-engine-proc.h"
 #include "pp-flows.h"
 #include "pp-frames.h"
@@ -242,11 +244,26 @@ touch_owners(struct pp_bridge *br)
     }
 }
 
+/* What the switch told before may not be so any more. */
 static void
-start(struct pp_ofconn *oc, struct pp_bridge *br)
+forget_told(struct pp_control *ctl, const struct pp_bridge *br)
+{
+    const struct pp_iface *iface;
+
+    PP_FOR_EACH_IFACE (iface, br) {
+        if (iface->told_ofport) {
+            pp_discovery_told(ctl, br, iface->name, 0);
+        }
+    }
+}
+
+static void
+start(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br)
 {
     enum ofputil_protocol protocol = ofputil_protocol_from_ofp_version(
         of_version(oc));
+
+    forget_told(ctl, br);
 
     if (protocol != oc->protocol) {
         oc->protocol = protocol;
@@ -505,6 +522,20 @@ handle_flow_removed(struct pp_bridge *br, const struct ofp_header *oh)
 }
 
 static void
+handle_port_status(struct pp_control *ctl, const struct pp_bridge *br,
+                   const struct ofp_header *oh)
+{
+    struct ofputil_port_status ps;
+
+    if (!ofputil_decode_port_status(oh, &ps)) {
+        bool gone = ps.reason == OFPPR_DELETE;
+
+        pp_discovery_told(ctl, br, ps.desc.name,
+                          gone ? 0 : ofp_to_u16(ps.desc.port_no));
+    }
+}
+
+static void
 handle_error(struct pp_ofconn *oc, struct pp_bridge *br,
              const struct ofp_header *oh)
 {
@@ -662,6 +693,8 @@ handle_msg(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br,
             pp_datapath_barrier(ctl, br, oh->xid);
             ctl->dirty |= pp_cuts_barrier(br, oh->xid);
         }
+    } else if (type == OFPTYPE_PORT_STATUS) {
+        handle_port_status(ctl, br, oh);
     } else if (type == OFPTYPE_FLOW_REMOVED) {
         handle_flow_removed(br, oh);
     } else if (type == OFPTYPE_PACKET_IN) {
@@ -691,7 +724,7 @@ ofconn_run(struct pp_control *ctl, struct pp_bridge *br)
     if (oc->state == CONNECTING
         || oc->seqno != rconn_get_connection_seqno(oc->rconn)) {
         oc->seqno = rconn_get_connection_seqno(oc->rconn);
-        start(oc, br);
+        start(ctl, oc, br);
         oc->connected_anew = true;
     }
 

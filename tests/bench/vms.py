@@ -58,6 +58,13 @@ def bound(lab, n):
     return 4 * n + 4 * len(services) + manyvms.FIXED_FLOWS + 2 * others
 
 
+def get_ready(lab, n, rate, seconds):
+    """'n' VMs, and for those to come their devices."""
+    lab.grow(n)
+    lab.make_devices(int(rate * seconds) + 1)
+    time.sleep(2)               # What vswitchd still does is not the churn's.
+
+
 def churn(lab, rate, seconds):
     """'rate' VMs a second come, and as many go, one change a transaction.
     Returns the VMs that came."""
@@ -93,8 +100,7 @@ def measure_alone(lab, n, rate, seconds):
     """What the switch takes for the same changes, without a daemon."""
     print("vms: %d VMs, %g a second, on the switch alone" % (n, rate),
           file=sys.stderr)
-    lab.grow(n)
-    time.sleep(2)
+    get_ready(lab, n, rate, seconds)
     times = ports_ms(lab, churn(lab, rate, seconds))
     return {"alone_p50_ms": percentile(times, 50),
             "alone_p99_ms": percentile(times, 99)}
@@ -102,8 +108,7 @@ def measure_alone(lab, n, rate, seconds):
 
 def measure(lab, n, rate, seconds):
     print("vms: %d VMs, %g a second" % (n, rate), file=sys.stderr)
-    lab.grow(n)
-    time.sleep(2)               # What vswitchd still does is not the churn's.
+    get_ready(lab, n, rate, seconds)
     before = lab.work(*WORK)
     cpu = [lab.cpu(p) for p in (lab.control, lab.vswitchd)]
     begin = time.monotonic()

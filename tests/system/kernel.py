@@ -7,13 +7,16 @@ with Debian's own kernel.
               [--logs FOLDER] tests [MODULE[.CLASS]...]
     kernel.py [--json FILE] [--timeout SECONDS] [--logs FOLDER]
               faults [FAULT...]
+    kernel.py [--json FILE] [--timeout SECONDS] [--logs FOLDER]
+              vms [VMS [RATE,...]]
 
 In: $PP_CACHE/guest-kernel, a kernel with its modules and a static busybox
 (quickstart unpacks Debian's packages there); the tests' own programs, and all
 that they need, from the host as it is.
 
 Out: a line for each test, as from run.py, and "N passed, N failed" at the end;
-what the guests' consoles said in FOLDER.
+what the guests' consoles said in FOLDER.  Or the table of faults.py, or that of
+tests/bench/vms.py with so many VMs, of which so many a second come and go.
 
 A guest's root is the host's, by virtiofs, under an overlay in memory: the
 guest reads all and changes nothing, but for the folder of the run, where it
@@ -320,15 +323,30 @@ def run_tests(run, args):
 
 def run_faults(run, args):
     """The same for the table of faults."""
-    out = os.path.join(run.folder, "faults.json")
-    guest = run.add([sys.executable, os.path.join(HERE, "faults.py"),
-                     "--json", out, *args.names])
+    return run_table(run, os.path.join(HERE, "faults.py"), args.names)
+
+
+def run_vms(run, args):
+    """The same for what many VMs cost."""
+    if len(args.names) > 2:
+        sys.exit("kernel: vms: at most two arguments")
+    return run_table(run, os.path.join(os.path.dirname(HERE), "bench/vms.py"),
+                     [word for option in zip(("--vms", "--rate"), args.names)
+                      for word in option])
+
+
+def run_table(run, program, names):
+    out = os.path.join(run.folder, "table.json")
+    guest = run.add([sys.executable, program, "--json", out, *names])
     ended = run.run(print)
     rows = []
     if os.path.exists(out):
         with open(out) as f:
             rows = json.load(f)
     return rows, ended and guest.status() == 0
+
+
+RUNS = {"tests": run_tests, "faults": run_faults, "vms": run_vms}
 
 
 def main():
@@ -343,8 +361,9 @@ def main():
                         metavar="SECONDS", help="for all of it (7200)")
     parser.add_argument("--logs", default=".", metavar="FOLDER",
                         help="for what the consoles say (.)")
-    parser.add_argument("what", choices=["tests", "faults"])
-    parser.add_argument("names", nargs="*", metavar="MODULE[.CLASS] or FAULT")
+    parser.add_argument("what", choices=sorted(RUNS))
+    parser.add_argument("names", nargs="*",
+                        metavar="MODULE[.CLASS], FAULT, or VMS and RATE,...")
     args = parser.parse_args()
     if not os.path.exists(BUSYBOX):
         sys.exit("kernel: there is no kernel for guests in %s; \"./quickstart "
@@ -353,8 +372,7 @@ def main():
     os.makedirs(args.logs, exist_ok=True)
     run = Run(os.path.abspath(args.logs), args.timeout)
     try:
-        result, good = (run_faults if args.what == "faults"
-                        else run_tests)(run, args)
+        result, good = RUNS[args.what](run, args)
     except KeyboardInterrupt:
         sys.exit("kernel: interrupted")
     except (OSError, pphost.Failed) as e:

@@ -2,14 +2,19 @@
 """A host with very many VMs: ports of the switch that carry no traffic, and a
 client of the database that plugs them and sees what becomes of them.
 
-The VMs are dummy ports of a real ovs-vswitchd (--enable-dummy), since
-thousands of devices would measure the kernel.  The tap and the engine are
-real."""
+On the userspace datapath the VMs are dummy ports of a real ovs-vswitchd
+(--enable-dummy): it would read from each of thousands of devices whenever its
+main loop goes round.  On the kernel's they are taps that somebody holds, as
+libvirt and QEMU do.  The engine and its tap are real."""
 
+import fcntl
 import json
 import os
+import resource
 import select
 import socket
+import struct
+import subprocess
 import sys
 import time
 
@@ -24,6 +29,10 @@ from pphost import Failed, wait_for                         # noqa: E402
 COOKIE = "0x5061746368506f69"
 STATUS = "patchpoint-status"
 FIXED_FLOWS = 34
+
+TAPS = pphost.DATAPATH == "system"
+TUNSETIFF = 0x400454ca
+IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 
 
 class Database:
@@ -151,8 +160,12 @@ class ManyVms(pplab.Lab):
         super().__init__(**kwargs)
         self.many = {}
         self.last = 0
+        self.taps = []          # Open files.
 
     def start_vswitchd(self):
+        if TAPS:
+            super().start_vswitchd()
+            return
         self.vswitchd = self._daemon(
             ["ovs-vswitchd", "unix:" + self.db_sock, "--pidfile",
              "--log-file", "-vconsole:off", "--no-chdir", "--enable-dummy",
@@ -177,8 +190,34 @@ class ManyVms(pplab.Lab):
             vm.protected = now
         vm.status = status
 
+    def make_devices(self, n):
+        """The devices of the next 'n' VMs, unless they are there.  Who waits
+        for files with select() has to have them open before."""
+        first, last = len(self.taps) + 1, self.last + n
+        if not TAPS or last < first:
+            return
+        if not self.taps:
+            with open("/proc/sys/net/ipv6/conf/default/disable_ipv6",
+                      "w") as f:
+                f.write("1")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
+        names = ["v%d" % number for number in range(first, last + 1)]
+        for name in names:
+            self.taps.append(os.open("/dev/net/tun", os.O_RDWR))
+            fcntl.ioctl(self.taps[-1], TUNSETIFF, struct.pack(
+                "16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
+        subprocess.run(["ip", "-batch", "-"], text=True, check=True,
+                       input="".join("link set %s up\n" % name
+                                     for name in names))
+
+    def stop(self):
+        super().stop()
+        while self.taps:
+            os.close(self.taps.pop())
+
     def plug(self, n=1, **ids):
         """Plugs 'n' VMs in one transaction."""
+        self.make_devices(n)
         vms, ops, ports = [], [], []
         for _ in range(n):
             self.last += 1
@@ -189,8 +228,8 @@ class ManyVms(pplab.Lab):
             keys.update(ids)
             ops += [{"op": "insert", "table": "Interface",
                      "uuid-name": "i%d" % vm.number, "row": {
-                         "name": vm.name, "type": "dummy", "external_ids": [
-                             "map", list(keys.items())]}},
+                         "name": vm.name, "type": "" if TAPS else "dummy",
+                         "external_ids": ["map", list(keys.items())]}},
                     {"op": "insert", "table": "Port",
                      "uuid-name": "p%d" % vm.number, "row": {
                          "name": vm.name, "interfaces": [

@@ -6,6 +6,7 @@ without a policy beside it."""
 
 import os
 import re
+import signal
 import socket
 import sys
 import unittest
@@ -361,6 +362,40 @@ class Changes(Case):
         pphost.run(["ip", "link", "set", old + "x", "up"])
         self.plug(ids=self.ids())
         self.protected()
+
+    def test_told_by_the_switch(self):
+        "its flows come with its port, however late the database says it"
+        self.policy("all")
+        name = self.vm.ifname
+        self.addCleanup(pphost.run, ["ip", "link", "set", name, "up"])
+        self.rename_device(name, name + "x")
+        self.addCleanup(self.rename_device, name + "x", name, check=False)
+        self.plug(ids=self.ids())
+        self.wait_text("the switch cannot make this port")
+
+        self.lab.ovsdb.send_signal(signal.SIGSTOP)
+        self.addCleanup(self.lab.ovsdb.send_signal, signal.SIGCONT)
+        self.rename_device(name + "x", name)
+        pphost.run(["ip", "link", "set", name, "up"])
+        wait_for("the port is there", lambda: "(%s)" % name in
+                 self.lab.ofctl("show", self.lab.bridge), 5)
+        number = re.search(r"(\d+)\(%s\)" % name, self.lab.ofctl(
+            "show", self.lab.bridge)).group(1)
+        wait_for("its flows are there", lambda: "in_port=%s " % number in
+                 self.lab.ofctl("--no-names", "dump-flows", self.lab.bridge,
+                                "table=0"), 5)
+        self.assertFalse(self.harmed())
+
+        self.lab.ovsdb.send_signal(signal.SIGCONT)
+        self.protected()
+        self.unplug()
+        self.plug(ids=self.ids())
+        self.protected()
+
+    @staticmethod
+    def rename_device(name, to, check=True):
+        pphost.run(["ip", "link", "set", name, "down"], check=check)
+        pphost.run(["ip", "link", "set", name, "name", to], check=check)
 
     def test_mac(self):
         "another MAC address"
