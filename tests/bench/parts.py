@@ -100,10 +100,10 @@ class Parts:
 
     def plugs(self):
         def change(_):
-            vm, = self.lab.plug()
+            vm, = self.lab.plug_many()
             self.lab.wait("it is protected", lambda:
                           vm.status.startswith("protected"))
-            return lambda: self.lab.unplug(vm)
+            return lambda: self.lab.unplug_many(vm)
         self.tell("a VM comes", self.cost(change, 9))
         self.lab.serve(fidelity.load(PROTOTYPE), "vulnerable", self.vm)
         conns = [self.client.connect(pplab.address(self.vm), 80)

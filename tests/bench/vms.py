@@ -76,8 +76,8 @@ def churn(lab, rate, seconds):
         due = begin + n / rate
         while time.monotonic() < due:
             lab.db.run(due - time.monotonic())
-        came += lab.plug()
-        lab.unplug(old[n] if n < len(old) else came[n - len(old)])
+        came += lab.plug_many()
+        lab.unplug_many(old[n] if n < len(old) else came[n - len(old)])
         n += 1
     lab.wait_plugged(300)
     return came
@@ -145,7 +145,7 @@ def measure(lab, n, rate, seconds):
     times = []
     for mode in "monitor", "enforce", "monitor", "enforce":
         begin = lab.set_all(mode=mode)
-        lab.wait_status("monitored" if mode == "monitor" else "protected")
+        lab.wait_all("monitored" if mode == "monitor" else "protected")
         times.append((time.monotonic() - begin) * 1000)
     row["policy_ms"] = sorted(times)[len(times) // 2]
     return row

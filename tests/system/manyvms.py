@@ -215,7 +215,7 @@ class ManyVms(pplab.Lab):
         while self.taps:
             os.close(self.taps.pop())
 
-    def plug(self, n=1, **ids):
+    def plug_many(self, n=1, **ids):
         """Plugs 'n' VMs in one transaction."""
         self.make_devices(n)
         vms, ops, ports = [], [], []
@@ -250,7 +250,7 @@ class ManyVms(pplab.Lab):
                 "where": [["_uuid", "==", self.bridge_uuid]],
                 "mutations": [["ports", what, ["set", ports]]]}
 
-    def unplug(self, *vms):
+    def unplug_many(self, *vms):
         ports = []
         for vm in vms:
             self.db.answer(vm.request)
@@ -269,17 +269,17 @@ class ManyVms(pplab.Lab):
         """Plugs VMs until there are 'n', and waits until all are
         protected, or without a daemon, have their ports."""
         while len(self.many) < n:
-            self.plug(min(step, n - len(self.many)))
+            self.plug_many(min(step, n - len(self.many)))
             self.wait_plugged(120)
 
     def wait_plugged(self, timeout=60):
         if self.control:
-            self.wait_status("protected", timeout)
+            self.wait_all("protected", timeout)
         else:
             self.wait("all have ports", lambda: all(
                 vm.port for vm in self.many.values()), timeout)
 
-    def wait_status(self, begins, timeout=60):
+    def wait_all(self, begins, timeout=60):
         self.wait("all are " + begins, lambda: all(
             vm.status.startswith(begins) for vm in self.many.values()),
             timeout)

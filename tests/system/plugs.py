@@ -2,10 +2,13 @@
 """A VM from its first packet: a server that listens already (a resumed
 snapshot) is plugged in, over and over, while a client attacks all the time.
 
-    private.py plugs.py [N [closed|open|none]]
+    private.py plugs.py [N [closed|open|none [VMS RATE]]]
 
-plugs N times and prints what came of it."""
+plugs N times and prints what came of it: where it is the only VM, or among VMS
+others, of which RATE a second come and go."""
 
+import contextlib
+import itertools
 import os
 import re
 import selectors
@@ -16,6 +19,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import manyvms                                              # noqa: E402
 import pplab                                                # noqa: E402
 import fidelity                                             # noqa: E402
 import rawtcp                                               # noqa: E402
@@ -242,15 +246,49 @@ class Plugs:
         return attack
 
 
+@contextlib.contextmanager
+def others(lab, n, rate):
+    """'n' other VMs; meanwhile, 'rate' a second come and go."""
+    stop = threading.Event()
+
+    def churn():
+        begin = time.monotonic()
+        old = list(lab.many.values())
+        for i in itertools.count():
+            while not stop.is_set() and time.monotonic() < begin + i / rate:
+                lab.db.run(0.01)
+            if stop.is_set():
+                return
+            old += lab.plug_many()
+            lab.unplug_many(old.pop(0))
+
+    lab.open()
+    while len(lab.many) < n:
+        lab.plug_many(min(100, n - len(lab.many)))
+        lab.wait("all have ports", lambda: all(
+            vm.port for vm in lab.many.values()), 120)
+    lab.make_devices(2000)
+    time.sleep(2)
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 30
     fail = sys.argv[2] if len(sys.argv) > 2 else "closed"
-    with pplab.Lab(prefix="ppp") as lab:
+    among = [float(word) for word in sys.argv[3:5]]
+    with (manyvms.ManyVms if among else pplab.Lab)(prefix="ppp") as lab:
         plugs = Plugs(lab)
         if fail != "none":
             plugs.ready(fail)
-        start = time.monotonic()
-        attack = plugs.run(n)
+        with others(lab, *among) if among else contextlib.nullcontext():
+            start = time.monotonic()
+            attack = plugs.run(n)
         print("%d plugs in %.1f s, patchpoint-fail=%s: %d connections tried, "
               "%d requests answered; exploits that worked: %d, segments with "
               "one that reached the VM: %d" % (

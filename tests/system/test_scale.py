@@ -38,21 +38,21 @@ class ManyVms(unittest.TestCase):
 
     def tearDown(self):
         self.lab.set_all(policy="all", mode="enforce")
-        self.lab.wait_status("protected")
+        self.lab.wait_all("protected")
 
     def work_of(self, change):
         """What 'change' had the daemon do."""
         # Nothing is under way.
-        self.lab.wait_status("protected")
+        self.lab.wait_all("protected")
         before = self.lab.work(*COUNTS)
         change()
         after = self.lab.work(*COUNTS)
         return {name: after[name] - before[name] for name in COUNTS}
 
     def plug_one(self):
-        vm, = self.lab.plug()
-        self.lab.wait_status("protected")
-        self.lab.unplug(vm)
+        vm, = self.lab.plug_many()
+        self.lab.wait_all("protected")
+        self.lab.unplug_many(vm)
         pipeline = "port %s (" % vm.name
         manyvms.wait_for("its slot is gone", lambda: pipeline
                          not in self.lab.daemon("pipeline/show"))
@@ -109,7 +109,7 @@ class ManyVms(unittest.TestCase):
         manyvms.wait_for("there is a new base", lambda: change(next(ports)),
                          30)
         self.lab.set_ids_of(vm)
-        self.lab.wait_status("protected")
+        self.lab.wait_all("protected")
 
     def test_2_all(self):
         "a policy that changes for all is worked out for all, once"
@@ -119,7 +119,7 @@ class ManyVms(unittest.TestCase):
 
         def change():
             self.lab.set_all(policy="all", mode="monitor")
-            self.lab.wait_status("monitored")
+            self.lab.wait_all("monitored")
             # The same ports lead to the engine.
             self.assertEqual(self.lab.flows(self.lab.bridge), flows)
             self.lab.set_all(policy="all", mode="enforce")
@@ -153,7 +153,7 @@ class ManyVms(unittest.TestCase):
     def test_31_check(self):
         "flows and groups that are as they should be are left alone by checks"
         self.lab.grow(MANY)
-        self.lab.wait_status("protected")
+        self.lab.wait_all("protected")
         put_back, n = self.checks()
         work = self.lab.work("status_iface", "flows_worked_out")
         changes = self.changes()
@@ -263,12 +263,12 @@ class ManyVms(unittest.TestCase):
         try:
             # Other ports: other flows.
             self.lab.set_all(policy="CVE-2014-3744")
-            self.lab.wait_status("pending: ")
+            self.lab.wait_all("pending: ")
             # That they have come back from the database is not looked for.
             time.sleep(1)
             self.assertLess(self.idle()[0], 20 * FEW)
             self.lab.set_all(policy="none")
-            self.lab.wait_status("uninspected: ")
+            self.lab.wait_all("uninspected: ")
             time.sleep(1)
             # The commands are 100 rounds, of not 30 things each.
             self.assertLess(self.idle()[1], 5000)
@@ -284,7 +284,7 @@ class ManyVms(unittest.TestCase):
                        "flow_limit=%d" % n, "--", "set", "Bridge",
                        self.lab.bridge, "flow_tables:203=@t")
         try:
-            refused, other = self.lab.plug(2)
+            refused, other = self.lab.plug_many(2)
             self.lab.wait("it is told", lambda: refused.status.startswith(
                 "pending: the switch refused a message: OFPFMFC_TABLE_FULL"))
             manyvms.wait_for("the rest is there", lambda: all(
@@ -311,7 +311,7 @@ class Pins(unittest.TestCase):
         manyvms.pphost.PrivateOvs.plug(lab, cls.vm)
         cls.client = lab.add_client()
         lab.serve(fidelity.load(PROTOTYPE), "vulnerable", cls.vm)
-        lab.wait_status("protected")
+        lab.wait_all("protected")
         lab.grow(FEW)
 
     def n_pinned(self):
@@ -331,8 +331,8 @@ class Pins(unittest.TestCase):
         manyvms.wait_for("they have flows", lambda: self.n_pinned()
                          == 2 * self.CONNECTIONS)
         before = self.lab.work("flows_worked_out", "pin_assigned")
-        vm, = self.lab.plug()
-        self.lab.wait_status("protected")
+        vm, = self.lab.plug_many()
+        self.lab.wait_all("protected")
         after = self.lab.work("flows_worked_out", "pin_assigned")
         self.assertEqual(after["pin_assigned"], before["pin_assigned"])
         self.assertIn(after["flows_worked_out"] - before["flows_worked_out"],
@@ -348,7 +348,7 @@ class Pins(unittest.TestCase):
 
         # They stay with their connections when the policy goes.
         self.lab.set_all(policy="none")
-        self.lab.wait_status("uninspected")
+        self.lab.wait_all("uninspected")
         for s in kept:
             s.sendall(TAINT)
             self.assertIn(b"HTTP/1.1 200", s.recv(65536))
@@ -393,10 +393,10 @@ class Inventory(unittest.TestCase):
         "one VM comes and goes: no other is looked at"
         self.settle()
         before = self.lab.work("stored_iface")["stored_iface"]
-        vm, = self.lab.plug()
-        self.lab.wait_status("protected")
+        vm, = self.lab.plug_many()
+        self.lab.wait_all("protected")
         self.settle()
-        self.lab.unplug(vm)
+        self.lab.unplug_many(vm)
         self.settle()
         after = self.lab.work("stored_iface")["stored_iface"]
         self.assertIn(after - before, range(1, 7))
