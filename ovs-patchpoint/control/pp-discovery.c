@@ -497,18 +497,23 @@ pp_discovery_reread(struct pp_control *ctl, struct pp_iface *iface)
 }
 
 void
-pp_discovery_told(struct pp_control *ctl, const struct pp_bridge *br,
-                  const char *name, uint16_t ofport)
+pp_discovery_told(struct pp_control *ctl, struct pp_iface *iface,
+                  uint16_t ofport)
+{
+    if (!written_ofport(iface->row) && iface->told_ofport != ofport) {
+        iface->told_ofport = ofport;
+        pp_discovery_reread(ctl, iface);
+    }
+}
+
+void
+pp_discovery_forget_told(struct pp_control *ctl, const struct pp_bridge *br)
 {
     struct pp_iface *iface;
 
-    HMAP_FOR_EACH_WITH_HASH (iface, name_node, hash_string(name, 0),
-                             &ctl->names) {
-        if (iface->bridge == br && !iface->behind && iface->row
-            && !strcmp(iface->name, name) && !written_ofport(iface->row)
-            && iface->told_ofport != ofport) {
-            iface->told_ofport = ofport;
-            pp_discovery_reread(ctl, iface);
+    PP_FOR_EACH_IFACE (iface, br) {
+        if (iface->told_ofport) {
+            pp_discovery_told(ctl, iface, 0);
         }
     }
 }

@@ -28,11 +28,14 @@ bool pp_discovery_run(struct pp_control *);
 /* Something else than its rows says something else of the interface. */
 void pp_discovery_reread(struct pp_control *, struct pp_iface *);
 
-/* The switch tells that the interface 'name' has the port 'ofport', or 0: none
- * any more.  It does so at once; the database says it only when ovs-vswitchd
- * has gone over all of its ports. */
-void pp_discovery_told(struct pp_control *, const struct pp_bridge *,
-                       const char *name, uint16_t ofport);
+/* The switch tells that the interface has the port 'ofport', or 0: none any
+ * more.  It does so at once; the database says it only when ovs-vswitchd has
+ * gone over all of its ports. */
+void pp_discovery_told(struct pp_control *, struct pp_iface *,
+                       uint16_t ofport);
+
+/* What the switch of the bridge has told may not be so any more. */
+void pp_discovery_forget_told(struct pp_control *, const struct pp_bridge *);
 
 /* Forgets bridges that are gone and that nothing holds any more. */
 void pp_discovery_forget(struct pp_control *);

@@ -244,26 +244,11 @@ touch_owners(struct pp_bridge *br)
     }
 }
 
-/* What the switch told before may not be so any more. */
-static void
-forget_told(struct pp_control *ctl, const struct pp_bridge *br)
-{
-    const struct pp_iface *iface;
-
-    PP_FOR_EACH_IFACE (iface, br) {
-        if (iface->told_ofport) {
-            pp_discovery_told(ctl, br, iface->name, 0);
-        }
-    }
-}
-
 static void
 start(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br)
 {
     enum ofputil_protocol protocol = ofputil_protocol_from_ofp_version(
         of_version(oc));
-
-    forget_told(ctl, br);
 
     if (protocol != oc->protocol) {
         oc->protocol = protocol;
@@ -278,6 +263,7 @@ start(struct pp_control *ctl, struct pp_ofconn *oc, struct pp_bridge *br)
     oc->alarm_since = 0;
     oc->one_by_one = false;
     set_error(oc, NULL);
+    pp_discovery_forget_told(ctl, br);
     pp_ofsetup_send(oc->rconn, oc->protocol);
     pp_cuts_connected(br);
     pp_ofconn_delete_flows(oc, PP_COOKIE_LISTENS, UINT64_MAX);
@@ -528,10 +514,12 @@ handle_port_status(struct pp_control *ctl, const struct pp_bridge *br,
     struct ofputil_port_status ps;
 
     if (!ofputil_decode_port_status(oh, &ps)) {
-        bool gone = ps.reason == OFPPR_DELETE;
+        struct pp_iface *iface = pp_iface_find(ctl, ps.desc.name);
 
-        pp_discovery_told(ctl, br, ps.desc.name,
-                          gone ? 0 : ofp_to_u16(ps.desc.port_no));
+        if (iface && iface->bridge == br && !iface->behind) {
+            pp_discovery_told(ctl, iface, (ps.reason == OFPPR_DELETE ? 0
+                                           : ofp_to_u16(ps.desc.port_no)));
+        }
     }
 }
 

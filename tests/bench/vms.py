@@ -66,19 +66,8 @@ def get_ready(lab, n, rate, seconds):
 
 
 def churn(lab, rate, seconds):
-    """'rate' VMs a second come, and as many go, one change a transaction.
-    Returns the VMs that came."""
-    came = []
-    old = list(lab.many.values())
-    begin = time.monotonic()
-    n = 0
-    while n < rate * seconds:
-        due = begin + n / rate
-        while time.monotonic() < due:
-            lab.db.run(due - time.monotonic())
-        came += lab.plug_many()
-        lab.unplug_many(old[n] if n < len(old) else came[n - len(old)])
-        n += 1
+    """'rate' VMs a second come, and as many go.  Returns those that came."""
+    came = lab.churn(rate, lambda n: n >= rate * seconds)
     lab.wait_plugged(300)
     return came
 

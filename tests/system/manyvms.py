@@ -14,7 +14,6 @@ import resource
 import select
 import socket
 import struct
-import subprocess
 import sys
 import time
 
@@ -206,9 +205,8 @@ class ManyVms(pplab.Lab):
             self.taps.append(os.open("/dev/net/tun", os.O_RDWR))
             fcntl.ioctl(self.taps[-1], TUNSETIFF, struct.pack(
                 "16sH22x", name.encode(), IFF_TAP | IFF_NO_PI))
-        subprocess.run(["ip", "-batch", "-"], text=True, check=True,
-                       input="".join("link set %s up\n" % name
-                                     for name in names))
+        pphost.run(["ip", "-batch", "-"], input="".join(
+            "link set %s up\n" % name for name in names))
 
     def stop(self):
         super().stop()
@@ -265,19 +263,39 @@ class ManyVms(pplab.Lab):
                 raise Failed("not within %g s: %s" % (timeout, what))
             self.db.run(0.1)
 
-    def grow(self, n, step=100):
-        """Plugs VMs until there are 'n', and waits until all are
-        protected, or without a daemon, have their ports."""
+    def grow(self, n, step=100, wait=None):
+        """Plugs VMs until there are 'n'.  'wait': for what; else until all
+        are protected, or without a daemon, have their ports."""
         while len(self.many) < n:
             self.plug_many(min(step, n - len(self.many)))
-            self.wait_plugged(120)
+            (wait or self.wait_plugged)(120)
+
+    def churn(self, rate, over):
+        """'rate' VMs a second come, and as many go, those that are there
+        longest, one change a transaction, until 'over', with how many came,
+        is true.  Returns these."""
+        begin = time.monotonic()
+        old = list(self.many.values())
+        came = []
+        while not over(len(came)):
+            due = begin + len(came) / rate
+            if time.monotonic() < due:
+                self.db.run(min(due - time.monotonic(), 0.1))
+                continue
+            came += self.plug_many()
+            old.append(came[-1])
+            self.unplug_many(old.pop(0))
+        return came
+
+    def wait_ports(self, timeout=60):
+        self.wait("all have ports", lambda: all(
+            vm.port for vm in self.many.values()), timeout)
 
     def wait_plugged(self, timeout=60):
         if self.control:
             self.wait_all("protected", timeout)
         else:
-            self.wait("all have ports", lambda: all(
-                vm.port for vm in self.many.values()), timeout)
+            self.wait_ports(timeout)
 
     def wait_all(self, begins, timeout=60):
         self.wait("all are " + begins, lambda: all(

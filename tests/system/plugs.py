@@ -8,7 +8,6 @@ plugs N times and prints what came of it: where it is the only VM, or among VMS
 others, of which RATE a second come and go."""
 
 import contextlib
-import itertools
 import os
 import re
 import selectors
@@ -249,32 +248,18 @@ class Plugs:
 @contextlib.contextmanager
 def others(lab, n, rate):
     """'n' other VMs; meanwhile, 'rate' a second come and go."""
-    stop = threading.Event()
-
-    def churn():
-        begin = time.monotonic()
-        old = list(lab.many.values())
-        for i in itertools.count():
-            while not stop.is_set() and time.monotonic() < begin + i / rate:
-                lab.db.run(0.01)
-            if stop.is_set():
-                return
-            old += lab.plug_many()
-            lab.unplug_many(old.pop(0))
-
+    over = threading.Event()
     lab.open()
-    while len(lab.many) < n:
-        lab.plug_many(min(100, n - len(lab.many)))
-        lab.wait("all have ports", lambda: all(
-            vm.port for vm in lab.many.values()), 120)
-    lab.make_devices(2000)
+    # With no policy none is ever protected.
+    lab.grow(n, wait=lab.wait_ports)
     time.sleep(2)
-    thread = threading.Thread(target=churn)
+    thread = threading.Thread(target=lab.churn,
+                              args=(rate, lambda _: over.is_set()))
     thread.start()
     try:
         yield
     finally:
-        stop.set()
+        over.set()
         thread.join()
 
 

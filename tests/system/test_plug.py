@@ -348,14 +348,12 @@ class Changes(Case):
         self.begin()
         old = self.vm.ifname
         self.unplug()
-        pphost.run(["ip", "link", "set", old, "down"])
-        pphost.run(["ip", "link", "set", old, "name", old + "x"])
+        self.rename_device(old, old + "x")
         self.vm.ifname = old + "x"
 
         def back():
             self.lab.vsctl("--if-exists", "del-port", old + "x")
-            pphost.run(["ip", "link", "set", old + "x", "down"])
-            pphost.run(["ip", "link", "set", old + "x", "name", old])
+            self.rename_device(old + "x", old)
             pphost.run(["ip", "link", "set", old, "up"])
             self.vm.ifname = old
         self.addCleanup(back)
