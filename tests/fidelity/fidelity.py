@@ -32,8 +32,9 @@ Beside CASES, a cases.py may have
 
 and a pair.json may name the usual "port" of its service (80 without), the
 "ip" version, 4 or 6, that its cases are bound to (either without), what the
-ordinary "clients" of clients.py are to ask for, and with "check": false that
-it takes too long to build for "./quickstart check"."""
+ordinary "clients" of clients.py are to ask for, the "parameters" of its patch
+that say how its servers are configured, and with "check": false that it takes
+too long to build for "./quickstart check"."""
 
 import importlib.util
 import json
@@ -280,6 +281,7 @@ class Pair:
         self.sides = about["vulnerable"], about.get("patched")
         self.in_check = about.get("check", True)
         self.clients = about.get("clients", {})
+        self.parameters = about.get("parameters", {})
         self.port = about.get("port", 80)
         self.ip = about.get("ip")
         self.cases = []

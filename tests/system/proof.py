@@ -9,6 +9,7 @@ test_proof.py makes tests of it, prove.py the table of "quickstart fidelity".
 import concurrent.futures
 import re
 import subprocess
+import urllib.parse
 
 import fidelity
 import pplab
@@ -62,7 +63,13 @@ class Three:
             server = self.lab.serve(self.pair, side, vm, address,
                                     self.pair.port)
             self.servers.append((address, server))
-        self.lab.protect(vm, " ".join(self.patches))
+        keys = {}
+        if self.pair.parameters:
+            keys["parameters"] = " ".join(
+                "%s.%s=%s" % (self.pair.ident, name,
+                              urllib.parse.quote(value, ":=/"))
+                for name, value in self.pair.parameters.items())
+        self.lab.protect(vm, " ".join(self.patches), **keys)
 
     def stop(self):
         self.lab.stop()

@@ -349,7 +349,8 @@ END_TEST
              "CVE-2022-32213 CVE-2022-32214 CVE-2022-32215 "
 #define ANY_HTTP NODE "CVE-2022-39288 CVE-2023-30589 CVE-2023-40175 " \
                  "CVE-2023-40225 CVE-2024-22019 CVE-2024-27982 " \
-                 "CVE-2024-45590 CVE-2024-45614 CVE-2025-23167 "
+                 "CVE-2024-45590 CVE-2024-45614 CVE-2025-23167 " \
+                 "CVE-2026-26961 CVE-2026-27654 "
 #define SMTP "CVE-2023-51764 CVE-2023-51765 CVE-2023-51766 " \
              "CVE-2024-27305 CVE-2024-34083 "
 
@@ -392,6 +393,9 @@ static const struct {
     { "http", "Werkzeug/2.2.2 Python/3.11.2", "CVE-2023-23934 ",
       "pypi/werkzeug 2.2.2" },
     { "http", "Werkzeug/2.2.3 Python/3.11.2", "", "pypi/werkzeug 2.2.3" },
+    { "http", "Python/3.11 aiohttp/3.8.4", "CVE-2024-52304 ",
+      "pypi/aiohttp 3.8.4" },
+    { "http", "Python/3.11 aiohttp/3.10.11", "", "pypi/aiohttp 3.10.11" },
     { "http", "1.1 test (tinyproxy/1.11.1)", "CVE-2023-49606 ",
       "tinyproxy/tinyproxy 1.11.1" },
     { "http", "nginx/1.18.0", ANY_HTTP, "nginx 1.18.0" },
