@@ -32,9 +32,9 @@ vectors:
 # those of them that do for a short test.
 PAIRS = ("CVE-2021-22959", "CVE-2022-32213", "CVE-2023-30589",
          "CVE-2024-27982", "CVE-2025-23167", "CVE-2024-1135",
-         "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225", "apache",
-         "nginx", "python-http", "waitress", "http-daemon", "webrick",
-         "twisted", "squid")
+         "CVE-2024-45614", "CVE-2023-23934", "CVE-2023-40225",
+         "CVE-2024-52304", "CVE-2026-26961", "apache", "nginx", "python-http",
+         "waitress", "http-daemon", "webrick", "twisted", "squid")
 SHORT = ("CVE-2021-22959", "CVE-2024-1135", "python-http", "waitress")
 
 # In a target, or in a whole line, which has a method, too.
