@@ -145,23 +145,30 @@ commit_reading(struct pp_http_conn *conn, const struct pp_http_msg *msg,
 }
 
 /* The line by which the client of 'msg' says that it waits for 100 (Continue)
- * before it sends the content (RFC 9110 10.1.1); empty: it does not. */
+ * before it sends the content (RFC 9110 10.1.1); empty: it does not, or with
+ * several lines, which servers read in different ways. */
 struct pp_span
 pp_http_expectation(const struct pp_http_msg *msg)
 {
     const struct pp_http_head *head = &msg->head;
+    const struct pp_http_field *found = NULL;
 
     for (uint32_t i = 0; i < head->fields.n; i++) {
         const struct pp_http_field *f = &head->fields.f[i];
 
-        if (pp_http_equals(&msg->text, pp_http_raw_name(f), "expect")
-            && pp_http_equals(&msg->text,
-                              pp_http_trim(&msg->text, pp_http_raw_value(f)),
-                              "100-continue")) {
-            return f->line;
+        if (pp_http_equals(&msg->text, pp_http_raw_name(f), "expect")) {
+            if (found) {
+                return (struct pp_span) { .len = 0 };
+            }
+            found = f;
         }
     }
-    return (struct pp_span) { .len = 0 };
+    return (found
+            && pp_http_equals(&msg->text,
+                              pp_http_trim(&msg->text,
+                                           pp_http_raw_value(found)),
+                              "100-continue")
+            ? found->line : (struct pp_span) { .len = 0 });
 }
 
 /* May the client be told to go on now, if it waits for that? */

@@ -621,6 +621,9 @@ static const struct {
     { { FORM "Content-Length: 3\r\n\r\n", "a=b" }, { 0, 0 } },
     { { FORM "Expect: 100-continued\r\nContent-Length: 3\r\n\r\n" }, { 0 } },
     { { FORM "X-Expect: 100-continue\r\nContent-Length: 3\r\n\r\n" }, { 0 } },
+    { { FORM EXPECT EXPECT "Content-Length: 3\r\n\r\n", "a=b" }, { 0, 0 } },
+    { { FORM EXPECT "Content-Length: 3\r\nExpect: x\r\n\r\n", "a=b" },
+      { 0, 0 } },
     { { "POST / HTTP/1.1\r\n" EXPECT "Content-Length: 3\r\n\r\n" }, { 0 } },
     { { GET FORM EXPECT "Content-Length: 3\r\n\r\n", "a=b" }, { 0, 0 } },
 };
