@@ -2,20 +2,13 @@
 # An application on Puma's own server that says what it was given.
 #
 #     app.rb ADDR PORT
-require "json"
-require "puma"
-require "puma/server"
-require "puma/events"
-
-def log(what)
-  $stdout.syswrite(JSON.generate(what) + "\n")
-end
+require_relative "on-puma"
 
 app = lambda do |env|
   seen = {
     method: env["REQUEST_METHOD"], uri: env["REQUEST_URI"],
     type: env["CONTENT_TYPE"], length: env["CONTENT_LENGTH"],
-    body: env["rack.input"].read.b.force_encoding("ISO-8859-1").encode("UTF-8"),
+    body: text(env["rack.input"].read),
     # HTTP_VERSION is Puma's own, unless a field is called so.
     fields: env.select { |name, _| name.start_with?("HTTP_") }.sort
   }
@@ -24,10 +17,4 @@ app = lambda do |env|
    [JSON.generate(seen) + "\n"]]
 end
 
-server = Puma::Server.new(app, Puma::Events.strings, { environment: "none" })
-server.min_threads = 1
-server.max_threads = 4
-server.add_tcp_listener(ARGV[0], ARGV[1].to_i)
-thread = server.run
-log(event: "listening")
-thread.join
+serve(app)

@@ -4,21 +4,15 @@
     run.py ROOT FOLDER ADDR PORT"""
 
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(
     __file__))))
 import accesslog                                            # noqa: E402
 import inetd                                                # noqa: E402
+import nginxd                                               # noqa: E402
 
 SETTINGS = """\
-daemon off;
-master_process off;
-pid {top}/pid;
-error_log {top}/errors;
-events {{ }}
-http {{
     log_format plain "$status $request";
     access_log {top}/log plain;
     client_body_temp_path {top}/a;
@@ -33,21 +27,14 @@ http {{
         # Other methods than a file's, too.
         error_page 405 =200 /a;
     }}
-}}
 """
 
 
 def main():
     root, folder, addr, port = sys.argv[1:]
     top = inetd.folder("nginx")
-    conf = os.path.join(top, "conf")
-    with open(conf, "w") as f:
-        f.write(SETTINGS.format(top=top, folder=folder, addr=addr, port=port))
-    server = subprocess.Popen(
-        [os.path.join(root, "usr/sbin/nginx"), "-c", conf,
-         "-e", os.path.join(top, "errors")],
-        stdout=sys.stderr, stdin=subprocess.DEVNULL,
-        env=dict(os.environ, LD_LIBRARY_PATH=inetd.libraries(root)))
+    server = nginxd.start(root, top, SETTINGS.format(
+        top=top, folder=folder, addr=addr, port=port))
     accesslog.run(addr, port, server, os.path.join(top, "log"))
 
 
